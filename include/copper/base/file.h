@@ -1,0 +1,88 @@
+// What Copper knows of a file: version, attributes, the listing of a directory. Read by every module.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "copper/base/bytes.h"
+
+namespace copper {
+
+// Chunks are what is fetched, cached and sent: byte i of a file lies in chunk i / kChunkSize. 1 MiB: larger messages
+// are slower per byte over TCP, smaller ones cost more requests.
+inline constexpr size_t kChunkSize = size_t{1} << 20;
+
+// Identifies the content of a path: replaced, rewritten or truncated files differ. Not ctime: a new hard link changes it.
+struct FileVersion {
+  uint64_t inode = 0;
+  uint64_t size = 0;  // bytes
+  int64_t mtime_ns = 0;
+
+  bool operator==(const FileVersion&) const = default;
+  explicit operator bool() const { return *this != FileVersion{}; }
+};
+
+struct Attributes {
+  uint32_t mode = 0;  // type and permission bits, as in st_mode
+  uint32_t nlink = 1;
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint64_t rdev = 0;
+  uint64_t device = 0;  // st_dev at the source: with `inode` it identifies hard links
+  uint64_t inode = 0;
+  uint64_t size = 0;
+  uint64_t blocks = 0;  // of 512 bytes
+  uint32_t block_size = 4096;
+  int64_t atime_ns = 0;
+  int64_t mtime_ns = 0;
+  int64_t ctime_ns = 0;
+  std::string symlink_target;  // of a symlink, else empty
+
+  bool operator==(const Attributes&) const = default;
+  FileVersion version() const { return {inode, size, mtime_ns}; }
+  bool IsDirectory() const { return S_ISDIR(mode); }
+  bool IsRegular() const { return S_ISREG(mode); }
+  bool IsSymlink() const { return S_ISLNK(mode); }
+};
+
+struct DirectoryEntry {
+  std::string name;
+  uint64_t inode = 0;
+  uint8_t type = 0;                      // DT_*, DT_UNKNOWN where the source does not say
+  std::optional<Attributes> attributes;  // where they were cheap to get
+};
+
+// A directory at one moment: its attributes, its names (without . and ..) sorted by bytes.
+struct Listing {
+  Attributes directory;
+  // Whether a name that is not in it is absent: the directory was readable to the end, is no automount, and had been
+  // left alone for 2 s when it was read (a change in the same tick of its mtime would be missed otherwise).
+  bool answers_absence = false;
+  std::vector<DirectoryEntry> entries;
+
+  // nullptr if the name is not there.
+  const DirectoryEntry* Find(std::string_view name) const;
+  // Approximate memory held, in bytes.
+  size_t charge() const;
+};
+
+using ListingPtr = std::shared_ptr<const Listing>;
+
+// As in statvfs(3).
+struct StatFs {
+  uint64_t block_size = 0, fragment_size = 0, blocks = 0, blocks_free = 0, blocks_available = 0;
+  uint64_t files = 0, files_free = 0, name_max = 255;
+};
+
+// Paths inside Copper are relative to the target, begin with '/' and have no '/' at the end; the target itself is "/".
+std::string JoinPath(std::string_view directory, std::string_view name);
+std::string_view ParentPath(std::string_view path);  // of "/": "/"
+std::string_view BaseName(std::string_view path);    // of "/": ""
+
+}  // namespace copper

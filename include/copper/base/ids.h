@@ -1,0 +1,29 @@
+// Who is who: ranks, trees, and the job.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "copper/base/result.h"
+
+namespace copper {
+
+using Rank = uint32_t;    // position in MPI_COMM_WORLD
+using TreeId = uint32_t;  // 0 .. trees-1
+
+using JobId = std::array<std::byte, 16>;
+using JobKey = std::array<std::byte, 32>;
+
+// Made by rank 0, handed out over MPI, never written anywhere.
+struct JobIdentity {
+  JobId id{};
+  JobKey key{};
+
+  static Result<JobIdentity> Random();  // getrandom(2)
+};
+
+std::string ToHex(const JobId& id);
+
+}  // namespace copper

@@ -1,0 +1,50 @@
+// The job directory: where a job's files are, and the requests that reach a running job as files in `control/`.
+//
+// A request is a file `control/<id>.request` with one JSON object: {"verb": "stop" | "status" | "ping", ...}. The job's
+// lowest living rank looks once a second, removes it and answers in `control/<id>.answer`: {"ok": bool, "message": ...,
+// ...}. Both appear by rename. The answer to a stop is written as the job's last act: every mount is gone by then.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "copper/base/clock.h"
+#include "copper/base/json.h"
+#include "copper/base/result.h"
+
+namespace copper {
+
+class JobDirectory {
+ public:
+  explicit JobDirectory(std::string root) : root_(std::move(root)) {}
+
+  const std::string& root() const { return root_; }
+  std::string logs() const { return root_ + "/logs"; }
+  std::string control() const { return root_ + "/control"; }
+  std::string ready_file() const { return logs() + "/ready.json"; }
+  std::string node_file() const { return logs() + "/node_file.txt"; }
+  std::string address_book() const { return logs() + "/copper_address_book.txt"; }
+  // How the last job here ended: {"status": n, "reason": "..."}.
+  std::string exit_file() const { return logs() + "/exit.json"; }
+  std::string log_file(const std::string& host, int pid) const;
+
+  // Rank 0: makes logs/ and control/ (0700), removes ready.json, exit.json and requests of an earlier job.
+  // Refuses a directory that is somebody else's.
+  Status Prepare() const;
+
+ private:
+  std::string root_;
+};
+
+// The asking side; any host that sees the directory. ETIMEDOUT when nobody answered.
+Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeout);
+
+// The answering side.
+struct ControlRequest {
+  std::string id;
+  Json body;
+};
+std::vector<ControlRequest> TakeRequests(const JobDirectory& job);  // and removes them
+Status Answer(const JobDirectory& job, const std::string& id, const Json& answer);
+
+}  // namespace copper

@@ -1,0 +1,53 @@
+// The ranks of a job as all of them know it after the Allgather, and the files that rank 0 writes about them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "copper/base/ids.h"
+#include "copper/base/job_directory.h"
+#include "copper/base/result.h"
+#include "copper/bootstrap/world.h"
+#include "copper/fabric/endpoint.h"
+
+namespace copper::bootstrap {
+
+// What is known of a rank before its endpoint exists.
+struct Member {
+  std::string host;  // short name
+  int32_t pid = 0;
+  std::string boot_id;
+  std::string mount_point;
+  std::string mount_digest;  // storage::EncodeMountDigest
+};
+
+std::string BootId();     // /proc/sys/kernel/random/boot_id
+std::string ShortHost();  // gethostname, up to the first dot
+
+std::vector<Member> ExchangeMembers(World& world, const Member& mine);
+bool OneMachine(std::span<const Member> members);
+// Two ranks of one machine with one mount point: EINVAL, with both named.
+Status CheckMountPoints(std::span<const Member> members);
+
+// Rank 0 makes id and key; all have them.
+Result<JobIdentity> ShareIdentity(World& world);
+
+struct PeerAddress {
+  fabric::Address address;
+  std::string text;  // for the address book
+};
+std::vector<PeerAddress> ExchangeAddresses(World& world, const PeerAddress& mine);
+
+// Rank 0: logs/node_file.txt (a host a line) and logs/copper_address_book.txt (`host address` a line).
+Status WriteAddressBook(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers);
+
+struct StartTimings {  // in microseconds since the start of the process
+  int64_t mpi_us = 0, fabric_us = 0, mount_us = 0, serving_us = 0;
+};
+// Collective; rank 0 writes logs/ready.json once every rank has come here: it serves.
+Status AnnounceReady(World& world, const JobDirectory& job, std::span<const Member> members,
+                     std::span<const PeerAddress> peers, const JobId& id, const StartTimings& mine);
+
+}  // namespace copper::bootstrap

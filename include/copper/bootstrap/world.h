@@ -1,0 +1,49 @@
+// MPI, the only place that names it: used by the main thread alone, at the two ends of the job only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "copper/base/ids.h"
+#include "copper/base/result.h"
+
+namespace copper::bootstrap {
+
+// What the launcher's environment says (PMI_RANK, PALS_RANKID, SLURM_PROCID, ...), before MPI is up: so that one
+// rank alone prints a message about a bad option.
+struct LauncherView {
+  std::optional<uint32_t> rank;
+  std::optional<uint32_t> size;
+  bool IsFirst() const { return rank.value_or(0) == 0; }
+};
+LauncherView ReadLauncherEnvironment();
+
+class World {
+ public:
+  // MPI_Init. EINVAL if this world does not fit the launcher's view (every process believes that it is rank 0 of 1).
+  static Result<World> Init(const LauncherView& launcher);
+  World(World&&) noexcept;
+  World& operator=(World&&) = delete;
+  ~World();  // finalizes, unless Abandon was called
+
+  Rank rank() const { return rank_; }
+  uint32_t size() const { return size_; }
+
+  // Collective: every rank calls them in the same order. result[r] is what rank r gave; any length.
+  std::vector<std::string> AllGather(const std::string& mine);
+  std::string Broadcast(const std::string& from_rank_0);
+  void Barrier();
+  // Collective: the first failure of any rank, the same on all, with host and rank in its message.
+  Status Agree(const Status& mine, const std::string& host);
+
+  void Finalize();
+
+ private:
+  World(Rank rank, uint32_t size) : rank_(rank), size_(size) {}
+  Rank rank_;
+  uint32_t size_;
+  bool active_ = true;
+};
+
+}  // namespace copper::bootstrap

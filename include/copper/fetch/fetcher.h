@@ -1,0 +1,106 @@
+// Answers what a node needs to know of the source: from its tables, from its parent in the key's tree, or, at the root
+// of that tree, from the backing store. The path of a request is drawn in src/README.md.
+//
+// Every call is asynchronous: `done` is called exactly once, at once in the caller's thread on a hit, else later by the
+// progress thread or a pool thread; it must not block. No call blocks. Errors are the source's errno, or ETIMEDOUT
+// past the deadline, EAGAIN-like errors of the fabric as they are. Any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "copper/base/bytes.h"
+#include "copper/base/clock.h"
+#include "copper/base/file.h"
+#include "copper/base/log.h"
+#include "copper/base/worker_pool.h"
+#include "copper/cache/cache.h"
+#include "copper/profile/counters.h"
+#include "copper/rpc/channel.h"
+#include "copper/storage/backing_store.h"
+#include "copper/storage/file_systems.h"
+#include "copper/tree/forest.h"
+
+namespace copper::fetch {
+
+// What a path is. `attributes` null: absent. The kernel may believe it until `valid_until` (kNever: for the job).
+struct Found {
+  std::shared_ptr<const Attributes> attributes;
+  TimePoint valid_until = kNever;
+  // A file of a pseudo file system: no two looks are the same file, nothing about it may be cached.
+  bool live = false;
+};
+
+// A directory's names. Attributes in it are true for the job where `valid_until` is kNever, else for that long.
+struct Listed {
+  ListingPtr listing;
+  TimePoint valid_until = kNever;
+};
+
+// One version of one file.
+struct File {
+  std::string path;
+  FileVersion version;
+};
+
+// Told when a directory was read again and had changed, so that the kernel can be told: `added` are the names that
+// were absent before. Called by any thread; must not block.
+class ChangeListener {
+ public:
+  virtual ~ChangeListener() = default;
+  virtual void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) = 0;
+};
+
+class Fetcher final : public rpc::Handler {
+ public:
+  struct Options {
+    Rank self = 0;
+    Duration deadline = std::chrono::seconds(5);       // of a request, plus a second for each level of the tree
+    Duration absent_ttl = std::chrono::milliseconds(2000);  // --md-enoent-ttl-ms; Duration::max(): for the job
+    Duration local_ttl = std::chrono::seconds(1);      // how long the kernel believes what is local
+    uint64_t max_cacheable = UINT64_MAX;               // larger files are read by each node from the source
+    size_t lookup_list_limit = 8192;  // a lookup lists its directory unless it has more entries than this
+  };
+  struct Parts {  // all outlive the fetcher
+    storage::BackingStore& store;
+    const storage::FileSystems& file_systems;
+    Executor& pool;
+    rpc::Channel& channel;
+    const tree::Forest& forest;
+    cache::Cache& cache;
+    profile::Counters& counters;
+    const Clock& clock;
+    Logger& log;
+  };
+  // Handles what is no business of fetch (kStatus, kStop, ...) in the daemon.
+  using ControlHandler = std::function<void(Rank from, const rpc::Request&, rpc::Responder)>;
+
+  Fetcher(Options options, Parts parts);
+  ~Fetcher() override;
+
+  void SetChangeListener(ChangeListener* listener);  // before Start of anything that asks
+  void SetControlHandler(ControlHandler handler);
+
+  void Look(const std::string& path, std::move_only_function<void(Result<Found>)> done);
+  void List(const std::string& path, std::move_only_function<void(Result<Listed>)> done);
+  // The bytes of [offset, offset+size), cut at the end of the file, as the pieces of chunks that they lie in.
+  void Read(const File& file, uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done);
+  // Whole chunk; `done` may be empty (prefetch).
+  void ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done);
+  // Whether chunks of this file are kept, so that fetching ahead makes sense.
+  bool IsCacheable(const File& file) const;
+  void Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done);
+  void Statfs(std::move_only_function<void(Result<StatFs>)> done);
+
+  // The server side: what children ask for.
+  void Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) override;
+  bool OnTick(TimePoint now) override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace copper::fetch

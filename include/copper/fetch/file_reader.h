@@ -1,0 +1,44 @@
+// A file as its readers on this node see it: reads, and the chunks that are fetched ahead of them.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "copper/fetch/fetcher.h"
+#include "copper/fetch/read_pattern.h"
+
+namespace copper::fetch {
+
+// Takes chunks that arrived ahead of their reads (into the kernel's page cache). Any thread; must not block.
+class AheadSink {
+ public:
+  virtual ~AheadSink() = default;
+  virtual void OnAhead(uint64_t offset, Bytes bytes) = 0;
+};
+
+class FileReader : public std::enable_shared_from_this<FileReader> {
+ public:
+  // `sink` may be null; it is told of each chunk at most once.
+  FileReader(Fetcher& fetcher, File file, std::shared_ptr<AheadSink> sink);
+
+  const File& file() const { return file_; }
+  // As Fetcher::Read; and starts what should come ahead. Any thread.
+  void Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done);
+
+ private:
+  void FetchAhead();
+  void OnChunk(uint64_t chunk, const Result<Bytes>& bytes);
+
+  Fetcher& fetcher_;
+  const File file_;
+  const std::shared_ptr<AheadSink> sink_;
+
+  std::mutex mutex_;  // guards what follows; never held across a call of the fetcher or the sink
+  ReadPattern pattern_;
+  uint64_t next_ahead_ = 0;  // chunks below have been asked for
+  uint64_t end_ahead_ = 0;
+  uint32_t in_flight_ = 0;
+};
+
+}  // namespace copper::fetch

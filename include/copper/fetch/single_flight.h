@@ -1,0 +1,103 @@
+// One fetch per key, whoever and however many ask: the first becomes the leader, the others wait for its result.
+//
+// The cache is looked into again under the flight's lock, so that a result that was stored between a caller's miss and
+// its arrival here is never fetched twice (as in CernVM-FS's Fetcher). Waiters have deadlines of their own: past it a
+// waiter is told ETIMEDOUT, while the flight goes on for the others. Any thread; callbacks run outside the lock.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "copper/base/clock.h"
+#include "copper/base/hash.h"
+#include "copper/base/result.h"
+
+namespace copper::fetch {
+
+enum class Joined { kHit, kLeader, kWaiter };
+
+template <class Key, class Value>
+class SingleFlight {
+ public:
+  using Done = std::move_only_function<void(Result<Value>)>;
+
+  // `look() -> std::optional<Value>` is asked under the lock; what it finds goes to `done` at once (kHit). Else `done`
+  // waits for Complete. The leader must see to it that Complete is called, however its fetch ends. `done` may be empty:
+  // a prefetch.
+  template <class Look>
+  Joined Join(const Key& key, TimePoint deadline, Look look, Done done) {
+    std::optional<Value> found;
+    {
+      Shard& shard = ShardOf(key);
+      const std::lock_guard lock(shard.mutex);
+      const auto it = shard.flights.find(key);
+      if (it != shard.flights.end()) {
+        if (done) it->second.push_back({deadline, std::move(done)});
+        return Joined::kWaiter;
+      }
+      found = look();
+      if (!found) {
+        auto& waiters = shard.flights[key];
+        if (done) waiters.push_back({deadline, std::move(done)});
+        return Joined::kLeader;
+      }
+    }
+    if (done) done(std::move(*found));
+    return Joined::kHit;
+  }
+
+  // Ends the flight: every waiter gets a copy. What is to be found by later callers must be in the cache before.
+  void Complete(const Key& key, const Result<Value>& result) {
+    for (Waiter& waiter : Take(key)) waiter.done(result);
+  }
+
+  // Tells ETIMEDOUT to waiters past their deadline; true while any flight is under way.
+  bool Expire(TimePoint now) {
+    std::vector<Done> expired;
+    bool flying = false;
+    for (Shard& shard : shards_) {
+      const std::lock_guard lock(shard.mutex);
+      for (auto& [key, waiters] : shard.flights) {
+        flying = true;
+        std::erase_if(waiters, [&](Waiter& waiter) {
+          if (waiter.deadline > now) return false;
+          expired.push_back(std::move(waiter.done));
+          return true;
+        });
+      }
+    }
+    for (Done& done : expired) done(Fail(ETIMEDOUT));
+    return flying;
+  }
+
+ private:
+  struct Waiter {
+    TimePoint deadline;
+    Done done;
+  };
+  struct KeyHash {
+    size_t operator()(const Key& key) const { return HashOf(key); }
+  };
+  struct alignas(64) Shard {
+    std::mutex mutex;
+    std::unordered_map<Key, std::vector<Waiter>, KeyHash> flights;
+  };
+
+  std::vector<Waiter> Take(const Key& key) {
+    Shard& shard = ShardOf(key);
+    const std::lock_guard lock(shard.mutex);
+    const auto node = shard.flights.extract(key);
+    return node.empty() ? std::vector<Waiter>{} : std::move(node.mapped());
+  }
+
+  Shard& ShardOf(const Key& key) { return shards_[HashOf(key) >> 60]; }
+
+  std::array<Shard, 16> shards_;
+};
+
+}  // namespace copper::fetch

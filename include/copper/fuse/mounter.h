@@ -1,0 +1,52 @@
+// The mounter: a small process of its own session that mounts for the daemon and unmounts when the daemon is gone,
+// however it died. It is forked first of all, before any thread, MPI or fabric exists, since nothing may fork later.
+//
+// The daemon holds one end of a socket pair, the mounter the other. Requests: mount, unmount. When the daemon's end closes,
+// the mounter unmounts what it mounted (lazily, and only if the mount there is still its own), removes the mount point if it
+// made it, and exits. It ignores SIGINT, SIGTERM and SIGHUP: those are for the daemon.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "copper/base/result.h"
+#include "copper/base/unique_fd.h"
+
+namespace copper::fuse {
+
+struct MountOptions {
+  std::string point;       // absolute; %r and %h already replaced
+  std::string source;      // what mount tables show as the device: "copper"
+  bool allow_other = false;
+};
+
+class Mounter {
+ public:
+  // Forks. Call with a single thread only.
+  static Result<Mounter> Fork();
+  Mounter(Mounter&&) = default;
+  Mounter& operator=(Mounter&&) = default;
+
+  // Mounts (read-only, nosuid, nodev, default_permissions; directly as root, else by fusermount3) and hands over the
+  // connection's descriptor. Makes the mount point if absent.
+  Result<UniqueFd> Mount(const MountOptions& options);
+  // Unmounts and removes the mount point if it was made. Success if it is gone already.
+  Status Unmount();
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  Mounter(UniqueFd socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
+  UniqueFd socket_;
+  pid_t pid_ = -1;
+};
+
+// Whether Copper may be mounted there, without touching anything: refuses a file, a directory that is not empty, somebody
+// else's, reached through somebody else's symlink, or a mount already (except a dead one of one's own, which Mount
+// replaces). The message says what is wrong and what to do.
+Status CheckMountPoint(const std::string& point);
+// /dev/fuse exists and may be opened, or fusermount3 is there.
+Status CheckFuse();
+
+}  // namespace copper::fuse

@@ -1,0 +1,48 @@
+// The FUSE front of one node: the kernel's requests in, replies out. Low-level libfuse; handlers never wait for the
+// network: a miss is answered later, by whoever completes it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "copper/base/clock.h"
+#include "copper/base/log.h"
+#include "copper/base/unique_fd.h"
+#include "copper/fetch/fetcher.h"
+#include "copper/profile/counters.h"
+
+namespace copper::fuse {
+
+// The files of `.copper/`: each is made anew at each lookup (status.json, cache_usage.json, address_book.txt).
+using LiveFiles = std::map<std::string, std::function<std::string()>>;
+
+// ioctl on `.copper/control` (made for the job's own user only). Sent by `copper stop MOUNT`.
+inline constexpr unsigned kStopCommand = 0x4301;  // _IO('C', 1)
+
+class Server {
+ public:
+  struct Options {
+    int threads = 0;  // 0: auto
+    LiveFiles live_files;
+    std::function<void()> on_stop_command;  // any thread; must not block
+    std::function<void()> on_unmounted;     // the mount went away without Stop; any thread; must not block
+  };
+
+  // Takes over the connection's descriptor (Mounter::Mount). Serves from Start to Stop.
+  Server(Options options, UniqueFd connection, fetch::Fetcher& fetcher, profile::Counters& counters,
+         const Clock& clock, Logger& log);
+  ~Server();
+
+  Status Start();
+  // Refuses new requests, answers what is pending with an error, joins the threads, closes the connection. The mount itself
+  // is the mounter's. Idempotent.
+  void Stop();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace copper::fuse

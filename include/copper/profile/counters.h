@@ -1,0 +1,41 @@
+// What a rank counts: each event once, where it was decided, by whoever decided it. Relaxed atomics; any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <iterator>
+#include <string_view>
+
+namespace copper::profile {
+
+enum class Operation : uint8_t {
+  kLookup, kGetattr, kReadlink, kRead, kReaddir, kReaddirplus, kStatfs, kAccess, kGetxattr, kLseek, kIoctl, kForget,
+  kOther, kCount
+};
+std::string_view Name(Operation operation);  // "lookup", "getattr", ...
+
+enum class Event : uint8_t {
+  kHits, kMisses, kCoalesced, kNegative, kErrors,       // of fetch: how a request was decided
+  kBytesFromCache, kBytesFromParent, kBytesFromSource, kBytesToChildren,
+  kLooksAtSource, kListsAtSource, kReadsAtSource,       // operations on the source
+  kRequestsToParent, kRequestsFromChildren, kStale, kCount
+};
+std::string_view Name(Event event);
+
+class Counters {
+ public:
+  void Count(Operation operation) { Add(operations_[static_cast<size_t>(operation)], 1); }
+  void Count(Event event, uint64_t n = 1) { Add(events_[static_cast<size_t>(event)], n); }
+  uint64_t Get(Operation operation) const { return operations_[static_cast<size_t>(operation)].load(kRelaxed); }
+  uint64_t Get(Event event) const { return events_[static_cast<size_t>(event)].load(kRelaxed); }
+  uint64_t requests() const;  // all operations
+
+ private:
+  static constexpr auto kRelaxed = std::memory_order_relaxed;
+  static void Add(std::atomic<uint64_t>& counter, uint64_t n) { counter.fetch_add(n, kRelaxed); }
+  std::array<std::atomic<uint64_t>, static_cast<size_t>(Operation::kCount)> operations_{};
+  std::array<std::atomic<uint64_t>, static_cast<size_t>(Event::kCount)> events_{};
+};
+
+}  // namespace copper::profile

@@ -1,0 +1,116 @@
+// Requests with deadlines between ranks: matching of replies, credits, the server side.
+//
+// A request gets exactly one outcome: a reply (which may carry the peer's errno), or an error of the way there:
+// ETIMEDOUT (the deadline passed), ESHUTDOWN (closing), or what the fabric said. Late and unknown replies are dropped.
+//
+// Credits: each peer allows a number of requests of ours under way at once and tells it in every reply; what exceeds
+// it waits here, with its deadline running. Lock: one per peer, held for bookkeeping only, never across a callback.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "copper/base/bytes.h"
+#include "copper/base/clock.h"
+#include "copper/base/file.h"
+#include "copper/base/ids.h"
+#include "copper/base/log.h"
+#include "copper/base/result.h"
+#include "copper/fabric/endpoint.h"
+#include "copper/wire/header.h"
+
+namespace copper::rpc {
+
+using wire::Kind;
+
+struct Request {
+  Kind kind = Kind::kLook;
+  TreeId tree = 0;
+  std::string path;
+  FileVersion version;
+  uint64_t argument = 0;
+  uint32_t argument2 = 0;
+  uint16_t hops = 0;  // so far
+};
+
+struct Reply {
+  int error = 0;  // the peer's errno
+  uint8_t flags = 0;
+  FileVersion version;
+  uint64_t argument = 0;
+  Bytes payload;
+};
+
+// Answers one request, once, from any thread; dropped unanswered, it answers EIO.
+class Responder {
+ public:
+  using Send = std::move_only_function<void(Reply)>;
+  explicit Responder(Send send) : send_(std::move(send)) {}
+  Responder(Responder&&) = default;
+  Responder& operator=(Responder&&) = delete;
+  ~Responder();
+  void operator()(Reply reply);
+
+ private:
+  Send send_;
+};
+
+// The server side. Called by the progress thread: must not block.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual void Handle(Rank from, Request request, TimePoint deadline, Responder respond) = 0;
+  // About every 100 ms while ticks are wanted (Channel::WantTicks); returns whether they still are.
+  virtual bool OnTick(TimePoint now) = 0;
+};
+
+// What fetch sees of the other ranks.
+class Channel {
+ public:
+  using Done = std::move_only_function<void(Result<Reply>)>;
+  virtual ~Channel() = default;
+  // Any thread; never blocks. `done` is called once, by the progress thread or, for a failure at once, by the caller's.
+  virtual void Call(Rank to, Request request, TimePoint deadline, Done done) = 0;
+  // Asks for Handler::OnTick calls. Any thread; cheap when ticks are on already.
+  virtual void WantTicks() = 0;
+};
+
+struct ChannelCounters {
+  uint64_t sent = 0, received = 0;                        // messages
+  uint64_t bytes_sent = 0, bytes_received = 0;            // payload
+  uint64_t rejected_unparsable = 0, rejected_foreign = 0;  // counted and dropped
+  uint64_t timeouts = 0, late_replies = 0, send_failures = 0;
+};
+
+class FabricChannel final : public Channel, private fabric::Receiver {
+ public:
+  struct Options {
+    Rank self = 0;
+    uint32_t ranks = 1;
+    JobIdentity job;
+    uint16_t credits = 64;  // granted to each peer
+  };
+  // All references outlive the channel.
+  FabricChannel(Options options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log);
+  ~FabricChannel() override;
+
+  // The endpoint must be connected.
+  void Start(Handler& handler);
+  // Ends every pending request with ESHUTDOWN and stops the endpoint. Idempotent.
+  void Stop();
+
+  void Call(Rank to, Request request, TimePoint deadline, Done done) override;
+  void WantTicks() override;
+  ChannelCounters counters() const;
+
+ private:
+  void OnArrival(fabric::Arrival arrival) override;
+  bool OnTick(TimePoint now) override;
+
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace copper::rpc

@@ -1,0 +1,37 @@
+// The source, as fetch sees it: look at a path, list a directory, read a range of one version of a file.
+//
+// Calls block; they run on a worker pool, from any number of threads. Paths are relative to the target ("/usr/lib").
+// Errors carry the source's errno; what passes by itself (EINTR, short reads) is dealt with inside.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "copper/base/bytes.h"
+#include "copper/base/file.h"
+#include "copper/base/result.h"
+
+namespace copper::storage {
+
+class BackingStore {
+ public:
+  virtual ~BackingStore() = default;
+
+  // lstat (and readlink, for a symlink), without triggering an automount.
+  virtual Result<Attributes> Look(const std::string& path) = 0;
+
+  // The names of a directory with their inode and type; with attributes as long as getting them is cheap for this
+  // source (measured while listing). EFBIG if it has more than `limit` entries (0: no limit).
+  virtual Result<Listing> List(const std::string& path, size_t limit) = 0;
+
+  // Bytes [offset, offset+length) of the file, cut at version.size. ESTALE if the file is, or became while reading,
+  // another version: what is returned is of this version alone.
+  virtual Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) = 0;
+
+  // lseek(2) with SEEK_DATA or SEEK_HOLE. ESTALE as for Read; ENXIO past the end.
+  virtual Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) = 0;
+
+  virtual Result<StatFs> Statfs() = 0;
+};
+
+}  // namespace copper::storage

@@ -1,0 +1,82 @@
+// Which file systems under the target all nodes share, which are each node's own, and which must not be entered.
+//
+// A file system is shared if all ranks have it as the same network file system, if a --shared-fs path lies on it, or if
+// all ranks are one machine. Everything else is local, and so are pseudo file systems, automount triggers and the
+// job directory; mounts of Copper are never entered or stat'ed through another.
+#pragma once
+
+#include <cstdint>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "copper/base/result.h"
+
+namespace copper::storage {
+
+struct Mount {
+  std::string point;   // absolute, unescaped
+  std::string type;    // "ext4", "lustre", "fuse.copper"
+  std::string source;  // "host:/export", "/dev/vda"
+  uint64_t device = 0;  // st_dev
+
+  bool operator==(const Mount&) const = default;
+};
+
+// The type under which Copper's own mounts appear in mount tables.
+inline constexpr std::string_view kCopperType = "fuse.copper";
+
+Result<std::vector<Mount>> ReadMountTable(const std::string& mountinfo = "/proc/self/mountinfo");
+std::vector<Mount> ParseMountInfo(std::string_view mountinfo);
+bool IsNetworkType(std::string_view type);  // lustre, gpfs, nfs, nfs4, ceph, beegfs, panfs, cifs, dvs, ...
+bool IsPseudoType(std::string_view type);   // proc, sysfs, cgroup2, debugfs, autofs, ...
+
+// What one rank tells the others: two 64-bit digests a mount, so that the table of 10,000 ranks stays small.
+// Network digest: point, type and source. Machine digest: point, boot id and device.
+std::string EncodeMountDigest(std::span<const Mount> mounts, std::string_view boot_id);
+
+enum class Sharing {
+  kShared,    // fetched once in the job, through the trees
+  kLocal,     // each node answers for itself, with short timeouts
+  kPseudo,    // local, and sizes may be made up by its owner
+  kForbidden  // a Copper mount: shown as an empty directory, never touched
+};
+
+class FileSystems {
+ public:
+  struct Options {
+    std::string target = "/";                // absolute, resolved
+    std::string job_directory;               // local, with everything below it
+    std::vector<std::string> shared_fs;      // --shared-fs
+    std::vector<std::string> copper_mounts;  // mount points of this job's ranks on this machine
+  };
+
+  // `digests` are EncodeMountDigest of all ranks (one's own among them).
+  FileSystems(Options options, std::vector<Mount> mounts, std::span<const std::string> digests, std::string_view boot_id);
+
+  // Of a path relative to the target. Any thread; no system call.
+  Sharing Of(std::string_view path) const;
+  // Whether this path is where a file system other than its parent's begins (then its parent's listing knows nothing
+  // true of it).
+  bool IsMountPoint(std::string_view path) const;
+
+  // The mount table changed: mounts of Copper that came since are forbidden from now on. Any thread.
+  void Update(std::vector<Mount> mounts);
+
+ private:
+  struct Place {
+    std::string path;  // relative to the target
+    Sharing sharing;
+  };
+  Sharing Classify(const Mount& mount) const;
+
+  const Options options_;
+  std::string boot_id_;
+  std::vector<std::vector<uint64_t>> digests_;  // of each rank, sorted
+  mutable std::shared_mutex mutex_;
+  std::vector<Place> places_;  // by path; longest match decides
+};
+
+}  // namespace copper::storage

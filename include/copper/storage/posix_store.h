@@ -1,0 +1,44 @@
+// The source on a mounted file system, by POSIX calls relative to a descriptor of the target: no symlink on the way is
+// followed (the kernel above resolves them, through the mount), and paths longer than PATH_MAX are walked in pieces.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "copper/base/clock.h"
+#include "copper/base/unique_fd.h"
+#include "copper/storage/backing_store.h"
+#include "copper/storage/file_systems.h"
+
+namespace copper::storage {
+
+// What has been asked of the source; for status and benchmarks. Any thread.
+struct SourceCounters {
+  std::atomic<uint64_t> looks{0}, lists{0}, reads{0}, bytes_read{0};
+};
+
+class PosixStore final : public BackingStore {
+ public:
+  // `file_systems` outlives the store. Fails if the target is no directory or can't be read and searched.
+  static Result<std::unique_ptr<PosixStore>> Open(const std::string& target, const FileSystems& file_systems,
+                                                  const Clock& clock);
+  ~PosixStore() override;
+
+  Result<Attributes> Look(const std::string& path) override;
+  Result<Listing> List(const std::string& path, size_t limit) override;
+  Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) override;
+  Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) override;
+  Result<StatFs> Statfs() override;
+
+  const SourceCounters& counters() const { return counters_; }
+
+ private:
+  PosixStore(UniqueFd target, const FileSystems& file_systems, const Clock& clock);
+
+  const UniqueFd target_;
+  const FileSystems& file_systems_;
+  const Clock& clock_;
+  SourceCounters counters_;
+};
+
+}  // namespace copper::storage

@@ -1,0 +1,47 @@
+// The broadcast trees: pure functions of (ranks, fanout, trees), the same on every rank, without communication.
+//
+// Tree t is the k-ary heap (position p has the children k*p+1 .. k*p+k) laid over the ranks from its root on:
+// rank = (p + root(t)) mod ranks, root(t) = floor(t * ranks / trees). The inner positions are the first (ranks-1)/k; the
+// roots are evenly spaced, so every rank is inner node of about trees/k trees, and its children over all trees
+// stay within twice the mean as soon as there are more trees than children. Depth is ceil(log_k(ranks)) or less.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "copper/base/ids.h"
+
+namespace copper::tree {
+
+// Large files are spread over the trees by stripes of this many chunks, so that several ranks read one file.
+inline constexpr uint64_t kStripeChunks = 8;
+
+class Forest {
+ public:
+  // ranks >= 1, fanout >= 1, 1 <= trees <= ranks.
+  Forest(uint32_t ranks, uint32_t fanout, uint32_t trees);
+
+  uint32_t ranks() const { return ranks_; }
+  uint32_t fanout() const { return fanout_; }
+  uint32_t trees() const { return trees_; }
+
+  Rank Root(TreeId tree) const;
+  std::optional<Rank> Parent(Rank rank, TreeId tree) const;  // nullopt at the root
+  std::vector<Rank> Children(Rank rank, TreeId tree) const;
+  uint32_t Depth(Rank rank, TreeId tree) const;  // 0 at the root
+  uint32_t MaxDepth() const;
+
+  // Everything about the names of one directory (its listing, what a name in it is) belongs to one tree.
+  TreeId OfDirectory(std::string_view directory) const;
+  // The bytes of a file: by path and stripe.
+  TreeId OfChunk(std::string_view path, uint64_t chunk) const;
+
+ private:
+  uint32_t Position(Rank rank, TreeId tree) const;
+  Rank At(uint32_t position, TreeId tree) const;
+
+  uint32_t ranks_, fanout_, trees_;
+};
+
+}  // namespace copper::tree

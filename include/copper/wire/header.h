@@ -1,0 +1,69 @@
+// Wire version 1: the header of every message. The layout, byte by byte, is in src/wire/README.md.
+//
+// All integers are little endian and of fixed width. Decoding trusts nothing: a message that is too short, of another
+// version or job, of an unknown kind, or whose tag does not match is an error, never a crash.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "copper/base/bytes.h"
+#include "copper/base/file.h"
+#include "copper/base/ids.h"
+#include "copper/base/result.h"
+
+namespace copper::wire {
+
+inline constexpr uint16_t kVersion = 1;
+inline constexpr size_t kHeaderSize = 128;
+inline constexpr size_t kMaxPayload = kChunkSize;
+// Payloads up to this size lie under the tag whole; of larger ones (chunks) it covers the length alone, since a tag over
+// every byte costs more than moving it.
+inline constexpr size_t kAuthenticatedPayload = 4096;
+
+enum class Kind : uint8_t {
+  kLook = 1,   // attributes of a path                      request payload: path; reply: attributes
+  kList = 2,   // a piece of a directory's encoded listing   request payload: path; reply: bytes of it
+  kRead = 3,   // a chunk of a file                          request payload: path; reply: the bytes
+  kSeek = 4,   // SEEK_DATA, SEEK_HOLE                       request payload: path; reply: argument
+  kStatus = 5, // what this rank has counted                 reply: JSON
+  kStop = 6,   // end the job                                no payload
+  kUnmounted = 7,  // the sender's mount is gone (to rank 0)  no payload
+};
+
+enum Flags : uint8_t {
+  kReply = 1,      // else a request
+  kUnchanged = 2,  // reply to kList: what you know (the version you sent) is still true
+  kZeros = 4,      // reply to kRead: `argument` zero bytes, none sent
+};
+
+struct Header {
+  Kind kind = Kind::kLook;
+  uint8_t flags = 0;
+  JobId job{};
+  Rank origin = 0;          // who sent this message
+  TreeId tree = 0;          // along which it travels
+  uint64_t request_id = 0;  // made by the asking side; the reply repeats it
+  uint32_t sequence = 0;    // counts the messages of one origin to one peer
+  uint32_t remaining_ms = 0;  // the time that remains to answer, not a fixed timeout
+  uint16_t attempt = 0;     // 0 for the first
+  uint16_t hops = 0;        // between the asking leaf and this message
+  uint16_t credits = 0;     // reply: how many requests the asking side may have under way here
+  int32_t error = 0;        // reply: errno, 0 for success
+  FileVersion version;      // of what is asked for or sent
+  uint64_t argument = 0;    // request: chunk, piece or offset; reply: total size, or what was found
+  uint32_t argument2 = 0;   // request: whence; entry limit
+
+  bool IsReply() const { return (flags & kReply) != 0; }
+  bool operator==(const Header&) const = default;
+};
+
+// Encodes the header for this payload, tag included.
+std::vector<std::byte> Encode(const Header& header, std::span<const std::byte> payload, const JobKey& key);
+
+// EBADMSG: unparsable (magic, version, kind, length). EPERM: another job's, or the tag does not match.
+Result<Header> Decode(std::span<const std::byte> head, std::span<const std::byte> payload, const JobIdentity& job);
+
+}  // namespace copper::wire

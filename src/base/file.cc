@@ -1,0 +1,37 @@
+#include "copper/base/file.h"
+
+#include <algorithm>
+
+namespace copper {
+
+const DirectoryEntry* Listing::Find(std::string_view name) const {
+  const auto it = std::ranges::lower_bound(entries, name, {}, &DirectoryEntry::name);
+  return it != entries.end() && it->name == name ? &*it : nullptr;
+}
+
+size_t Listing::charge() const {
+  size_t bytes = sizeof(Listing) + entries.capacity() * sizeof(DirectoryEntry);
+  for (const DirectoryEntry& entry : entries) {
+    bytes += entry.name.capacity();
+    if (entry.attributes) bytes += entry.attributes->symlink_target.capacity();
+  }
+  return bytes;
+}
+
+std::string JoinPath(std::string_view directory, std::string_view name) {
+  std::string path;
+  path.reserve(directory.size() + 1 + name.size());
+  if (directory != "/") path = directory;
+  path += '/';
+  path += name;
+  return path;
+}
+
+std::string_view ParentPath(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == 0 || slash == std::string_view::npos ? "/" : path.substr(0, slash);
+}
+
+std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace copper

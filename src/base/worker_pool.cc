@@ -1,0 +1,52 @@
+#include "copper/base/worker_pool.h"
+
+#include <pthread.h>
+
+namespace copper {
+
+void NameThread(const char* name) { pthread_setname_np(pthread_self(), name); }
+
+WorkerPool::WorkerPool(std::string name, size_t threads) : name_(std::move(name)), max_threads_(threads) {}
+
+WorkerPool::~WorkerPool() { Stop(); }
+
+void WorkerPool::Submit(Task task) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  tasks_.push_back(std::move(task));
+  if (idle_ < tasks_.size() && threads_.size() < max_threads_) threads_.emplace_back([this] { Run(); });
+  work_.notify_one();
+}
+
+void WorkerPool::Stop() {
+  std::vector<std::thread> threads;
+  std::deque<Task> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    threads.swap(threads_);
+    dropped.swap(tasks_);
+    work_.notify_all();
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+void WorkerPool::Run() {
+  NameThread(name_.c_str());
+  std::unique_lock lock(mutex_);
+  while (true) {
+    ++idle_;
+    work_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+    --idle_;
+    if (stopping_) return;
+    {
+      Task task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+    }  // what the task holds is freed outside the lock
+    lock.lock();
+  }
+}
+
+}  // namespace copper
