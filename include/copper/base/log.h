@@ -40,29 +40,28 @@ class Logger {
 
   template <class... Args>
   void Fatal(LogFormat<std::type_identity_t<Args>...> text, Args&&... args) {
-    Format(LogLevel::kFatal, text, args...);
+    Log(LogLevel::kFatal, text.format, text.location, fmt::make_format_args(args...));
   }
   template <class... Args>
   void Error(LogFormat<std::type_identity_t<Args>...> text, Args&&... args) {
-    Format(LogLevel::kError, text, args...);
+    Log(LogLevel::kError, text.format, text.location, fmt::make_format_args(args...));
   }
   template <class... Args>
   void Warning(LogFormat<std::type_identity_t<Args>...> text, Args&&... args) {
-    Format(LogLevel::kWarning, text, args...);
+    Log(LogLevel::kWarning, text.format, text.location, fmt::make_format_args(args...));
   }
   template <class... Args>
   void Info(LogFormat<std::type_identity_t<Args>...> text, Args&&... args) {
-    Format(LogLevel::kInfo, text, args...);
+    Log(LogLevel::kInfo, text.format, text.location, fmt::make_format_args(args...));
   }
   template <class... Args>
   void Debug(LogFormat<std::type_identity_t<Args>...> text, Args&&... args) {
-    Format(LogLevel::kDebug, text, args...);
+    Log(LogLevel::kDebug, text.format, text.location, fmt::make_format_args(args...));
   }
 
  private:
-  template <class... Args>
-  void Format(LogLevel level, const LogFormat<std::type_identity_t<Args>...>& text, const Args&... args) {
-    if (Enabled(level)) Write(level, text.location, fmt::format(text.format, args...));
+  void Log(LogLevel level, fmt::string_view format, const std::source_location& where, fmt::format_args args) {
+    if (Enabled(level)) Write(level, where, fmt::vformat(format, args));
   }
   void Write(LogLevel level, const std::source_location& where, const std::string& message);
 

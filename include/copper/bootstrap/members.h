@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "copper/base/ids.h"
@@ -23,10 +24,14 @@ struct Member {
   std::string mount_digest;  // storage::EncodeMountDigest
 };
 
+// For the way between ranks: every field with its length before it, as strings may hold any byte. EBADMSG.
+std::string EncodeMember(const Member& member);
+Result<Member> DecodeMember(std::string_view encoded);
+
 std::string BootId();     // /proc/sys/kernel/random/boot_id
 std::string ShortHost();  // gethostname, up to the first dot
 
-std::vector<Member> ExchangeMembers(World& world, const Member& mine);
+Result<std::vector<Member>> ExchangeMembers(World& world, const Member& mine);
 bool OneMachine(std::span<const Member> members);
 // Two ranks of one machine with one mount point: EINVAL, with both named.
 Status CheckMountPoints(std::span<const Member> members);
@@ -38,15 +43,18 @@ struct PeerAddress {
   fabric::Address address;
   std::string text;  // for the address book
 };
-std::vector<PeerAddress> ExchangeAddresses(World& world, const PeerAddress& mine);
+Result<std::vector<PeerAddress>> ExchangeAddresses(World& world, const PeerAddress& mine);
 
-// Rank 0: logs/node_file.txt (a host a line) and logs/copper_address_book.txt (`host address` a line).
+// For rank 0 alone: logs/node_file.txt (a host a line) and logs/copper_address_book.txt (`host address` a line).
 Status WriteAddressBook(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers);
 
 struct StartTimings {  // in microseconds since the start of the process
   int64_t mpi_us = 0, fabric_us = 0, mount_us = 0, serving_us = 0;
 };
-// Collective; rank 0 writes logs/ready.json once every rank has come here: it serves.
+// Collective; rank 0 writes logs/ready.json once every rank has come here: it serves. Only rank 0 can fail.
+//
+// {"job": hex, "version": "0.1.0", "ranks": n, "hosts": [...], "pids": [...], "addresses": [...], "mounts": [...],
+//  "timings_us": {"mpi": {"min": .., "median": .., "max": ..}, "fabric": .., "mount": .., "serving": ..}}
 Status AnnounceReady(World& world, const JobDirectory& job, std::span<const Member> members,
                      std::span<const PeerAddress> peers, const JobId& id, const StartTimings& mine);
 

@@ -1,10 +1,14 @@
 // MPI, the only place that names it: used by the main thread alone, at the two ends of the job only.
+//
+// Collectives are called by every rank in the same order. They wait with growing pauses instead of spinning: where ranks
+// outnumber cores, a rank that spins keeps the one it waits for from running.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "copper/base/clock.h"
 #include "copper/base/ids.h"
 #include "copper/base/result.h"
 
@@ -17,7 +21,12 @@ struct LauncherView {
   std::optional<uint32_t> size;
   bool IsFirst() const { return rank.value_or(0) == 0; }
 };
+// Believes only what launchers set for each process (a pair of rank and size): inside a batch script SLURM_NTASKS is
+// the size of the allocation, whatever is started there.
 LauncherView ReadLauncherEnvironment();
+
+// EINVAL where the launcher started several processes, but MPI has each of them as rank 0 of 1.
+Status CheckWorld(const LauncherView& launcher, uint32_t mpi_size, const std::string& mpi_library);
 
 class World {
  public:
@@ -30,13 +39,16 @@ class World {
   Rank rank() const { return rank_; }
   uint32_t size() const { return size_; }
 
-  // Collective: every rank calls them in the same order. result[r] is what rank r gave; any length.
+  // result[r] is what rank r gave; any length.
   std::vector<std::string> AllGather(const std::string& mine);
   std::string Broadcast(const std::string& from_rank_0);
-  void Barrier();
-  // Collective: the first failure of any rank, the same on all, with host and rank in its message.
+  // The first failure of any rank, the same on all, with host and rank in its message.
   Status Agree(const Status& mine, const std::string& host);
+  // ETIMEDOUT where some rank did not come; the world is abandoned then.
+  Status Barrier(Duration timeout);
 
+  // A rank is lost: from now on no MPI call is made, since it might never return.
+  void Abandon() { active_ = false; }
   void Finalize();
 
  private:

@@ -40,6 +40,18 @@ class Table {
     it->second = {std::move(value), charge};
   }
 
+  // Changes the value in place, if it is still there: `change(Value&)` runs under the lock and returns the new charge.
+  template <class Change>
+  void Update(const Key& key, Change change) {
+    Shard& shard = ShardOf(key);
+    const std::lock_guard lock(shard.mutex);
+    const auto it = shard.entries.find(key);
+    if (it == shard.entries.end()) return;
+    const size_t charge = change(it->second.value);
+    shard.bytes += charge - it->second.charge;
+    it->second.charge = charge;
+  }
+
   bool Erase(const Key& key) {
     Shard& shard = ShardOf(key);
     const std::lock_guard lock(shard.mutex);

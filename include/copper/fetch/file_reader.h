@@ -27,18 +27,24 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
   void Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done);
 
  private:
+  void OnLibrary(size_t size);
+  void Plan(uint64_t offset, size_t size);
   void FetchAhead();
+  bool MayFetch() const;  // with the lock
   void OnChunk(uint64_t chunk, const Result<Bytes>& bytes);
 
   Fetcher& fetcher_;
   const File file_;
   const std::shared_ptr<AheadSink> sink_;
+  const bool cacheable_;
 
   std::mutex mutex_;  // guards what follows; never held across a call of the fetcher or the sink
   ReadPattern pattern_;
   uint64_t next_ahead_ = 0;  // chunks below have been asked for
   uint64_t end_ahead_ = 0;
-  uint32_t in_flight_ = 0;
+  uint64_t in_flight_ = 0;
+  bool whole_ = false;     // all of the file is being fetched
+  bool fetching_ = false;  // a thread is in FetchAhead
 };
 
 }  // namespace copper::fetch

@@ -40,6 +40,7 @@ struct Reply {
   uint8_t flags = 0;
   FileVersion version;
   uint64_t argument = 0;
+  uint32_t argument2 = 0;  // how long this is true, in ms; UINT32_MAX: for the job
   Bytes payload;
 };
 

@@ -21,6 +21,7 @@ struct Mount {
   std::string type;    // "ext4", "lustre", "fuse.copper"
   std::string source;  // "host:/export", "/dev/vda"
   uint64_t device = 0;  // st_dev
+  std::string root = "/";  // what of the file system is mounted here: another directory than "/" for a bind mount
 
   bool operator==(const Mount&) const = default;
 };
@@ -29,12 +30,14 @@ struct Mount {
 inline constexpr std::string_view kCopperType = "fuse.copper";
 
 Result<std::vector<Mount>> ReadMountTable(const std::string& mountinfo = "/proc/self/mountinfo");
+// The mounts that paths lead to, as proc(5) describes them: one that another was mounted over is left out.
 std::vector<Mount> ParseMountInfo(std::string_view mountinfo);
 bool IsNetworkType(std::string_view type);  // lustre, gpfs, nfs, nfs4, ceph, beegfs, panfs, cifs, dvs, ...
 bool IsPseudoType(std::string_view type);   // proc, sysfs, cgroup2, debugfs, autofs, ...
 
 // What one rank tells the others: two 64-bit digests a mount, so that the table of 10,000 ranks stays small.
-// Network digest: point, type and source. Machine digest: point, boot id and device.
+// Network digest: point, type, source and root (0 if it is none). Machine digest: point, boot id, device and root.
+// Pseudo file systems and mounts of Copper are left out. Little-endian.
 std::string EncodeMountDigest(std::span<const Mount> mounts, std::string_view boot_id);
 
 enum class Sharing {
@@ -53,7 +56,7 @@ class FileSystems {
     std::vector<std::string> copper_mounts;  // mount points of this job's ranks on this machine
   };
 
-  // `digests` are EncodeMountDigest of all ranks (one's own among them).
+  // `digests` are EncodeMountDigest of all ranks (one's own among them). Of two mounts on one point the later counts.
   FileSystems(Options options, std::vector<Mount> mounts, std::span<const std::string> digests, std::string_view boot_id);
 
   // Of a path relative to the target. Any thread; no system call.
@@ -61,22 +64,36 @@ class FileSystems {
   // Whether this path is where a file system other than its parent's begins (then its parent's listing knows nothing
   // true of it).
   bool IsMountPoint(std::string_view path) const;
+  // Whether a directory's listing has every name that a lookup in it would find. Not on pseudo file systems and
+  // automounts, and not on AFS, where looking for a cell's name makes it appear.
+  bool ListsEveryName(std::string_view path) const;
 
-  // The mount table changed: mounts of Copper that came since are forbidden from now on. Any thread.
+  // The mount table changed: mounts of Copper that came since are forbidden from now on (for good: what is below
+  // the mount point of an ended job is not worth a look). Everything else stays as all ranks agreed on at the start.
+  // Any thread.
   void Update(std::vector<Mount> mounts);
 
  private:
   struct Place {
     std::string path;  // relative to the target
-    Sharing sharing;
+    Sharing sharing = Sharing::kLocal;
+    bool mount_point = false;
+    bool lists_every_name = true;
+    size_t enclosing = 0;  // index of the place that this one lies in; the target's own is 0
   };
   Sharing Classify(const Mount& mount) const;
+  bool IsNamedShared(const Mount& mount, std::span<const Mount> mounts) const;
+  std::vector<Place> MakePlaces(std::span<const Mount> mounts) const;
+  void AddMounts(std::span<const Mount> mounts, std::vector<Place>& places) const;
+  void AddForbidden(std::string_view point, std::vector<Place>& places) const;
+  static void Arrange(std::vector<Place>& places);
+  const Place& PlaceOf(std::string_view path) const;  // with mutex_ held
 
   const Options options_;
-  std::string boot_id_;
-  std::vector<std::vector<uint64_t>> digests_;  // of each rank, sorted
-  mutable std::shared_mutex mutex_;
-  std::vector<Place> places_;  // by path; longest match decides
+  const std::vector<uint64_t> common_;   // digests that every rank has, sorted
+  std::vector<std::string> named_shared_;  // mount points that a --shared-fs path lies on
+  mutable std::shared_mutex mutex_;      // guards places_; no other lock is taken under it
+  std::vector<Place> places_;            // by path, a place before what lies in it; the deepest match decides
 };
 
 }  // namespace copper::storage

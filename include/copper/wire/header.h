@@ -19,17 +19,19 @@ namespace copper::wire {
 inline constexpr uint16_t kVersion = 1;
 inline constexpr size_t kHeaderSize = 128;
 inline constexpr size_t kMaxPayload = kChunkSize;
-// Payloads up to this size lie under the tag whole; of larger ones (chunks) it covers the length alone, since a tag over
-// every byte costs more than moving it.
+// Of requests, whose payload is a path.
+inline constexpr size_t kMaxRequestPayload = size_t{64} << 10;
+// The payload of a request lies under the tag whole, and so does a reply's up to this size; of larger ones (chunks) it
+// covers the length alone, since a tag over every byte costs more than moving it.
 inline constexpr size_t kAuthenticatedPayload = 4096;
 
 enum class Kind : uint8_t {
-  kLook = 1,   // attributes of a path                      request payload: path; reply: attributes
-  kList = 2,   // a piece of a directory's encoded listing   request payload: path; reply: bytes of it
-  kRead = 3,   // a chunk of a file                          request payload: path; reply: the bytes
-  kSeek = 4,   // SEEK_DATA, SEEK_HOLE                       request payload: path; reply: argument
-  kStatus = 5, // what this rank has counted                 reply: JSON
-  kStop = 6,   // end the job                                no payload
+  kLook = 1,       // attributes of a path                      request payload: path; reply: attributes
+  kList = 2,       // a piece of a directory's encoded listing   request payload: path; reply: bytes of it
+  kRead = 3,       // a chunk of a file                          request payload: path; reply: the bytes
+  kSeek = 4,       // SEEK_DATA, SEEK_HOLE                       request payload: path; reply: argument
+  kStatus = 5,     // what this rank has counted                 reply: JSON
+  kStop = 6,       // end the job                                no payload
   kUnmounted = 7,  // the sender's mount is gone (to rank 0)  no payload
 };
 
@@ -43,27 +45,29 @@ struct Header {
   Kind kind = Kind::kLook;
   uint8_t flags = 0;
   JobId job{};
-  Rank origin = 0;          // who sent this message
-  TreeId tree = 0;          // along which it travels
-  uint64_t request_id = 0;  // made by the asking side; the reply repeats it
-  uint32_t sequence = 0;    // counts the messages of one origin to one peer
+  Rank origin = 0;            // who sent this message
+  TreeId tree = 0;            // along which it travels
+  uint64_t request_id = 0;    // made by the asking side; the reply repeats it
+  uint32_t sequence = 0;      // counts the messages of one origin to one peer
   uint32_t remaining_ms = 0;  // the time that remains to answer, not a fixed timeout
-  uint16_t attempt = 0;     // 0 for the first
-  uint16_t hops = 0;        // between the asking leaf and this message
-  uint16_t credits = 0;     // reply: how many requests the asking side may have under way here
-  int32_t error = 0;        // reply: errno, 0 for success
-  FileVersion version;      // of what is asked for or sent
-  uint64_t argument = 0;    // request: chunk, piece or offset; reply: total size, or what was found
-  uint32_t argument2 = 0;   // request: whence; entry limit
+  uint16_t attempt = 0;       // 0 for the first
+  uint16_t hops = 0;          // between the asking leaf and this message
+  uint16_t credits = 0;       // reply: how many requests the asking side may have under way here
+  int32_t error = 0;          // reply: errno, 0 for success
+  FileVersion version;        // of what is asked for or sent
+  uint64_t argument = 0;      // request: chunk, piece or offset; reply: total size, or what was found
+  uint32_t argument2 = 0;     // request: whence; entry limit
 
   bool IsReply() const { return (flags & kReply) != 0; }
   bool operator==(const Header&) const = default;
 };
 
-// Encodes the header for this payload, tag included.
+// The header for this payload, tag included: kHeaderSize bytes. The payload is at most kMaxPayload, kMaxRequestPayload
+// in a request. Any thread, without setting up libsodium first.
 std::vector<std::byte> Encode(const Header& header, std::span<const std::byte> payload, const JobKey& key);
 
-// EBADMSG: unparsable (magic, version, kind, length). EPERM: another job's, or the tag does not match.
+// EBADMSG: unparsable (magic, version, kind, flags, errno, reserved bytes, length). EPERM: another job's, or the tag
+// does not match.
 Result<Header> Decode(std::span<const std::byte> head, std::span<const std::byte> payload, const JobIdentity& job);
 
 }  // namespace copper::wire

@@ -1,0 +1,141 @@
+#include "copper/bootstrap/members.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "bootstrap/fields.h"
+#include "copper/base/files.h"
+
+namespace copper::bootstrap {
+namespace {
+
+std::string_view AsText(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+fabric::Address AsAddress(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+  return {bytes, bytes + text.size()};
+}
+
+Result<PeerAddress> DecodePeer(std::string_view encoded) {
+  FieldReader fields(encoded);
+  PeerAddress peer;
+  peer.address = AsAddress(fields.Next());
+  peer.text = fields.Next();
+  if (!fields.AtEnd()) return Fail(EBADMSG, "a rank's address is malformed");
+  return peer;
+}
+
+}  // namespace
+
+std::string EncodeMember(const Member& member) {
+  return FieldWriter()
+      .Add(member.host)
+      .Add(std::to_string(member.pid))
+      .Add(member.boot_id)
+      .Add(member.mount_point)
+      .Add(member.mount_digest)
+      .Take();
+}
+
+Result<Member> DecodeMember(std::string_view encoded) {
+  FieldReader fields(encoded);
+  Member member;
+  member.host = fields.Next();
+  const std::string pid = fields.Next();
+  member.boot_id = fields.Next();
+  member.mount_point = fields.Next();
+  member.mount_digest = fields.Next();
+  const auto [rest, error] = std::from_chars(pid.data(), pid.data() + pid.size(), member.pid);
+  if (!fields.AtEnd() || error != std::errc() || rest != pid.data() + pid.size()) {
+    return Fail(EBADMSG, "what a rank says of itself is malformed: is every rank the same cu_fuse?");
+  }
+  return member;
+}
+
+std::string BootId() {
+  std::string id = ReadWholeFile("/proc/sys/kernel/random/boot_id").value_or("");
+  while (id.ends_with('\n')) id.pop_back();
+  return id;
+}
+
+std::string ShortHost() {
+  char name[256] = {};
+  if (gethostname(name, sizeof name - 1) != 0) return "unknown";
+  const std::string host = name;
+  return host.substr(0, host.find('.'));
+}
+
+Result<std::vector<Member>> ExchangeMembers(World& world, const Member& mine) {
+  std::vector<Member> members;
+  for (const std::string& encoded : world.AllGather(EncodeMember(mine))) {
+    Result<Member> member = DecodeMember(encoded);
+    if (!member) return std::unexpected(member.error());
+    members.push_back(std::move(*member));
+  }
+  return members;
+}
+
+bool OneMachine(std::span<const Member> members) {
+  return std::ranges::all_of(members, [&](const Member& member) {
+    return !member.boot_id.empty() && member.boot_id == members.front().boot_id;
+  });
+}
+
+Status CheckMountPoints(std::span<const Member> members) {
+  std::map<std::pair<std::string_view, std::string_view>, size_t> taken;
+  for (size_t rank = 0; rank < members.size(); ++rank) {
+    const Member& member = members[rank];
+    const auto [other, added] = taken.try_emplace({member.boot_id, member.mount_point}, rank);
+    if (added) continue;
+    return Fail(EINVAL, "ranks " + std::to_string(other->second) + " and " + std::to_string(rank) + " are both on host " +
+                            member.host + " and would both mount at " + member.mount_point +
+                            ": put %r into --mount, or start one rank per node");
+  }
+  return {};
+}
+
+Result<JobIdentity> ShareIdentity(World& world) {
+  std::string shared;
+  if (world.rank() == 0) {
+    if (const Result<JobIdentity> made = JobIdentity::Random()) {
+      shared = std::string(AsText(made->id)) + std::string(AsText(made->key));
+    }
+  }
+  shared = world.Broadcast(shared);
+  JobIdentity identity;
+  if (shared.size() != identity.id.size() + identity.key.size()) {
+    return Fail(EIO, "cannot get random bytes from the kernel of rank 0");
+  }
+  const auto* bytes = reinterpret_cast<const std::byte*>(shared.data());
+  std::copy_n(bytes, identity.id.size(), identity.id.begin());
+  std::copy_n(bytes + identity.id.size(), identity.key.size(), identity.key.begin());
+  return identity;
+}
+
+Result<std::vector<PeerAddress>> ExchangeAddresses(World& world, const PeerAddress& mine) {
+  std::vector<PeerAddress> peers;
+  for (const std::string& encoded : world.AllGather(FieldWriter().Add(AsText(mine.address)).Add(mine.text).Take())) {
+    Result<PeerAddress> peer = DecodePeer(encoded);
+    if (!peer) return std::unexpected(peer.error());
+    peers.push_back(std::move(*peer));
+  }
+  return peers;
+}
+
+Status WriteAddressBook(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers) {
+  std::string nodes;
+  std::string book;
+  for (size_t rank = 0; rank < members.size(); ++rank) {
+    nodes += members[rank].host + "\n";
+    book += members[rank].host + " " + peers[rank].text + "\n";
+  }
+  if (const Status written = WriteWholeFile(job.node_file(), nodes); !written) return written;
+  return WriteWholeFile(job.address_book(), book);
+}
+
+}  // namespace copper::bootstrap

@@ -1,0 +1,204 @@
+#include "chunks.h"
+
+#include <algorithm>
+
+namespace copper::fetch {
+namespace {
+
+using cache::ChunkKey;
+using profile::Event;
+
+size_t SizeOfChunk(const FileVersion& version, uint64_t chunk) {
+  return std::min<uint64_t>(kChunkSize, version.size - chunk * kChunkSize);
+}
+
+// Collects the pieces of one read that lies in several chunks; they come in any order, from any thread.
+class Gather {
+ public:
+  Gather(size_t pieces, Chunks::RangeDone done) : pieces_(pieces), missing_(pieces), done_(std::move(done)) {}
+
+  void Add(size_t index, const Result<Bytes>& bytes) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (bytes) {
+        pieces_[index] = *bytes;
+      } else if (!error_) {
+        error_ = bytes.error();
+      }
+      if (--missing_ != 0) return;
+    }
+    if (error_) return done_(std::unexpected(*error_));
+    done_(std::move(pieces_));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Bytes> pieces_;
+  size_t missing_;
+  std::optional<Error> error_;
+  Chunks::RangeDone done_;
+};
+
+}  // namespace
+
+bool Chunks::IsCacheable(const File& file) const {
+  return file.version.size <= context_.options.max_cacheable &&
+         context_.parts.file_systems.Of(file.path) == storage::Sharing::kShared;
+}
+
+void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
+  const ChunkKey key{file.path, file.version, chunk};
+  cache::Cache& cache = context_.parts.cache;
+  const bool wanted = static_cast<bool>(done);
+  const Joined joined = flights_.Join(key, ask.deadline, [&] { return cache.data().Get(key); }, std::move(done));
+  if (wanted) {
+    context_.parts.counters.Count(joined == Joined::kHit      ? Event::kHits
+                                  : joined == Joined::kWaiter ? Event::kCoalesced
+                                                              : Event::kMisses);
+  }
+  if (joined == Joined::kHit && wanted) {
+    context_.parts.counters.Count(Event::kBytesFromCache, SizeOfChunk(file.version, chunk));
+  }
+  if (joined != Joined::kLeader) return;
+  context_.parts.channel.WantTicks();
+  const TreeId tree = context_.parts.forest.OfChunk(file.path, chunk);
+  if (context_.IsRoot(tree)) {
+    AskStore(key);
+  } else {
+    AskParent(key, tree, ask);
+  }
+}
+
+void Chunks::AskStore(const ChunkKey& key) {
+  context_.parts.pool.Submit([this, key] {
+    context_.parts.counters.Count(Event::kReadsAtSource);
+    Result<Bytes> bytes = context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize,
+                                                    SizeOfChunk(key.version, key.chunk));
+    if (bytes) context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
+    if (!bytes && bytes.error().code == ESTALE) NoteStale(key.path);
+    Finish(key, bytes);
+  });
+}
+
+void Chunks::AskParent(const ChunkKey& key, TreeId tree, Ask ask) {
+  rpc::Request request;
+  request.kind = rpc::Kind::kRead;
+  request.path = key.path;
+  request.version = key.version;
+  request.argument = key.chunk;
+  context_.AskParent(tree, std::move(request), ask, [this, key](Result<rpc::Reply> reply) {
+    reply = Outcome(std::move(reply));
+    if (!reply) return Finish(key, std::unexpected(reply.error()));
+    if (reply->payload.size() != SizeOfChunk(key.version, key.chunk)) return Finish(key, Fail(EBADMSG));
+    context_.parts.counters.Count(Event::kBytesFromParent, reply->payload.size());
+    Finish(key, std::move(reply->payload));
+  });
+}
+
+// Kept before the flight ends: who comes later finds it in the table.
+void Chunks::Finish(const ChunkKey& key, const Result<Bytes>& bytes) {
+  if (bytes) {
+    context_.parts.cache.data().Put(key, *bytes, bytes->charge() + key.path.size());
+  } else {
+    context_.parts.counters.Count(Event::kErrors);
+  }
+  flights_.Complete(key, bytes);
+}
+
+void Chunks::ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
+  if (offset >= file.version.size) return done(std::vector<Bytes>{});
+  size = std::min<uint64_t>(size, file.version.size - offset);
+  if (size == 0) return done(std::vector<Bytes>{});
+  if (!IsCacheable(file)) return ReadDirectly(file, offset, size, ask, std::move(done));
+  ReadPieces(file, offset, size, ask, std::move(done));
+}
+
+void Chunks::ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
+  const uint64_t first = offset / kChunkSize;
+  const uint64_t last = (offset + size - 1) / kChunkSize;
+  const auto gather = std::make_shared<Gather>(last - first + 1, std::move(done));
+  for (uint64_t chunk = first; chunk <= last; ++chunk) {
+    const uint64_t begin = std::max(offset, chunk * kChunkSize);
+    const uint64_t end = std::min<uint64_t>(offset + size, (chunk + 1) * kChunkSize);
+    Read(file, chunk, ask, [gather, index = chunk - first, begin, end](const Result<Bytes>& bytes) {
+      if (!bytes) return gather->Add(index, bytes);
+      gather->Add(index, bytes->Slice(begin % kChunkSize, end - begin));
+    });
+  }
+}
+
+// Local files and those above --max-cacheable-byte-size: the kernel's page cache is the only cache.
+void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
+  context_.parts.counters.Count(Event::kMisses);
+  context_.parts.channel.WantTicks();
+  auto read = [this, file, offset, size]() -> Result<std::vector<Bytes>> {
+    context_.parts.counters.Count(Event::kReadsAtSource);
+    Result<Bytes> bytes = context_.parts.store.Read(file.path, file.version, offset, size);
+    if (!bytes && bytes.error().code == ESTALE) NoteStale(file.path);
+    if (!bytes) return std::unexpected(bytes.error());
+    context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
+    return std::vector<Bytes>{*std::move(bytes)};
+  };
+  direct_.Run(context_.parts.pool, ask.deadline, std::move(read), std::move(done));
+}
+
+void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
+  const FileVersion& version = request.version;
+  if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize) return respond(ErrorReply({EINVAL, {}}));
+  Read({request.path, version}, request.argument, ask,
+       [this, version, respond = std::move(respond)](const Result<Bytes>& bytes) mutable {
+         if (!bytes) return respond(ErrorReply(bytes.error()));
+         rpc::Reply reply;
+         reply.version = version;
+         reply.payload = *bytes;
+         context_.parts.counters.Count(Event::kBytesToChildren, bytes->size());
+         respond(std::move(reply));
+       });
+}
+
+// Where data and holes are is rarely asked: the root is asked each time, nothing is kept.
+void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
+                  std::move_only_function<void(Result<uint64_t>)> done) {
+  const TreeId tree = context_.parts.forest.OfChunk(file.path, 0);
+  if (!IsCacheable(file) || context_.IsRoot(tree)) {
+    context_.parts.channel.WantTicks();
+    auto seek = [this, file, offset, whence] { return context_.parts.store.Seek(file.path, file.version, offset, whence); };
+    return seeks_.Run(context_.parts.pool, ask.deadline, std::move(seek), std::move(done));
+  }
+  rpc::Request request;
+  request.kind = rpc::Kind::kSeek;
+  request.path = file.path;
+  request.version = file.version;
+  request.argument = offset;
+  request.argument2 = static_cast<uint32_t>(whence);
+  context_.AskParent(tree, std::move(request), ask, [done = std::move(done)](Result<rpc::Reply> reply) mutable {
+    reply = Outcome(std::move(reply));
+    if (!reply) return done(std::unexpected(reply.error()));
+    done(reply->argument);
+  });
+}
+
+void Chunks::ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder respond) {
+  Seek({request.path, request.version}, request.argument, static_cast<int>(request.argument2), ask,
+       [respond = std::move(respond)](const Result<uint64_t>& found) mutable {
+         if (!found) return respond(ErrorReply(found.error()));
+         rpc::Reply reply;
+         reply.argument = *found;
+         respond(std::move(reply));
+       });
+}
+
+void Chunks::NoteStale(const std::string& path) {
+  context_.parts.counters.Count(Event::kStale);
+  const std::lock_guard lock(stale_mutex_);
+  if (!stale_.insert(path).second) return;
+  context_.parts.log.Error("the source changed under the job: {}; its readers get ESTALE", path);
+}
+
+bool Chunks::Expire(TimePoint now) {
+  bool flying = flights_.Expire(now);
+  flying = direct_.Expire(now) || flying;
+  return seeks_.Expire(now) || flying;
+}
+
+}  // namespace copper::fetch

@@ -1,0 +1,125 @@
+#include "copper/fetch/fetcher.h"
+
+#include "chunks.h"
+#include "context.h"
+#include "listings.h"
+#include "names.h"
+
+namespace copper::fetch {
+namespace {
+
+// A node gives its own asking up a little before its child does, so that the child hears why.
+constexpr auto kHopMargin = std::chrono::milliseconds(100);
+constexpr auto kTimePerLevel = std::chrono::seconds(1);
+
+// Paths from the wire reach openat(2): only what our own kernel could have asked for is let through.
+bool IsValidPath(std::string_view path) {
+  if (path == "/") return true;
+  if (!path.starts_with('/') || path.find('\0') != std::string_view::npos) return false;
+  for (size_t begin = 1; begin <= path.size();) {
+    const size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view name = path.substr(begin, end - begin);
+    if (name.empty() || name == "." || name == "..") return false;
+    begin = end + 1;
+  }
+  return true;
+}
+
+Fetcher::Options WithTimeForEveryLevel(Fetcher::Options options, const tree::Forest& forest) {
+  options.deadline += forest.MaxDepth() * kTimePerLevel;
+  return options;
+}
+
+}  // namespace
+
+struct Fetcher::State {
+  State(const Options& options, const Parts& parts) : context{options, parts} {}
+
+  Context context;
+  Listings listings{context};
+  Names names{context, listings};
+  Chunks chunks{context};
+  PoolCalls<StatFs> statfs;
+  ControlHandler control;
+};
+
+Fetcher::Fetcher(Options options, Parts parts)
+    : state_(std::make_unique<State>(WithTimeForEveryLevel(std::move(options), parts.forest), parts)) {}
+
+Fetcher::~Fetcher() = default;
+
+void Fetcher::SetChangeListener(ChangeListener* listener) { state_->listings.SetChangeListener(listener); }
+void Fetcher::SetControlHandler(ControlHandler handler) { state_->control = std::move(handler); }
+
+void Fetcher::Look(const std::string& path, std::move_only_function<void(Result<Found>)> done) {
+  state_->names.Look(path, state_->context.Own(), std::move(done));
+}
+
+void Fetcher::List(const std::string& path, std::move_only_function<void(Result<Listed>)> done) {
+  const Ask ask = state_->context.Own();
+  if (state_->context.parts.file_systems.Of(path) != storage::Sharing::kShared) {
+    return state_->listings.GetLocally(path, ask, std::move(done));
+  }
+  state_->listings.Get(path, Purpose::kReadDirectory, ask,
+                       [done = std::move(done)](const Result<cache::ListingEntry>& entry) mutable {
+                         if (!entry) return done(std::unexpected(entry.error()));
+                         done(Listed{entry->listing, kNever});
+                       });
+}
+
+void Fetcher::Read(const File& file, uint64_t offset, size_t size,
+                   std::move_only_function<void(Result<std::vector<Bytes>>)> done) {
+  state_->chunks.ReadRange(file, offset, size, state_->context.Own(), std::move(done));
+}
+
+void Fetcher::ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done) {
+  state_->chunks.Read(file, chunk, state_->context.Own(), std::move(done));
+}
+
+bool Fetcher::IsCacheable(const File& file) const { return state_->chunks.IsCacheable(file); }
+
+void Fetcher::Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done) {
+  state_->chunks.Seek(file, offset, whence, state_->context.Own(), std::move(done));
+}
+
+void Fetcher::Statfs(std::move_only_function<void(Result<StatFs>)> done) {
+  const Context& context = state_->context;
+  context.parts.channel.WantTicks();
+  state_->statfs.Run(context.parts.pool, context.Own().deadline, [&context] { return context.parts.store.Statfs(); },
+                     std::move(done));
+}
+
+void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) {
+  const bool of_a_path = request.kind == rpc::Kind::kLook || request.kind == rpc::Kind::kList ||
+                         request.kind == rpc::Kind::kRead || request.kind == rpc::Kind::kSeek;
+  if (!of_a_path) {
+    if (state_->control) state_->control(from, request, std::move(respond));
+    return;
+  }
+  const Context& context = state_->context;
+  context.parts.counters.Count(profile::Event::kRequestsFromChildren);
+  // What is local here is nobody else's business.
+  if (!IsValidPath(request.path) || context.parts.file_systems.Of(request.path) != storage::Sharing::kShared) {
+    return respond(ErrorReply({EINVAL, {}}));
+  }
+  const Ask ask{deadline - kHopMargin, request.hops};
+  switch (request.kind) {
+    case rpc::Kind::kLook:
+      return state_->names.Serve(request, ask, std::move(respond));
+    case rpc::Kind::kList:
+      return state_->listings.Serve(request, ask, std::move(respond));
+    case rpc::Kind::kRead:
+      return state_->chunks.Serve(request, ask, std::move(respond));
+    default:
+      return state_->chunks.ServeSeek(request, ask, std::move(respond));
+  }
+}
+
+bool Fetcher::OnTick(TimePoint now) {
+  bool flying = state_->names.Expire(now);
+  flying = state_->listings.Expire(now) || flying;
+  flying = state_->chunks.Expire(now) || flying;
+  return state_->statfs.Expire(now) || flying;
+}
+
+}  // namespace copper::fetch

@@ -1,0 +1,87 @@
+#include "copper/fetch/file_reader.h"
+
+#include <algorithm>
+#include <array>
+
+namespace copper::fetch {
+namespace {
+
+bool BeginsLikeALibrary(const std::vector<Bytes>& pieces) {
+  static constexpr std::array kElf = {std::byte{0x7f}, std::byte{'E'}, std::byte{'L'}, std::byte{'F'}};
+  return !pieces.empty() && pieces[0].size() >= kElf.size() &&
+         std::ranges::equal(pieces[0].span().first(kElf.size()), kElf);
+}
+
+}  // namespace
+
+FileReader::FileReader(Fetcher& fetcher, File file, std::shared_ptr<AheadSink> sink)
+    : fetcher_(fetcher), file_(std::move(file)), sink_(std::move(sink)), cacheable_(fetcher.IsCacheable(file_)),
+      pattern_(file_.version.size) {}
+
+void FileReader::Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done) {
+  if (!cacheable_) return fetcher_.Read(file_, offset, size, std::move(done));
+  auto self = shared_from_this();
+  fetcher_.Read(file_, offset, size, [self, offset, size, done = std::move(done)](Result<std::vector<Bytes>> pieces) mutable {
+    const bool library = offset == 0 && pieces && BeginsLikeALibrary(*pieces);
+    done(std::move(pieces));
+    if (library) self->OnLibrary(size);
+  });
+  Plan(offset, size);
+}
+
+void FileReader::OnLibrary(size_t size) {
+  {
+    const std::lock_guard lock(mutex_);
+    pattern_.SetLibrary();
+  }
+  Plan(0, size);
+}
+
+void FileReader::Plan(uint64_t offset, size_t size) {
+  {
+    const std::lock_guard lock(mutex_);
+    const ReadPattern::Ahead ahead = pattern_.OnRead(offset, size);
+    if (ahead.whole && !whole_) {
+      whole_ = true;
+      next_ahead_ = 0;
+    }
+    next_ahead_ = std::max(next_ahead_, ahead.first);
+    end_ahead_ = std::max(end_ahead_, ahead.end);
+    if (fetching_ || !MayFetch()) return;
+    fetching_ = true;
+  }
+  FetchAhead();
+}
+
+// One thread at a time loops here; a chunk that is there at once comes back to OnChunk from inside the loop.
+void FileReader::FetchAhead() {
+  while (true) {
+    uint64_t chunk = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      fetching_ = MayFetch();
+      if (!fetching_) return;
+      chunk = next_ahead_++;
+      ++in_flight_;
+    }
+    fetcher_.ReadChunk(file_, chunk, [self = shared_from_this(), chunk](const Result<Bytes>& bytes) {
+      self->OnChunk(chunk, bytes);
+    });
+  }
+}
+
+bool FileReader::MayFetch() const { return in_flight_ < ReadPattern::kMaxAhead && next_ahead_ < end_ahead_; }
+
+void FileReader::OnChunk(uint64_t chunk, const Result<Bytes>& bytes) {
+  if (bytes && sink_) sink_->OnAhead(chunk * kChunkSize, *bytes);
+  {
+    const std::lock_guard lock(mutex_);
+    --in_flight_;
+    if (!bytes) end_ahead_ = next_ahead_;  // whoever needs it will ask, and hear why
+    if (fetching_ || !MayFetch()) return;
+    fetching_ = true;
+  }
+  FetchAhead();
+}
+
+}  // namespace copper::fetch

@@ -1,0 +1,44 @@
+// Puts the pieces of one encoded listing together, in whatever order they come. Any thread.
+#pragma once
+
+#include <cstring>
+#include <mutex>
+#include <optional>
+
+#include "copper/base/bytes.h"
+#include "copper/base/file.h"
+#include "copper/base/result.h"
+
+namespace copper::fetch {
+
+class ListingAssembly {
+ public:
+  // Larger encodings than this (some ten million names) are refused: sizes from the wire are not trusted.
+  static constexpr uint64_t kMaxSize = uint64_t{1} << 31;
+
+  explicit ListingAssembly(size_t size) : buffer_(Buffer::Allocate(size)), missing_(Pieces(size)) {}
+
+  static uint64_t Pieces(uint64_t size) { return (size + kChunkSize - 1) / kChunkSize; }
+
+  // The whole once the last piece is there; an error (the first) once.
+  std::optional<Result<Bytes>> Add(uint64_t piece, const Result<Bytes>& bytes) {
+    const std::lock_guard lock(mutex_);
+    if (missing_ == 0) return std::nullopt;
+    const size_t offset = piece * kChunkSize;
+    if (!bytes || bytes->size() != std::min(kChunkSize, buffer_.size() - offset)) {
+      missing_ = 0;
+      return bytes ? Fail(EBADMSG) : std::unexpected(bytes.error());
+    }
+    std::memcpy(buffer_.data() + offset, bytes->data(), bytes->size());
+    if (--missing_ != 0) return std::nullopt;
+    const size_t size = buffer_.size();
+    return std::move(buffer_).Freeze(size);
+  }
+
+ private:
+  std::mutex mutex_;
+  Buffer buffer_;
+  uint64_t missing_;
+};
+
+}  // namespace copper::fetch

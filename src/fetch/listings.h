@@ -1,0 +1,61 @@
+// The listings of directories: fetched whole, renewed when their time is over, served to children in pieces.
+#pragma once
+
+#include <vector>
+
+#include "context.h"
+#include "copper/fetch/single_flight.h"
+#include "pool_calls.h"
+
+namespace copper::fetch {
+
+enum class Purpose {
+  kLookup,         // to know one name: not worth listing a huge directory
+  kReadDirectory,  // to know all names
+};
+
+struct ListingKey {
+  std::string path;
+  Purpose purpose;
+  bool operator==(const ListingKey&) const = default;
+};
+inline uint64_t HashOf(const ListingKey& key) { return Hash(key.path, static_cast<uint64_t>(key.purpose)); }
+
+class Listings {
+ public:
+  using Done = std::move_only_function<void(Result<cache::ListingEntry>)>;
+
+  explicit Listings(const Context& context) : context_(context) {}
+  void SetChangeListener(ChangeListener* listener) { listener_ = listener; }
+
+  // A listing whose time is not over. One that is over is renewed by a look at the directory's own times at the root.
+  // kLookup: EFBIG for a directory of more than lookup_list_limit names.
+  void Get(const std::string& path, Purpose purpose, Ask ask, Done done);
+  // Of a directory of this node's own.
+  void GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done);
+  void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
+  bool Expire(TimePoint now);
+
+ private:
+  std::optional<cache::ListingEntry> FindValid(const std::string& path) const;
+  size_t Limit(Purpose purpose) const { return purpose == Purpose::kLookup ? context_.options.lookup_list_limit : 0; }
+  // Fetches as leader; `known` is what is to be renewed, or null.
+  void AskStore(const ListingKey& key, ListingPtr known);
+  void AskParent(const ListingKey& key, ListingPtr known, Ask ask);
+  void OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const Result<rpc::Reply>& reply);
+  Result<cache::ListingEntry> ListStore(const ListingKey& key, const ListingPtr& known);
+  // Names that are known already keep the version that they were first seen with.
+  void KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing& listing) const;
+  cache::ListingEntry Keep(const std::string& path, const ListingPtr& known, cache::ListingEntry entry);
+  void Finish(const ListingKey& key, const Result<cache::ListingEntry>& result);
+  void TellChanges(const std::string& path, const Listing& known, const Listing& listing) const;
+  Bytes Encoded(const std::string& path, const cache::ListingEntry& entry);
+  rpc::Reply PieceOf(const rpc::Request& request, const cache::ListingEntry& entry);
+
+  const Context& context_;
+  ChangeListener* listener_ = nullptr;
+  SingleFlight<ListingKey, cache::ListingEntry> flights_;
+  PoolCalls<Listed> local_;
+};
+
+}  // namespace copper::fetch

@@ -1,0 +1,154 @@
+#include "names.h"
+
+#include "copper/rpc/payload.h"
+
+namespace copper::fetch {
+namespace {
+
+using profile::Event;
+using storage::Sharing;
+
+bool IsAbsence(const Error& error) { return error.code == ENOENT || error.code == ENOTDIR; }
+
+}  // namespace
+
+void Names::Look(const std::string& path, Ask ask, Done done) {
+  const Sharing sharing = context_.parts.file_systems.Of(path);
+  if (sharing != Sharing::kShared) return LookLocally(path, sharing, ask, std::move(done));
+  const Verdict verdict = Judge(path, /*listing_is_fresh=*/false);
+  switch (verdict.next) {
+    case Next::kAnswer:
+      return Answer(verdict.found, std::move(done));
+    case Next::kAskByName:
+      return AskByName(path, ask, std::move(done));
+    case Next::kAskListing:
+      // A listing that can't be had (no permission, too large) leaves asking by name; that says what is wrong, too.
+      return listings_.Get(std::string(ParentPath(path)), Purpose::kLookup, ask,
+                           [this, path, ask, done = std::move(done)](const Result<cache::ListingEntry>& listed) mutable {
+                             const Verdict fresh = Judge(path, listed.has_value());
+                             if (fresh.next == Next::kAnswer) return Answer(fresh.found, std::move(done));
+                             AskByName(path, ask, std::move(done));
+                           });
+  }
+}
+
+std::optional<Found> Names::FindInMetadata(const std::string& path) const {
+  const auto entry = context_.parts.cache.metadata().Get({path});
+  if (!entry || (!entry->attributes && entry->valid_until <= context_.Now())) return std::nullopt;
+  return Found{entry->attributes, entry->valid_until};
+}
+
+Names::Verdict Names::Judge(const std::string& path, bool listing_is_fresh) const {
+  if (auto found = FindInMetadata(path)) return {Next::kAnswer, *std::move(found)};
+  const storage::FileSystems& file_systems = context_.parts.file_systems;
+  const std::string directory(ParentPath(path));
+  // What is mounted on a name is not what the directory below it lists.
+  if (path == "/" || file_systems.IsMountPoint(path) || file_systems.Of(directory) != Sharing::kShared) {
+    return {Next::kAskByName, {}};
+  }
+  const auto listed = context_.parts.cache.tree().Get({directory});
+  if (!listed) return {listing_is_fresh ? Next::kAskByName : Next::kAskListing, {}};
+  return JudgeByListing(path, *listed, listing_is_fresh);
+}
+
+Names::Verdict Names::JudgeByListing(const std::string& path, const cache::ListingEntry& listed,
+                                     bool listing_is_fresh) const {
+  if (!listed.listing) return {Next::kAskByName, {}};
+  if (const DirectoryEntry* entry = listed.listing->Find(BaseName(path))) {
+    if (!entry->attributes) return {Next::kAskByName, {}};
+    return {Next::kAnswer, {std::shared_ptr<const Attributes>(listed.listing, &*entry->attributes), kNever}};
+  }
+  if (!listing_is_fresh && listed.valid_until <= context_.Now()) return {Next::kAskListing, {}};
+  if (!listed.listing->answers_absence) return {Next::kAskByName, {}};
+  return {Next::kAnswer, {nullptr, listed.valid_until}};
+}
+
+void Names::Answer(const Found& found, Done done) const {
+  context_.parts.counters.Count(found.attributes ? Event::kHits : Event::kNegative);
+  done(found);
+}
+
+void Names::AskByName(const std::string& path, Ask ask, Done done) {
+  const Joined joined =
+      flights_.Join({path}, ask.deadline, [&] { return FindInMetadata(path); }, std::move(done));
+  if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
+  if (joined == Joined::kHit) context_.parts.counters.Count(Event::kHits);
+  if (joined != Joined::kLeader) return;
+  context_.parts.counters.Count(Event::kMisses);
+  context_.parts.channel.WantTicks();
+  const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(path));
+  if (context_.IsRoot(tree)) {
+    AskStore(path);
+  } else {
+    AskParent(path, ask);
+  }
+}
+
+void Names::AskStore(const std::string& path) {
+  context_.parts.pool.Submit([this, path] {
+    context_.parts.counters.Count(Event::kLooksAtSource);
+    flights_.Complete({path}, Keep(path, context_.parts.store.Look(path), context_.AbsentUntil()));
+  });
+}
+
+void Names::AskParent(const std::string& path, Ask ask) {
+  rpc::Request request;
+  request.kind = rpc::Kind::kLook;
+  request.path = path;
+  const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(path));
+  context_.AskParent(tree, std::move(request), ask, [this, path](Result<rpc::Reply> reply) {
+    const TimePoint absent_until = reply ? FromWire(reply->argument2, context_.Now()) : context_.Now();
+    reply = Outcome(std::move(reply));
+    Result<Attributes> seen = reply ? rpc::DecodeAttributes(reply->payload.span()) : std::unexpected(reply.error());
+    flights_.Complete({path}, Keep(path, std::move(seen), absent_until));
+  });
+}
+
+// Nothing but attributes and absence is kept: an error is asked about again.
+Result<Found> Names::Keep(const std::string& path, Result<Attributes> seen, TimePoint absent_until) {
+  if (!seen && !IsAbsence(seen.error())) {
+    context_.parts.counters.Count(Event::kErrors);
+    return std::unexpected(seen.error());
+  }
+  Found found{seen ? std::make_shared<const Attributes>(*std::move(seen)) : nullptr, seen ? kNever : absent_until};
+  const size_t charge = sizeof(Attributes) + path.size();
+  context_.parts.cache.metadata().Put({path}, {found.attributes, found.valid_until}, charge);
+  return found;
+}
+
+void Names::LookLocally(const std::string& path, Sharing sharing, Ask ask, Done done) {
+  context_.parts.counters.Count(Event::kMisses);
+  context_.parts.channel.WantTicks();
+  auto look = [this, path, sharing]() -> Result<Found> {
+    context_.parts.counters.Count(Event::kLooksAtSource);
+    Result<Attributes> seen = context_.parts.store.Look(path);
+    const TimePoint until = context_.Now() + context_.options.local_ttl;
+    if (!seen && IsAbsence(seen.error())) return Found{nullptr, until};
+    if (!seen) return std::unexpected(seen.error());
+    const bool live = sharing == Sharing::kPseudo && seen->IsRegular();
+    return Found{std::make_shared<const Attributes>(*std::move(seen)), until, live};
+  };
+  local_.Run(context_.parts.pool, ask.deadline, std::move(look), std::move(done));
+}
+
+void Names::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
+  Look(request.path, ask, [this, respond = std::move(respond)](const Result<Found>& found) mutable {
+    if (!found) return respond(ErrorReply(found.error()));
+    rpc::Reply reply;
+    reply.argument2 = ToWire(found->valid_until, context_.Now());
+    if (found->attributes) {
+      reply.version = found->attributes->version();
+      reply.payload = rpc::EncodeAttributes(*found->attributes);
+    } else {
+      reply.error = ENOENT;
+    }
+    respond(std::move(reply));
+  });
+}
+
+bool Names::Expire(TimePoint now) {
+  const bool flying = flights_.Expire(now);
+  return local_.Expire(now) || flying;
+}
+
+}  // namespace copper::fetch

@@ -1,0 +1,47 @@
+// What a path is: found in a table, in the listing of its directory, or asked for by name.
+#pragma once
+
+#include <optional>
+
+#include "context.h"
+#include "copper/fetch/single_flight.h"
+#include "listings.h"
+#include "pool_calls.h"
+
+namespace copper::fetch {
+
+class Names {
+ public:
+  using Done = std::move_only_function<void(Result<Found>)>;
+
+  Names(const Context& context, Listings& listings) : context_(context), listings_(listings) {}
+
+  void Look(const std::string& path, Ask ask, Done done);
+  void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
+  bool Expire(TimePoint now);
+
+ private:
+  enum class Next { kAnswer, kAskListing, kAskByName };
+  struct Verdict {
+    Next next;
+    Found found;  // for kAnswer
+  };
+
+  std::optional<Found> FindInMetadata(const std::string& path) const;
+  // What the tables say. `listing_is_fresh`: the directory has just been listed or looked at, whatever its TTL.
+  Verdict Judge(const std::string& path, bool listing_is_fresh) const;
+  Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool listing_is_fresh) const;
+  void Answer(const Found& found, Done done) const;
+  void AskByName(const std::string& path, Ask ask, Done done);
+  void AskStore(const std::string& path);
+  void AskParent(const std::string& path, Ask ask);
+  Result<Found> Keep(const std::string& path, Result<Attributes> seen, TimePoint absent_until);
+  void LookLocally(const std::string& path, storage::Sharing sharing, Ask ask, Done done);
+
+  const Context& context_;
+  Listings& listings_;
+  SingleFlight<cache::PathKey, Found> flights_;
+  PoolCalls<Found> local_;
+};
+
+}  // namespace copper::fetch

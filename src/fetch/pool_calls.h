@@ -1,0 +1,38 @@
+// Blocking calls of the source on the pool, with deadlines: past its deadline the asker is told ETIMEDOUT, and the
+// pool thread that hangs in the source is the only one that goes on waiting.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "copper/base/worker_pool.h"
+#include "copper/fetch/single_flight.h"
+
+namespace copper::fetch {
+
+struct Ticket {
+  uint64_t number;
+  bool operator==(const Ticket&) const = default;
+};
+inline uint64_t HashOf(const Ticket& ticket) { return Hash(ticket.number); }
+
+template <class T>
+class PoolCalls {
+ public:
+  using Done = std::move_only_function<void(Result<T>)>;
+
+  // `work` runs once, on the pool, whether or not the asker still waits.
+  void Run(Executor& pool, TimePoint deadline, std::move_only_function<Result<T>()> work, Done done) {
+    const Ticket ticket{next_++};
+    waiting_.Join(ticket, deadline, [] { return std::optional<T>(); }, std::move(done));
+    pool.Submit([this, ticket, work = std::move(work)]() mutable { waiting_.Complete(ticket, work()); });
+  }
+
+  bool Expire(TimePoint now) { return waiting_.Expire(now); }
+
+ private:
+  std::atomic<uint64_t> next_{0};
+  SingleFlight<Ticket, T> waiting_;
+};
+
+}  // namespace copper::fetch

@@ -1,0 +1,88 @@
+#include "attributes.h"
+
+#include <string_view>
+
+#include "copper/wire/payload.h"
+
+namespace copper::wire {
+namespace {
+
+bool IsKnownMode(uint32_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG:
+    case S_IFDIR:
+    case S_IFLNK:
+    case S_IFCHR:
+    case S_IFBLK:
+    case S_IFIFO:
+    case S_IFSOCK:
+      return (mode & ~uint32_t{S_IFMT | 07777}) == 0;
+    default:
+      return false;
+  }
+}
+
+bool IsSound(const Attributes& attributes) {
+  return IsKnownMode(attributes.mode) && (attributes.IsSymlink() || attributes.symlink_target.empty()) &&
+         !attributes.symlink_target.contains('\0');
+}
+
+}  // namespace
+
+size_t AttributesSize(const Attributes& attributes) {
+  return kMinAttributesSize + attributes.symlink_target.size();
+}
+
+void AddAttributes(const Attributes& attributes, Writer& writer) {
+  writer.Add(attributes.mode);
+  writer.Add(attributes.nlink);
+  writer.Add(attributes.uid);
+  writer.Add(attributes.gid);
+  writer.Add(attributes.block_size);
+  writer.Add(static_cast<uint32_t>(attributes.symlink_target.size()));
+  writer.Add(attributes.rdev);
+  writer.Add(attributes.device);
+  writer.Add(attributes.inode);
+  writer.Add(attributes.size);
+  writer.Add(attributes.blocks);
+  writer.Add(attributes.atime_ns);
+  writer.Add(attributes.mtime_ns);
+  writer.Add(attributes.ctime_ns);
+  writer.AddText(attributes.symlink_target);
+}
+
+bool TakeAttributes(Reader& reader, Attributes& attributes) {
+  attributes.mode = reader.Take<uint32_t>();
+  attributes.nlink = reader.Take<uint32_t>();
+  attributes.uid = reader.Take<uint32_t>();
+  attributes.gid = reader.Take<uint32_t>();
+  attributes.block_size = reader.Take<uint32_t>();
+  const auto target_size = reader.Take<uint32_t>();
+  attributes.rdev = reader.Take<uint64_t>();
+  attributes.device = reader.Take<uint64_t>();
+  attributes.inode = reader.Take<uint64_t>();
+  attributes.size = reader.Take<uint64_t>();
+  attributes.blocks = reader.Take<uint64_t>();
+  attributes.atime_ns = reader.Take<int64_t>();
+  attributes.mtime_ns = reader.Take<int64_t>();
+  attributes.ctime_ns = reader.Take<int64_t>();
+  attributes.symlink_target = reader.TakeText(target_size);
+  return reader.ok() && IsSound(attributes);
+}
+
+Bytes EncodeAttributes(const Attributes& attributes) {
+  const size_t size = AttributesSize(attributes);
+  Buffer buffer = Buffer::Allocate(size);
+  Writer writer(buffer.data());
+  AddAttributes(attributes, writer);
+  return std::move(buffer).Freeze(size);
+}
+
+Result<Attributes> DecodeAttributes(std::span<const std::byte> bytes) {
+  Reader reader(bytes);
+  Attributes attributes;
+  if (!TakeAttributes(reader, attributes) || reader.left() != 0) return Fail(EBADMSG);
+  return attributes;
+}
+
+}  // namespace copper::wire

@@ -1,0 +1,162 @@
+"""What the architecture allows: the table of modules in the design, as data, and the functions that check it.
+
+Every check returns a list of complaints, each of one line that names the file and what to do.
+"""
+
+import pathlib
+import re
+import subprocess
+
+# module -> modules whose headers it may include. An arrow that is not here is a defect.
+MAY_USE = {
+    "base": set(),
+    "wire": {"base"},
+    "fabric": {"base"},
+    "storage": {"base"},
+    "tree": {"base"},
+    "cache": {"base"},
+    "profile": {"base"},
+    "rpc": {"wire", "fabric", "base"},
+    "fetch": {"cache", "tree", "rpc", "storage", "profile", "base"},
+    "fuse": {"fetch", "cache", "profile", "base"},
+    "bootstrap": {"fabric", "tree", "profile", "base"},
+    "postproc": {"profile", "base"},
+}
+MAY_USE["app"] = set(MAY_USE) - {"postproc"}
+
+# How a third-party library's headers begin -> the one module that may include them.
+THIRD_PARTY = {
+    "rdma/": "fabric",
+    "sodium": "wire",
+    "fuse": "fuse",
+    "linux/fuse.h": "fuse",
+    "mpi": "bootstrap",
+    "hdf5": "profile",
+    "H5": "profile",
+    "spdlog/": "base",
+    "fmt/": "base",
+    "CLI/": "base",
+    "nlohmann/": "base",
+    "xxh": "base",
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+USES = re.compile(r"copper_module\(\s*(\w+)([^)]*)\)")
+KEYWORDS = {"USES", "LIBRARIES", "PRIVATE_LIBRARIES"}
+
+
+def sources(root):
+    """Every C++ file of the product: (module, path)."""
+    for top in ("include/copper", "src", "postproc"):
+        for path in sorted((root / top).rglob("*")):
+            if path.suffix in (".h", ".cc"):
+                below = path.relative_to(root / top).parts
+                yield ("postproc" if top == "postproc" else below[0]), path
+
+
+def included_module(header, module, path):
+    """The module that a quoted include names, or None if it is not one of ours."""
+    parts = pathlib.PurePosixPath(header).parts
+    if parts[0] == "copper":
+        return parts[1]
+    if parts[0] in MAY_USE and len(parts) > 1:  # src/ is on the path: "fetch/state.h"
+        return parts[0]
+    if (path.parent / header).exists():
+        return module
+    return None
+
+
+def check_include_graph(root):
+    complaints = []
+    for module, path in sources(root):
+        where = path.relative_to(root)
+        if module not in MAY_USE:
+            complaints.append(f"{where}: module {module} is not in the design's table")
+            continue
+        for _, header in INCLUDE.findall(path.read_text()):
+            used = included_module(header, module, path)
+            if used is None or used == module:
+                continue
+            if used not in MAY_USE[module]:
+                complaints.append(f"{where}: {module} may not use {used} (includes {header})")
+            elif not header.startswith("copper/"):
+                complaints.append(f"{where}: {header} is internal to {used}; only headers in include/copper/ are shared")
+    return complaints
+
+
+def check_link_graph(root):
+    complaints = []
+    for path in sorted((root / "src").glob("*/CMakeLists.txt")):
+        for module, arguments in USES.findall(path.read_text()):
+            words = arguments.split()
+            if "USES" not in words:
+                continue
+            for used in words[words.index("USES") + 1:]:
+                if used in KEYWORDS:
+                    break
+                if used not in MAY_USE.get(module, set()):
+                    complaints.append(f"{path.relative_to(root)}: {module} may not link {used}")
+    return complaints
+
+
+def owner_of_third_party(header):
+    for prefix in sorted(THIRD_PARTY, key=len, reverse=True):
+        if header.startswith(prefix):
+            return THIRD_PARTY[prefix]
+    return None
+
+
+def check_third_party(root):
+    complaints = []
+    for module, path in sources(root):
+        for bracket, header in INCLUDE.findall(path.read_text()):
+            owner = owner_of_third_party(header)
+            if bracket == "<" and owner and owner != module:
+                complaints.append(f"{path.relative_to(root)}: <{header}> belongs to {owner} alone")
+    return complaints
+
+
+# objdump -t -C: address, flags (7 characters), section, size, name.
+SYMBOL = re.compile(r"^[0-9a-f]+ (.{7}) (\S+)\s+[0-9a-f]+\s+(?:\.hidden )?(.*)$")
+WRITABLE = (".data", ".bss", ".tbss", ".tdata", "*COM*")
+CONSTANT = re.compile(r"(^|::)k[A-Z]\w*(\[abi:\w+\])?$")  # our constants are named so; some are made at start
+
+
+def mutable_globals(listing):
+    """Names of writable objects of ours in what `objdump -t -C` printed."""
+    for line in listing.splitlines():
+        found = SYMBOL.match(line)
+        if not found:
+            continue
+        flags, section, name = found.groups()
+        writable = section.startswith(WRITABLE) and ".rel.ro" not in section
+        object_ = "O" in flags or section.startswith((".tbss", ".tdata"))
+        if writable and object_ and "copper::" in name and not is_constant(name):
+            yield name
+
+
+def is_constant(name):
+    if name.startswith(("guard variable for ", "vtable for ", "typeinfo ", "VTT for ", "construction vtable ")):
+        return not name.startswith("guard variable for ") or is_constant(name.removeprefix("guard variable for "))
+    return CONSTANT.search(name) is not None
+
+
+def check_mutable_globals(libraries):
+    complaints = []
+    for library in libraries:
+        listing = subprocess.run(["objdump", "-t", "-C", str(library)], check=True, capture_output=True, text=True).stdout
+        for name in sorted(set(mutable_globals(listing))):
+            complaints.append(f"{pathlib.Path(library).name}: mutable global {name}: two daemons must fit in one process")
+    return complaints
+
+
+def check_format(root, clang_format):
+    files = [path for top in ("include", "src", "postproc", "tests")
+             for path in sorted((root / top).rglob("*")) if path.suffix in (".h", ".cc")]
+    done = subprocess.run([clang_format, "--dry-run", *map(str, files)], cwd=root, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, check=False)
+    places = re.findall(r"^(.+?):\d+:\d+: (?:warning|error)", done.stderr, re.MULTILINE)
+    complaints = [f"{pathlib.Path(name).relative_to(root)}: not formatted: {clang_format} -i" for name in sorted(set(places))]
+    if done.returncode != 0 and not complaints:
+        complaints.append(f"{clang_format} failed: {done.stderr.strip()}")
+    return complaints

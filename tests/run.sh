@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, runs the tests and prints ctest's closing lines.
+#
+#   tests/run.sh            the dev build with everything; asan-ubsan on the unit tests and one scenario of 4 ranks
+#   tests/run.sh --tsan     the same scenario and the unit tests under the thread sanitizer, and nothing else
+#   tests/run.sh --all      both, and every scenario under asan-ubsan
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+# shellcheck source=jobscripts/common.sh
+source jobscripts/common.sh
+
+plan=landing
+while (($#)); do
+  case $1 in
+    --tsan) plan=tsan ;;
+    --all) plan=all ;;
+    -h | --help) print_header tests/run.sh && exit 0 ;;
+    *) die 2 "unknown option $1: see tests/run.sh --help" ;;
+  esac
+  shift
+done
+
+reports=$(mktemp -d "${TMPDIR:-/tmp}/copper-tests-XXXXXX")
+trap 'rm -rf -- "$reports"' EXIT
+failed=()
+
+# run_tests PRESET NAME CTEST_OPTION...: output goes through, the closing lines are kept for the end.
+run_tests() {
+  local preset=$1 name=$2
+  shift 2
+  say "$preset: $name"
+  ctest --preset "$preset" --no-tests=error -j 2 "$@" </dev/null 2>&1 | tee "$reports/output" || failed+=("$preset: $name")
+  {
+    printf '== %s: %s\n' "$preset" "$name"
+    sed -n '/^[0-9]*% tests passed/,$p' "$reports/output"
+  } >>"$reports/closing"
+}
+
+build() {
+  configure_and_build "$@" && return
+  failed+=("$1: build")
+  printf '== %s: the build failed\n' "$1" >>"$reports/closing"
+  return 1
+}
+
+# The checks come before the scenarios: what is wrong with the pieces explains what is wrong with the whole.
+run_dev() {
+  build dev || return 0
+  run_tests dev 'unit tests' -L '^unit$'
+  run_tests dev 'architecture' -L '^architecture$'
+  run_tests dev 'scenarios' -L '^scenario$'
+}
+
+run_sanitized() {  # run_sanitized PRESET LABEL
+  build "$1" || return 0
+  run_tests "$1" 'unit tests' -L '^unit$'
+  run_tests "$1" "scenarios labelled $2" -L "^$2\$"
+}
+
+jobscripts/install_dependencies.sh --python --test
+case $plan in
+  landing) run_dev && run_sanitized asan-ubsan sanitized ;;
+  tsan) run_sanitized tsan sanitized ;;
+  all) run_dev && run_sanitized asan-ubsan scenario && run_sanitized tsan sanitized ;;
+esac
+
+printf '\n'
+cat "$reports/closing"
+printf 'took %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
+if ((${#failed[@]})); then die 1 "failed: $(printf '%s; ' "${failed[@]}")"; fi
