@@ -1,5 +1,5 @@
-// Strings of any bytes, one after the other, each behind its length (64 bits: all ranks run the same program on the same
-// kind of machine).
+// Strings of any bytes, one after the other, each behind its length (64 bits: all ranks run the same program on the
+// same kind of machine).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ class FieldWriter {
     encoded_ += field;
     return *this;
   }
-  std::string Take() && { return std::move(encoded_); }
+  std::string Take() { return std::move(encoded_); }
 
  private:
   std::string encoded_;

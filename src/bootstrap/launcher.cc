@@ -44,10 +44,11 @@ LauncherView ReadLauncherEnvironment() {
 Status CheckWorld(const LauncherView& launcher, uint32_t mpi_size, const std::string& mpi_library) {
   const uint32_t started = launcher.size.value_or(1);
   if (started <= 1 || mpi_size != 1) return {};
-  return Fail(EINVAL, "every process believes that it is rank 0 of 1: the launcher started " + std::to_string(started) +
-                          " processes, but MPI has joined none of them; start cu_fuse with the mpiexec of the MPI that it "
-                          "was built with (" +
-                          mpi_library + "), or with srun --mpi=pmi2");
+  return Fail(EINVAL,
+              "every process believes that it is rank 0 of 1: the launcher started " + std::to_string(started) +
+                  " processes, but MPI has joined none of them; start cu_fuse with the mpiexec of the MPI that it "
+                  "was built with (" +
+                  mpi_library + "), or with srun --mpi=pmi2");
 }
 
 }  // namespace copper::bootstrap

@@ -92,8 +92,8 @@ Status CheckMountPoints(std::span<const Member> members) {
     const Member& member = members[rank];
     const auto [other, added] = taken.try_emplace({member.boot_id, member.mount_point}, rank);
     if (added) continue;
-    return Fail(EINVAL, "ranks " + std::to_string(other->second) + " and " + std::to_string(rank) + " are both on host " +
-                            member.host + " and would both mount at " + member.mount_point +
+    return Fail(EINVAL, "ranks " + std::to_string(other->second) + " and " + std::to_string(rank) +
+                            " are both on host " + member.host + " and would both mount at " + member.mount_point +
                             ": put %r into --mount, or start one rank per node");
   }
   return {};

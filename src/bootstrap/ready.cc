@@ -33,7 +33,9 @@ Json Summarize(const std::vector<Phases>& all, size_t phase) {
 }
 
 // Names of hosts and paths need not be UTF-8: what is not is shown by a replacement character.
-std::string Print(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string Print(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
 
 }  // namespace
 

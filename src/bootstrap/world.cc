@@ -16,7 +16,8 @@ constexpr auto kFirstPause = std::chrono::microseconds(20);
 constexpr auto kLongestPause = std::chrono::milliseconds(2);
 constexpr size_t kBroadcastPiece = size_t{1} << 30;
 
-// MPI makes progress only while it is asked, and cannot block: the pauses leave the core to others. False at the deadline.
+// MPI makes progress only while it is asked, and cannot block: the pauses leave the core to others. False at the
+// deadline.
 bool Await(MPI_Request& request, TimePoint deadline = kNever) {
   auto pause = std::chrono::duration_cast<std::chrono::microseconds>(kFirstPause);
   for (int tests = 0;; ++tests) {
@@ -38,8 +39,8 @@ std::vector<uint64_t> GatherLengths(uint64_t mine, uint32_t size) {
   return lengths;
 }
 
-// One round of AllGather: from each rank what it has from `begin` on, up to `most` bytes. MPI counts in int: the rounds are
-// small enough for the sum of all pieces to be one.
+// One round of AllGather: from each rank what it has from `begin` on, up to `most` bytes. MPI counts in int: the rounds
+// are small enough for the sum of all pieces to be one.
 void GatherRound(const std::string& mine, const std::vector<uint64_t>& lengths, uint64_t begin, uint64_t most,
                  std::vector<std::string>& all) {
   std::vector<int> counts(lengths.size());
@@ -103,14 +104,17 @@ Result<World> World::Init(const LauncherView& launcher) {
   if (provided < MPI_THREAD_FUNNELED) {
     return Fail(ENOTSUP, "this MPI does not allow threads (MPI_THREAD_FUNNELED): " + LibraryName());
   }
-  if (const Status fits = CheckWorld(launcher, world.size(), LibraryName()); !fits) return std::unexpected(fits.error());
+  if (const Status fits = CheckWorld(launcher, world.size(), LibraryName()); !fits)
+    return std::unexpected(fits.error());
   return world;
 }
 
 World::World(World&& other) noexcept
     : rank_(other.rank_), size_(other.size_), active_(std::exchange(other.active_, false)) {}
 
-World::~World() { Finalize(); }
+World::~World() {
+  Finalize();
+}
 
 void World::Finalize() {
   if (std::exchange(active_, false)) MPI_Finalize();
@@ -130,12 +134,12 @@ std::string World::Broadcast(const std::string& from_rank_0) {
 }
 
 Status World::Agree(const Status& mine, const std::string& host) {
-  const uint32_t vote = mine ? UINT32_MAX : rank_;
-  uint32_t first = UINT32_MAX;
+  const uint32_t vote = mine ? size_ : rank_;
+  uint32_t first = size_;
   MPI_Request request = MPI_REQUEST_NULL;
   MPI_Iallreduce(&vote, &first, 1, MPI_UINT32_T, MPI_MIN, MPI_COMM_WORLD, &request);
   Await(request);
-  if (first == UINT32_MAX) return {};
+  if (first == size_) return {};
   int32_t code = mine ? 0 : mine.error().code;
   BroadcastBytes(&code, sizeof code, first);
   std::string where = " (rank " + std::to_string(rank_) + " on host " + host + ")";

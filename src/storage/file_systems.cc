@@ -27,6 +27,26 @@ const Mount* MountOf(std::string_view path, std::span<const Mount> mounts) {
   return deepest;
 }
 
+// Inserts where the order wants it; a place of that path is replaced.
+template <class Place>
+void Put(Place place, std::vector<Place>& places) {
+  const auto at = std::ranges::lower_bound(places, place.path, TreeOrder{}, &Place::path);
+  if (at != places.end() && at->path == place.path) {
+    *at = std::move(place);
+  } else {
+    places.insert(at, std::move(place));
+  }
+}
+
+template <class Place>
+void Link(std::vector<Place>& places) {
+  for (size_t i = 1; i < places.size(); ++i) {
+    size_t around = i - 1;
+    while (!IsAtOrBelow(places[i].path, places[around].path)) around = places[around].enclosing;
+    places[i].enclosing = around;
+  }
+}
+
 }  // namespace
 
 FileSystems::FileSystems(Options options, std::vector<Mount> mounts, std::span<const std::string> digests,
@@ -52,13 +72,20 @@ bool FileSystems::ListsEveryName(std::string_view path) const {
   return PlaceOf(path).lists_every_name;
 }
 
+std::vector<std::string> FileSystems::MountPointsIn(std::string_view directory) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::string> names;
+  auto place = std::ranges::upper_bound(places_, directory, TreeOrder{}, &Place::path);
+  for (; place != places_.end() && IsAtOrBelow(place->path, directory); ++place) {
+    if (place->mount_point && ParentPath(place->path) == directory) names.emplace_back(BaseName(place->path));
+  }
+  return names;
+}
+
 void FileSystems::Update(std::vector<Mount> mounts) {
   std::erase_if(mounts, [](const Mount& mount) { return mount.type != kCopperType; });
   const std::unique_lock lock(mutex_);
-  for (const Mount& mount : mounts) {
-    const auto path = RelativeTo(options_.target, mount.point);
-    if (path && PlaceOf(*path).sharing != Sharing::kForbidden) AddForbidden(mount.point, places_);
-  }
+  for (const Mount& mount : mounts) Forbid(mount.point, places_);
 }
 
 // The last place that is not after the path is the deepest that holds it, or lies in the deepest that does.
@@ -69,7 +96,7 @@ const FileSystems::Place& FileSystems::PlaceOf(std::string_view path) const {
   return *place;
 }
 
-Sharing FileSystems::Classify(const Mount& mount, std::span<const Mount> mounts) const {
+Sharing FileSystems::Classify(const Mount& mount, Mounts mounts) const {
   if (mount.type == kCopperType) return Sharing::kForbidden;
   if (IsPseudoType(mount.type)) return Sharing::kPseudo;
   const auto everyone_has = [this](uint64_t digest) { return std::ranges::binary_search(common_, digest); };
@@ -83,7 +110,7 @@ Sharing FileSystems::Classify(const Mount& mount, std::span<const Mount> mounts)
   return Sharing::kLocal;
 }
 
-FileSystems::Place FileSystems::MakePlace(std::string path, const Mount& mount, std::span<const Mount> mounts) const {
+FileSystems::Place FileSystems::MakePlace(std::string path, const Mount& mount, Mounts mounts) const {
   Place place{.path = std::move(path), .sharing = Classify(mount, mounts), .mount_point = true};
   place.lists_every_name = place.sharing != Sharing::kPseudo && mount.type != "afs";
   const bool in_job_directory = !options_.job_directory.empty() && IsAtOrBelow(mount.point, options_.job_directory);
@@ -91,7 +118,7 @@ FileSystems::Place FileSystems::MakePlace(std::string path, const Mount& mount, 
   return place;
 }
 
-std::vector<FileSystems::Place> FileSystems::MakePlaces(std::span<const Mount> mounts) const {
+std::vector<FileSystems::Place> FileSystems::MakePlaces(Mounts mounts) const {
   std::vector<Place> places(1, Place{.path = "/"});
   if (const Mount* around = MountOf(options_.target, mounts); around != nullptr) {
     places.front() = MakePlace("/", *around, mounts);
@@ -101,8 +128,37 @@ std::vector<FileSystems::Place> FileSystems::MakePlaces(std::span<const Mount> m
     if (path && *path != "/") Put(MakePlace(std::move(*path), mount, mounts), places);
   }
   AddJobDirectory(places);
-  AddForbidden(mounts, places);
+  for (const Mount& mount : mounts) {
+    if (mount.type == kCopperType) Forbid(mount.point, places);
+  }
+  for (const std::string& point : options_.copper_mounts) Forbid(point, places);
+  Link(places);
   return places;
+}
+
+void FileSystems::AddJobDirectory(std::vector<Place>& places) const {
+  if (options_.job_directory.empty()) return;
+  if (IsAtOrBelow(options_.target, options_.job_directory)) {
+    if (places.front().sharing == Sharing::kShared) places.front().sharing = Sharing::kLocal;
+    return;
+  }
+  const auto path = RelativeTo(options_.target, options_.job_directory);
+  if (!path) return;
+  const auto at = std::ranges::lower_bound(places, *path, TreeOrder{}, &Place::path);
+  if (at == places.end() || at->path != *path) places.insert(at, Place{.path = *path, .sharing = Sharing::kLocal});
+}
+
+void FileSystems::Forbid(std::string_view mount_point, std::vector<Place>& places) const {
+  if (mount_point.empty()) return;
+  if (IsAtOrBelow(options_.target, mount_point)) {
+    places.assign(1, Place{.path = "/", .sharing = Sharing::kForbidden, .mount_point = true});
+    return;
+  }
+  const auto path = RelativeTo(options_.target, mount_point);
+  if (!path) return;
+  std::erase_if(places, [&](const Place& place) { return IsAtOrBelow(place.path, *path); });
+  Put(Place{.path = *path, .sharing = Sharing::kForbidden, .mount_point = true}, places);
+  Link(places);
 }
 
 }  // namespace copper::storage

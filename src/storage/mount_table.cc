@@ -30,7 +30,9 @@ std::vector<std::string_view> Fields(std::string_view line) {
   return fields;
 }
 
-bool IsOctal(char c) { return c >= '0' && c <= '7'; }
+bool IsOctal(char c) {
+  return c >= '0' && c <= '7';
+}
 
 // Space, tab, newline and backslash stand as \040, \011, \012 and \134.
 std::string Unescape(std::string_view text) {
@@ -105,26 +107,33 @@ std::set<uint64_t> Hidden(const std::vector<Line>& lines) {
   // A mount on the very root of another covers it whole.
   for (const Line& line : lines) {
     const auto under = std::ranges::find(lines, line.parent, &Line::id);
-    if (under != lines.end() && under->id != line.id && under->mount.point == line.mount.point) hidden.insert(under->id);
+    if (under != lines.end() && under->id != line.id && under->mount.point == line.mount.point)
+      hidden.insert(under->id);
   }
   return hidden;
 }
 
 constexpr std::array kNetworkTypes = std::to_array<std::string_view>(
-    {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "daos", "dvs", "fhgfs", "gfs2", "gpfs", "lustre", "lustre_lite",
-     "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "quobyte", "scoutfs", "smb3", "smbfs", "wekafs",
-     "fuse.beegfs", "fuse.ceph", "fuse.ceph-fuse", "fuse.daos", "fuse.dfuse", "fuse.glusterfs", "fuse.juicefs",
-     "fuse.mfs", "fuse.quobyte", "fuse.s3fs", "fuse.sshfs"});
+    {"9p",           "afs",       "beegfs",         "ceph",      "cifs",       "coda",
+     "daos",         "dvs",       "fhgfs",          "gfs2",      "gpfs",       "lustre",
+     "lustre_lite",  "nfs",       "nfs4",           "ocfs2",     "orangefs",   "panfs",
+     "pvfs2",        "quobyte",   "scoutfs",        "smb3",      "smbfs",      "wekafs",
+     "fuse.beegfs",  "fuse.ceph", "fuse.ceph-fuse", "fuse.daos", "fuse.dfuse", "fuse.glusterfs",
+     "fuse.juicefs", "fuse.mfs",  "fuse.quobyte",   "fuse.s3fs", "fuse.sshfs"});
 
 constexpr std::array kPseudoTypes = std::to_array<std::string_view>(
-    {"autofs", "binderfs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs",
-     "efivarfs", "fuse.lxcfs", "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "resctrl", "rpc_pipefs",
-     "securityfs", "selinuxfs", "smackfs", "sysfs", "tracefs"});
+    {"autofs",   "binderfs",   "binfmt_misc", "bpf",       "cgroup",    "cgroup2", "configfs", "debugfs", "devpts",
+     "devtmpfs", "efivarfs",   "fuse.lxcfs",  "fusectl",   "hugetlbfs", "mqueue",  "nsfs",     "proc",    "pstore",
+     "resctrl",  "rpc_pipefs", "securityfs",  "selinuxfs", "smackfs",   "sysfs",   "tracefs"});
 
 }  // namespace
 
-bool IsNetworkType(std::string_view type) { return std::ranges::find(kNetworkTypes, type) != kNetworkTypes.end(); }
-bool IsPseudoType(std::string_view type) { return std::ranges::find(kPseudoTypes, type) != kPseudoTypes.end(); }
+bool IsNetworkType(std::string_view type) {
+  return std::ranges::find(kNetworkTypes, type) != kNetworkTypes.end();
+}
+bool IsPseudoType(std::string_view type) {
+  return std::ranges::find(kPseudoTypes, type) != kPseudoTypes.end();
+}
 
 Result<std::vector<Mount>> ReadMountTable(const std::string& mountinfo) {
   const Result<std::string> text = ReadWholeFile(mountinfo);

@@ -1,4 +1,4 @@
-#include "attributes.h"
+#include "wire/attributes.h"
 
 #include <string_view>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "copper/base/file.h"
-#include "cursor.h"
+#include "wire/cursor.h"
 
 namespace copper::wire {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "cursor.h"
-#include "tag.h"
+#include "wire/cursor.h"
+#include "wire/tag.h"
 
 namespace copper::wire {
 namespace {

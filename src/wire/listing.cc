@@ -2,8 +2,8 @@
 
 #include <string_view>
 
-#include "attributes.h"
 #include "copper/wire/payload.h"
+#include "wire/attributes.h"
 
 namespace copper::wire {
 namespace {

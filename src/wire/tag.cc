@@ -1,4 +1,4 @@
-#include "tag.h"
+#include "wire/tag.h"
 
 #include <sodium.h>
 

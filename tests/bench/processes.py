@@ -1,13 +1,11 @@
 """Processes and mounts, as /proc tells of them."""
 
-import contextlib
 import os
 import subprocess
 import time
 from pathlib import Path
 
 PYTHON = "/usr/bin/python3"  # the one that Debian's packages are made for
-TICK = os.sysconf("SC_CLK_TCK")
 LAST_CPU = max(os.sched_getaffinity(0))
 
 
@@ -42,24 +40,6 @@ def output_of(command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def pids_with_argument(text):
-    """Processes that have `text` within an argument of their command line, this one not."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with contextlib.suppress(OSError):
-                if text.encode() in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-    return sorted(found)
-
-
-def program_of(pid):
-    try:
-        return os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)")
-    except OSError:
-        return ""
-
-
 def environment_of(pid):
     pairs = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
     return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
@@ -80,21 +60,3 @@ def resident_bytes(pid):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def mounts_below(directory):
-    """Mount point -> (minor device number, options) of each mount below the directory."""
-    found = {}
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields = line.split()
-        if fields[4].startswith(str(directory) + "/"):
-            found[fields[4]] = (int(fields[2].split(":")[1]), fields[-1])
-    return found
-
-
-def wait_until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds} s")
-        time.sleep(0.005)

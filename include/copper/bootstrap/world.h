@@ -1,7 +1,7 @@
 // MPI, the only place that names it: used by the main thread alone, at the two ends of the job only.
 //
-// Collectives are called by every rank in the same order. They wait with growing pauses instead of spinning: where ranks
-// outnumber cores, a rank that spins keeps the one it waits for from running.
+// Collectives are called by every rank in the same order. They wait with growing pauses instead of spinning: where
+// ranks outnumber cores, a rank that spins keeps the one it waits for from running.
 #pragma once
 
 #include <optional>

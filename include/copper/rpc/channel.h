@@ -4,13 +4,15 @@
 // ETIMEDOUT (the deadline passed), ESHUTDOWN (closing), or what the fabric said. Late and unknown replies are dropped.
 //
 // Credits: each peer allows a number of requests of ours under way at once and tells it in every reply; what exceeds
-// it waits here, with its deadline running. Lock: one per peer, held for bookkeeping only, never across a callback.
+// it waits here, first come first served, with its deadline running. A peer that asks for more than twice what it was
+// allowed gets EAGAIN. Lock: one per peer, held for bookkeeping only, never across a callback.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
@@ -28,20 +30,21 @@ using wire::Kind;
 struct Request {
   Kind kind = Kind::kLook;
   TreeId tree = 0;
-  std::string path;
-  FileVersion version;
+  std::string path{};
+  FileVersion version{};
   uint64_t argument = 0;
   uint32_t argument2 = 0;
-  uint16_t hops = 0;  // so far
+  uint16_t hops = 0;     // so far: 0 from the leaf; whoever passes a request on adds 1
+  uint16_t attempt = 0;  // 0 for the first
 };
 
 struct Reply {
   int error = 0;  // the peer's errno
   uint8_t flags = 0;
-  FileVersion version;
+  FileVersion version{};
   uint64_t argument = 0;
   uint32_t argument2 = 0;  // how long this is true, in ms; UINT32_MAX: for the job
-  Bytes payload;
+  Bytes payload{};
 };
 
 // Answers one request, once, from any thread; dropped unanswered, it answers EIO.
@@ -63,7 +66,8 @@ class Handler {
  public:
   virtual ~Handler() = default;
   virtual void Handle(Rank from, Request request, TimePoint deadline, Responder respond) = 0;
-  // About every 100 ms while ticks are wanted (Channel::WantTicks); returns whether they still are.
+  // About every 100 ms while ticks are wanted (Channel::WantTicks); returns whether they still are. `now` is the
+  // channel's clock.
   virtual bool OnTick(TimePoint now) = 0;
 };
 
@@ -72,16 +76,20 @@ class Channel {
  public:
   using Done = std::move_only_function<void(Result<Reply>)>;
   virtual ~Channel() = default;
-  // Any thread; never blocks. `done` is called once, by the progress thread or, for a failure at once, by the caller's.
+  // Any thread; never blocks. `done` is called once and must not block: by the progress thread or, for a failure at
+  // once, by a thread that is in Call; a request that still waits when the channel stops, by Stop's.
+  // At once: EINVAL (no such rank), ENAMETOOLONG, ENOTCONN (not started), ETIMEDOUT (under a millisecond left),
+  // ESHUTDOWN (stopped).
   virtual void Call(Rank to, Request request, TimePoint deadline, Done done) = 0;
   // Asks for Handler::OnTick calls. Any thread; cheap when ticks are on already.
   virtual void WantTicks() = 0;
 };
 
 struct ChannelCounters {
-  uint64_t sent = 0, received = 0;                        // messages
-  uint64_t bytes_sent = 0, bytes_received = 0;            // payload
+  uint64_t sent = 0, received = 0;                         // messages
+  uint64_t bytes_sent = 0, bytes_received = 0;             // payload
   uint64_t rejected_unparsable = 0, rejected_foreign = 0;  // counted and dropped
+  uint64_t refused = 0;                                    // requests beyond twice the credits, answered EAGAIN
   uint64_t timeouts = 0, late_replies = 0, send_failures = 0;
 };
 
@@ -99,7 +107,7 @@ class FabricChannel final : public Channel, private fabric::Receiver {
 
   // The endpoint must be connected.
   void Start(Handler& handler);
-  // Ends every pending request with ESHUTDOWN and stops the endpoint. Idempotent.
+  // Stops the endpoint and ends every pending request with ESHUTDOWN. Idempotent. Not from a callback of the channel.
   void Stop();
 
   void Call(Rank to, Request request, TimePoint deadline, Done done) override;
@@ -110,8 +118,9 @@ class FabricChannel final : public Channel, private fabric::Receiver {
   void OnArrival(fabric::Arrival arrival) override;
   bool OnTick(TimePoint now) override;
 
-  struct State;
-  std::unique_ptr<State> state_;
+  class State;
+  // Shared with responders and sends under way, which may outlive the channel.
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace copper::rpc

@@ -11,5 +11,6 @@ using wire::DecodeListing;
 using wire::EncodeAttributes;
 using wire::EncodeListing;
 using wire::kUnchanged;
+using wire::kZeros;
 
 }  // namespace copper::rpc

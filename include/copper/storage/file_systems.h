@@ -17,10 +17,10 @@
 namespace copper::storage {
 
 struct Mount {
-  std::string point;   // absolute, unescaped
-  std::string type;    // "ext4", "lustre", "fuse.copper"
-  std::string source;  // "host:/export", "/dev/vda"
-  uint64_t device = 0;  // st_dev
+  std::string point;       // absolute, unescaped
+  std::string type;        // "ext4", "lustre", "fuse.copper"
+  std::string source;      // "host:/export", "/dev/vda"
+  uint64_t device = 0;     // st_dev
   std::string root = "/";  // what of the file system is mounted here: another directory than "/" for a bind mount
 
   bool operator==(const Mount&) const = default;
@@ -50,20 +50,23 @@ enum class Sharing {
 class FileSystems {
  public:
   struct Options {
-    std::string target = "/";                // absolute, resolved
-    std::string job_directory;               // local, with everything below it
-    std::vector<std::string> shared_fs;      // --shared-fs
-    std::vector<std::string> copper_mounts;  // mount points of this job's ranks on this machine
+    std::string target = "/";                  // absolute, resolved
+    std::string job_directory{};               // local, with everything below it
+    std::vector<std::string> shared_fs{};      // --shared-fs
+    std::vector<std::string> copper_mounts{};  // mount points of this job's ranks on this machine
   };
 
   // `digests` are EncodeMountDigest of all ranks (one's own among them). Of two mounts on one point the later counts.
-  FileSystems(Options options, std::vector<Mount> mounts, std::span<const std::string> digests, std::string_view boot_id);
+  FileSystems(Options options, std::vector<Mount> mounts, std::span<const std::string> digests,
+              std::string_view boot_id);
 
   // Of a path relative to the target. Any thread; no system call.
   Sharing Of(std::string_view path) const;
   // Whether this path is where a file system other than its parent's begins (then its parent's listing knows nothing
   // true of it).
   bool IsMountPoint(std::string_view path) const;
+  // The names in a directory that are mount points.
+  std::vector<std::string> MountPointsIn(std::string_view directory) const;
   // Whether a directory's listing has every name that a lookup in it would find. Not on pseudo file systems and
   // automounts, and not on AFS, where looking for a cell's name makes it appear.
   bool ListsEveryName(std::string_view path) const;
@@ -81,19 +84,19 @@ class FileSystems {
     bool lists_every_name = true;
     size_t enclosing = 0;  // index of the place that this one lies in; the target's own is 0
   };
-  Sharing Classify(const Mount& mount) const;
-  bool IsNamedShared(const Mount& mount, std::span<const Mount> mounts) const;
-  std::vector<Place> MakePlaces(std::span<const Mount> mounts) const;
-  void AddMounts(std::span<const Mount> mounts, std::vector<Place>& places) const;
-  void AddForbidden(std::string_view point, std::vector<Place>& places) const;
-  static void Arrange(std::vector<Place>& places);
+  using Mounts = std::span<const Mount>;
+  Sharing Classify(const Mount& mount, Mounts mounts) const;
+  Place MakePlace(std::string path, const Mount& mount, Mounts mounts) const;
+  std::vector<Place> MakePlaces(Mounts mounts) const;
+  void AddJobDirectory(std::vector<Place>& places) const;
+  void Forbid(std::string_view mount_point, std::vector<Place>& places) const;
   const Place& PlaceOf(std::string_view path) const;  // with mutex_ held
 
   const Options options_;
-  const std::vector<uint64_t> common_;   // digests that every rank has, sorted
-  std::vector<std::string> named_shared_;  // mount points that a --shared-fs path lies on
-  mutable std::shared_mutex mutex_;      // guards places_; no other lock is taken under it
-  std::vector<Place> places_;            // by path, a place before what lies in it; the deepest match decides
+  const std::string boot_id_;
+  const std::vector<uint64_t> common_;  // digests that every rank has, sorted
+  mutable std::shared_mutex mutex_;     // guards places_; no other lock is taken under it
+  std::vector<Place> places_;           // a directory before what lies below it; the deepest match decides
 };
 
 }  // namespace copper::storage

@@ -12,13 +12,22 @@
 
 namespace copper::storage {
 
-// What has been asked of the source; for status and benchmarks. Any thread.
+class SourceTree;
+class OpenFiles;
+
+// What has been asked of the source; for status and benchmarks. A seek counts as a look. Any thread.
 struct SourceCounters {
   std::atomic<uint64_t> looks{0}, lists{0}, reads{0}, bytes_read{0};
 };
 
+// Locks: only that of the open descriptors, for a look into their list; none is held during a system call on the
+// source.
 class PosixStore final : public BackingStore {
  public:
+  // What a file of a pseudo file system that gives its size as 0 is said to have, so that readers ask for its bytes:
+  // their true end is where a Read comes out short.
+  static constexpr uint64_t kPseudoSize = uint64_t{1} << 20;
+
   // `file_systems` outlives the store. Fails if the target is no directory or can't be read and searched.
   static Result<std::unique_ptr<PosixStore>> Open(const std::string& target, const FileSystems& file_systems,
                                                   const Clock& clock);
@@ -33,9 +42,16 @@ class PosixStore final : public BackingStore {
   const SourceCounters& counters() const { return counters_; }
 
  private:
-  PosixStore(UniqueFd target, const FileSystems& file_systems, const Clock& clock);
+  PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock);
 
-  const UniqueFd target_;
+  Result<Bytes> ReadLive(const std::string& path, uint64_t offset, size_t length);
+  // Open descriptors of files larger than a chunk are kept for their next chunks.
+  Result<std::shared_ptr<const UniqueFd>> OpenVersion(const std::string& path, const FileVersion& version);
+  // ESTALE, and no descriptor kept, if the open file has become another version.
+  Status CheckVersion(const std::string& path, const FileVersion& version, const UniqueFd& file);
+
+  const std::unique_ptr<SourceTree> tree_;
+  const std::unique_ptr<OpenFiles> open_files_;
   const FileSystems& file_systems_;
   const Clock& clock_;
   SourceCounters counters_;

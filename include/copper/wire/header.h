@@ -54,7 +54,7 @@ struct Header {
   uint16_t hops = 0;          // between the asking leaf and this message
   uint16_t credits = 0;       // reply: how many requests the asking side may have under way here
   int32_t error = 0;          // reply: errno, 0 for success
-  FileVersion version;        // of what is asked for or sent
+  FileVersion version{};      // of what is asked for or sent
   uint64_t argument = 0;      // request: chunk, piece or offset; reply: total size, or what was found
   uint32_t argument2 = 0;     // request: whence; entry limit
 

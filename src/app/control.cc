@@ -1,0 +1,51 @@
+#include "app/control.h"
+
+namespace copper::app {
+namespace {
+
+std::string VerbOf(const Json& body) {
+  const auto verb = body.find("verb");
+  return verb != body.end() && verb->is_string() ? verb->get<std::string>() : "";
+}
+
+}  // namespace
+
+void Control::Look() {
+  for (const ControlRequest& request : TakeRequests(job_)) OnRequest(request);
+}
+
+void Control::OnRequest(const ControlRequest& request) {
+  const std::string verb = VerbOf(request.body);
+  if (verb == "ping") {
+    Reply(request.id, {{"ok", true}, {"message", "running"}});
+  } else if (verb == "stop") {
+    stops_.push_back(request.id);
+    hooks_.stop();
+  } else if (verb == "status") {
+    hooks_.status([this, id = request.id](Json status) {
+      Reply(id, {{"ok", true}, {"message", "running"}, {"status", std::move(status)}});
+    });
+  } else {
+    Reply(request.id, {{"ok", false}, {"message", "this job does not know the request '" + verb + "'"}});
+  }
+}
+
+void Control::Finish(int status, const std::string& reason) {
+  for (const ControlRequest& late : TakeRequests(job_)) {
+    if (VerbOf(late.body) == "stop") {
+      stops_.push_back(late.id);
+    } else {
+      Reply(late.id, {{"ok", false}, {"message", "the job has ended: " + reason}});
+    }
+  }
+  for (const std::string& id : stops_) Reply(id, {{"ok", status == 0}, {"message", reason}});
+  stops_.clear();
+}
+
+void Control::Reply(const std::string& id, const Json& answer) {
+  if (const Status written = Answer(job_, id, answer); !written) {
+    log_.Error("cannot answer a request in control/: {}", written.error().Describe());
+  }
+}
+
+}  // namespace copper::app

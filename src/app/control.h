@@ -1,0 +1,38 @@
+// The requests that come as files in control/ (copper/base/job_directory.h): rank 0 looks once a second.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "copper/base/job_directory.h"
+#include "copper/base/log.h"
+
+namespace copper::app {
+
+class Control {
+ public:
+  using StatusDone = std::move_only_function<void(Json)>;
+  struct Hooks {
+    std::function<void()> stop;
+    std::function<void(StatusDone)> status;  // of the whole job; answers later, in the same thread
+  };
+
+  Control(JobDirectory job, Hooks hooks, Logger& log) : job_(std::move(job)), hooks_(std::move(hooks)), log_(log) {}
+
+  // Takes what is there. "ping" is answered at once, "status" when the ranks have answered, "stop" by Finish.
+  void Look();
+  // The last act of the job: tells everyone who asked for the end (and who has asked for anything since) how it ended.
+  void Finish(int status, const std::string& reason);
+
+ private:
+  void OnRequest(const ControlRequest& request);
+  void Reply(const std::string& id, const Json& answer);
+
+  const JobDirectory job_;
+  const Hooks hooks_;
+  Logger& log_;
+  std::vector<std::string> stops_;  // ids that wait for the end
+};
+
+}  // namespace copper::app

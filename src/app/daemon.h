@@ -1,0 +1,122 @@
+// One rank of the job: builds and owns everything, in the order of DESIGN section 3, and takes it down in the reverse.
+//
+// Main thread only. Other threads reach it through the main loop.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/control.h"
+#include "app/main_loop.h"
+#include "app/options.h"
+#include "app/peers.h"
+#include "app/status.h"
+#include "copper/base/clock.h"
+#include "copper/base/job_directory.h"
+#include "copper/base/log.h"
+#include "copper/base/unique_fd.h"
+#include "copper/base/worker_pool.h"
+#include "copper/bootstrap/members.h"
+#include "copper/bootstrap/world.h"
+#include "copper/cache/cache.h"
+#include "copper/fabric/endpoint.h"
+#include "copper/fetch/fetcher.h"
+#include "copper/fuse/mounter.h"
+#include "copper/fuse/server.h"
+#include "copper/profile/counters.h"
+#include "copper/rpc/channel.h"
+#include "copper/storage/file_systems.h"
+#include "copper/storage/posix_store.h"
+#include "copper/tree/forest.h"
+
+namespace copper::app {
+
+class Daemon {
+ public:
+  // `started` is when the process began.
+  Daemon(Options options, fuse::Mounter mounter, bootstrap::World world, TimePoint started);
+  ~Daemon();  // takes down what is still up
+
+  // Collective. After it every rank serves, or none does, nothing is mounted, and all have the same error.
+  Status Start();
+
+  struct Outcome {
+    int status = 0;  // of the process
+    std::string reason;
+  };
+  // Until the job ends; then ends this rank: unmounts, waits for the others, leaves MPI.
+  Outcome Serve();
+
+  bool IsFirst() const { return world_.rank() == 0; }
+
+ private:
+  // The steps of Start; after each all ranks agree on whether to go on.
+  Status CheckHost();
+  Status Meet();
+  Status OpenSource();
+  Status OpenFabric();
+  Status Mount();
+  Status Connect();
+  Status StartServing();
+  Status Announce();
+
+  Status PlanTrees();
+  void LogStart(Duration fabric_opened_in);
+  fetch::Fetcher::Options FetcherOptions() const;
+  fuse::Server::Options ServerOptions();
+  std::string AddressBookText() const;
+  Json OwnStatus();
+
+  void OnSignal(int signal, pid_t sender);
+  void OnMountTable();
+  void OnUnmounted();
+  void OnEnd(StopReason reason, Rank asked_by);
+
+  void Unmount();
+  void StopParts();
+  Outcome Leave();
+  int64_t SinceStart() const;
+
+  const Options options_;
+  const TimePoint started_;
+  const SteadyClock clock_;
+  fuse::Mounter mounter_;
+  bootstrap::World world_;
+  const std::string host_;
+  const std::string boot_id_;
+  const JobDirectory job_;
+  bootstrap::StartTimings timings_;
+  UniqueFd job_lock_;  // rank 0
+  Logger log_;
+  profile::Counters counters_;
+  cache::Cache cache_;
+
+  std::string target_;       // with symlinks resolved
+  std::string mount_point_;  // of this rank
+  std::vector<storage::Mount> mounts_;
+  std::vector<bootstrap::Member> members_;
+  std::vector<bootstrap::PeerAddress> peer_addresses_;
+  JobIdentity identity_;
+  RankIdentity who_;
+  UniqueFd connection_;
+  std::atomic<bool> mounted_{false};
+
+  // In the order in which they are made; what is below uses what is above.
+  std::unique_ptr<MainLoop> loop_;
+  std::unique_ptr<tree::Forest> forest_;
+  std::unique_ptr<storage::FileSystems> file_systems_;
+  std::unique_ptr<storage::PosixStore> store_;
+  std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<fabric::Endpoint> endpoint_;
+  std::unique_ptr<rpc::FabricChannel> channel_;
+  std::unique_ptr<fetch::Fetcher> fetcher_;
+  std::unique_ptr<Peers> peers_;
+  std::unique_ptr<Control> control_;  // rank 0
+  std::unique_ptr<fuse::Server> server_;
+
+  std::string end_reason_;  // set once the job ends
+};
+
+}  // namespace copper::app

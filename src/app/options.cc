@@ -1,0 +1,203 @@
+#include "app/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <map>
+
+#include "copper/base/command_line.h"
+
+namespace copper::app {
+namespace {
+
+const std::map<std::string, std::string>& Aliases() {
+  static const std::map<std::string, std::string> aliases = {
+      {"vpath", "mount"}, {"tpath", "target"}, {"es", "threads"}};
+  return aliases;
+}
+
+std::string Absolute(const std::string& path) {
+  std::error_code failed;
+  std::string absolute = std::filesystem::absolute(path, failed).lexically_normal();
+  if (failed) return path;
+  while (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
+  return absolute;
+}
+
+// Whether `path` is `directory` or lies below it, by name.
+bool IsWithin(const std::string& path, const std::string& directory) {
+  return directory == "/" || path == directory || path.starts_with(directory + "/");
+}
+
+// "64K" -> 65536. nullopt for what is no size, or does not fit.
+std::optional<uint64_t> ParseSize(std::string_view text) {
+  static const std::map<char, unsigned> kShifts = {{'K', 10}, {'M', 20}, {'G', 30}};
+  unsigned shift = 0;
+  if (!text.empty()) {
+    const auto suffix = kShifts.find(static_cast<char>(std::toupper(static_cast<unsigned char>(text.back()))));
+    if (suffix != kShifts.end()) {
+      shift = suffix->second;
+      text.remove_suffix(1);
+    }
+  }
+  uint64_t number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || rest != text.data() + text.size() || number > (UINT64_MAX >> shift)) return std::nullopt;
+  return number << shift;
+}
+
+// What CLI11 fills, before it is turned into Options.
+struct Raw {
+  int log_level = 3;
+  std::string log_type = "file";
+  std::string max_cacheable = "unlimited";
+  std::string threads = "auto";
+  std::string trees;
+};
+
+std::string CheckThreads(const std::string& text) {
+  int number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool good = error == std::errc() && rest == text.data() + text.size() && number >= 1 && number <= 256;
+  return good || text == "auto" ? "" : "'" + text + "' is neither auto nor a number from 1 to 256";
+}
+
+std::string CheckSize(const std::string& text) {
+  if (text == "unlimited" || ParseSize(text)) return "";
+  return "'" + text + "' is no size: give bytes, with K, M or G behind them if you like, or unlimited";
+}
+
+void DefinePaths(CommandLine& line, Options& options) {
+  line.add_option("--mount", options.mount, "Mount point; %r is the rank, %h the short host name (-vpath)")
+      ->required()
+      ->type_name("DIR");
+  line.add_option("--target", options.target, "Source tree that the mount mirrors (-tpath)")
+      ->capture_default_str()
+      ->type_name("DIR");
+  line.add_option("--shared-fs", options.shared_fs,
+                  "Treat the file system of PATH as shared by all nodes; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("PATH");
+  line.add_option("--log-output-dir", options.job_directory, "The job directory: logs, readiness, control")
+      ->required()
+      ->type_name("DIR");
+}
+
+void DefineLog(CommandLine& line, Raw& raw) {
+  line.add_option("--log-level", raw.log_level, "0 none, 1 fatal, 2 error, 3 warning, 4 info, 5 debug")
+      ->check(CLI::Range(0, 5))
+      ->capture_default_str();
+  line.add_option("--log-type", raw.log_type, "file, stdout or both")
+      ->check(CLI::IsMember({"file", "stdout", "both", "file_and_stdout"}))
+      ->capture_default_str();
+}
+
+void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
+  line.add_option("--net-type", options.net_type, "Provider and domain: tcp, tcp://eth0, cxi0, cxi://cxi1, verbs, auto")
+      ->capture_default_str();
+  line.add_option("--trees", options.trees, "Rotated trees, so ranks that read the source [min(ranks, 32)]")
+      ->check(CLI::Range(1U, UINT32_MAX));
+  line.add_option("--fanout", options.fanout, "Children per node of a tree")
+      ->check(CLI::Range(1U, 1024U))
+      ->capture_default_str();
+  line.add_option("--max-cacheable-byte-size", raw.max_cacheable,
+                  "Larger files are read by each node straight from the source; takes K, M, G")
+      ->check(CLI::Validator(CheckSize, ""))
+      ->capture_default_str();
+  line.add_option("--md-enoent-ttl-ms", options.absent_ttl_ms,
+                  "How long an absent path stays absent, in ms; -1: for the job")
+      ->check(CLI::Range(int64_t{-1}, int64_t{1000} * 3600 * 24 * 365))
+      ->capture_default_str();
+  line.add_option("--threads", raw.threads, "FUSE threads (-es)")
+      ->check(CLI::Validator(CheckThreads, ""))
+      ->capture_default_str();
+  line.add_flag("--allow-other", options.allow_other, "Other users may use the mount, as far as file modes let them")
+      ->disable_flag_override();
+}
+
+void Convert(const Raw& raw, Options& options) {
+  static const std::map<std::string, LogType> kTypes = {{"file", LogType::kFile},
+                                                        {"stdout", LogType::kStdout},
+                                                        {"both", LogType::kBoth},
+                                                        {"file_and_stdout", LogType::kBoth}};
+  options.log_level = static_cast<LogLevel>(raw.log_level);
+  options.log_type = kTypes.at(raw.log_type);
+  options.max_cacheable_bytes = ParseSize(raw.max_cacheable).value_or(UINT64_MAX);
+  std::from_chars(raw.threads.data(), raw.threads.data() + raw.threads.size(), options.threads);
+  options.mount = Absolute(options.mount);
+  options.target = Absolute(options.target);
+  options.job_directory = Absolute(options.job_directory);
+  std::ranges::transform(options.shared_fs, options.shared_fs.begin(), Absolute);
+}
+
+Status CheckCombination(const Options& options) {
+  if (IsWithin(options.target, options.mount)) {
+    return Fail(EINVAL, "--mount " + options.mount + " would hide the --target " + options.target +
+                            ": choose a mount point that is not at or above the target");
+  }
+  if (IsWithin(options.job_directory, options.mount)) {
+    return Fail(EINVAL, "--mount " + options.mount + " would hide the job directory " + options.job_directory +
+                            ": choose a --log-output-dir outside of the mount");
+  }
+  if (IsWithin(options.mount, options.job_directory + "/control")) {
+    return Fail(EINVAL, "--mount " + options.mount + " lies in the job's control directory: choose another place");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Command> ParseOptions(const std::vector<std::string>& arguments) {
+  CommandLine line("cu_fuse: one rank of a Copper job. Start one per node with mpiexec or srun.", "cu_fuse");
+  line.set_version_flag("--version", "cu_fuse " COPPER_VERSION);
+  line.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  Command command;
+  Raw raw;
+  DefinePaths(line, command.options);
+  DefineLog(line, raw);
+  DefineTuning(line, command.options, raw);
+  std::vector<std::string> reversed = NormalizeArguments(arguments, Aliases());
+  std::ranges::reverse(reversed);  // as CLI11 wants them
+  try {
+    line.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    command.print = line.help();
+    return command;
+  } catch (const CLI::CallForVersion&) {
+    command.print = line.version() + "\n";
+    return command;
+  } catch (const CLI::ParseError& wrong) {
+    return Fail(EINVAL, std::string(wrong.what()) + "; cu_fuse --help lists the options");
+  }
+  Convert(raw, command.options);
+  if (const Status fits = CheckCombination(command.options); !fits) return std::unexpected(fits.error());
+  return command;
+}
+
+std::optional<std::string> FindJobDirectory(const std::vector<std::string>& arguments) {
+  constexpr std::string_view kOption = "--log-output-dir";
+  const std::vector<std::string> normal = NormalizeArguments(arguments, Aliases());
+  for (size_t i = 0; i < normal.size(); ++i) {
+    if (normal[i].starts_with(std::string(kOption) + "=")) return Absolute(normal[i].substr(kOption.size() + 1));
+    const bool has_value = i + 1 < normal.size() && !normal[i + 1].starts_with("-");
+    if (normal[i] == kOption && has_value) return Absolute(normal[i + 1]);
+  }
+  return std::nullopt;
+}
+
+std::string ExpandMount(const std::string& mount, Rank rank, const std::string& host) {
+  std::string expanded;
+  for (size_t i = 0; i < mount.size(); ++i) {
+    const char next = mount[i] == '%' && i + 1 < mount.size() ? mount[i + 1] : '\0';
+    if (next == 'r') expanded += std::to_string(rank);
+    if (next == 'h') expanded += host;
+    if (next == 'r' || next == 'h') {
+      ++i;
+    } else {
+      expanded += mount[i];
+    }
+  }
+  return expanded;
+}
+
+}  // namespace copper::app

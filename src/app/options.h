@@ -1,0 +1,45 @@
+// The command line of cu_fuse (DESIGN section 2 is its contract). An option exists only when what it says works.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "copper/base/ids.h"
+#include "copper/base/log.h"
+#include "copper/base/result.h"
+
+namespace copper::app {
+
+struct Options {
+  std::string mount;                   // absolute, may hold %r and %h
+  std::string target = "/";            // absolute
+  std::vector<std::string> shared_fs;  // absolute
+  LogLevel log_level = LogLevel::kWarning;
+  LogType log_type = LogType::kFile;
+  std::string job_directory;  // absolute
+  std::string net_type = "auto";
+  std::optional<uint32_t> trees;  // min(ranks, 32) where not given
+  uint32_t fanout = 2;
+  uint64_t max_cacheable_bytes = UINT64_MAX;
+  int64_t absent_ttl_ms = 2000;  // -1: for the job
+  int threads = 0;               // 0: auto
+  bool allow_other = false;
+};
+
+struct Command {
+  Options options;
+  std::string print;  // of --help and --version: to be printed instead of anything else
+};
+
+// `arguments` without the program's name, in either spelling. EINVAL with a message that names the option.
+Result<Command> ParseOptions(const std::vector<std::string>& arguments);
+
+// What was given for --log-output-dir, even where other arguments are wrong: so that their reason can be left there.
+std::optional<std::string> FindJobDirectory(const std::vector<std::string>& arguments);
+
+// Replaces %r by the rank and %h by the host's short name.
+std::string ExpandMount(const std::string& mount, Rank rank, const std::string& host);
+
+}  // namespace copper::app

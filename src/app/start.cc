@@ -1,0 +1,254 @@
+// How a daemon comes up.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "app/checks.h"
+#include "app/daemon.h"
+#include "app/job_lock.h"
+#include "copper/base/file.h"
+#include "copper/fabric/libfabric_endpoint.h"
+#include "copper/wire/header.h"
+
+namespace copper::app {
+namespace {
+
+constexpr uint32_t kDefaultTrees = 32;
+// Reads of the source that one root has under way: what hides the latency of a parallel file system, where a cold read
+// takes milliseconds, without a lone root asking more of it than a single busy node does today.
+constexpr size_t kSourceThreads = 16;
+
+// As mount tables have it: symlinks resolved. The last name is left alone: below it may be a dead mount.
+std::string ResolveMountPoint(const std::string& point) {
+  std::error_code failed;
+  const std::filesystem::path parent = std::filesystem::weakly_canonical(std::string(ParentPath(point)), failed);
+  return failed ? point : JoinPath(parent.string(), BaseName(point));
+}
+
+std::string Resolve(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::path resolved = std::filesystem::weakly_canonical(path, failed);
+  return failed ? path : resolved.string();
+}
+
+}  // namespace
+
+Daemon::Daemon(Options options, fuse::Mounter mounter, bootstrap::World world, TimePoint started)
+    : options_(std::move(options)),
+      started_(started),
+      mounter_(std::move(mounter)),
+      world_(std::move(world)),
+      host_(bootstrap::ShortHost()),
+      boot_id_(bootstrap::BootId()),
+      job_(Resolve(options_.job_directory)),
+      log_(options_.log_level, options_.log_type, job_.log_file(host_, getpid())),
+      mount_point_(ResolveMountPoint(ExpandMount(options_.mount, world_.rank(), host_))) {
+  timings_.mpi_us = SinceStart();
+}
+
+int64_t Daemon::SinceStart() const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(clock_.Now() - started_).count();
+}
+
+Status Daemon::Start() {
+  using Step = Status (Daemon::*)();
+  for (const Step step :
+       {&Daemon::CheckHost, &Daemon::Meet, &Daemon::OpenFabric, &Daemon::Mount, &Daemon::Connect, &Daemon::Announce}) {
+    const Status agreed = world_.Agree((this->*step)(), host_);
+    if (agreed) continue;
+    Unmount();
+    StopParts();
+    world_.Finalize();
+    return agreed;
+  }
+  return {};
+}
+
+Status Daemon::CheckHost() {
+  Result<std::string> target = ResolveTarget(options_.target);
+  if (!target) return std::unexpected(target.error());
+  target_ = std::move(*target);
+  if (const Status checked = CheckJobDirectory(job_.root()); !checked) return checked;
+  if (const Status checked = fuse::CheckFuse(); !checked) return checked;
+  if (const Status checked = fuse::CheckMountPoint(mount_point_); !checked) return checked;
+  if (const Status planned = PlanTrees(); !planned) return planned;
+  Result<std::unique_ptr<MainLoop>> loop = MainLoop::Open();
+  if (!loop) return std::unexpected(loop.error());
+  loop_ = std::move(*loop);
+  Result<std::vector<storage::Mount>> mounts = storage::ReadMountTable();
+  if (!mounts) return std::unexpected(mounts.error());
+  mounts_ = std::move(*mounts);
+  return {};
+}
+
+Status Daemon::PlanTrees() {
+  const uint32_t ranks = world_.size();
+  const uint32_t trees = options_.trees.value_or(std::min(ranks, kDefaultTrees));
+  if (trees > ranks) {
+    return Fail(EINVAL, "--trees " + std::to_string(trees) + " is over the number of ranks, " + std::to_string(ranks));
+  }
+  forest_ = std::make_unique<tree::Forest>(ranks, options_.fanout, trees);
+  return {};
+}
+
+Status Daemon::Meet() {
+  const std::string digest = storage::EncodeMountDigest(mounts_, boot_id_);
+  Result<std::vector<bootstrap::Member>> members =
+      bootstrap::ExchangeMembers(world_, {host_, getpid(), boot_id_, mount_point_, digest});
+  if (!members) return std::unexpected(members.error());
+  members_ = std::move(*members);
+  if (const Status checked = bootstrap::CheckMountPoints(members_); !checked) return checked;
+  if (!IsFirst()) return {};
+  Result<UniqueFd> lock = LockJobDirectory(job_);
+  if (!lock) return std::unexpected(lock.error());
+  job_lock_ = std::move(*lock);
+  return job_.Prepare();
+}
+
+Status Daemon::OpenSource() {
+  storage::FileSystems::Options options;
+  options.target = target_;
+  options.job_directory = job_.root();
+  options.shared_fs = options_.shared_fs;
+  std::vector<std::string> digests;
+  for (const bootstrap::Member& member : members_) {
+    digests.push_back(member.mount_digest);
+    if (member.boot_id == boot_id_) options.copper_mounts.push_back(member.mount_point);
+  }
+  file_systems_ = std::make_unique<storage::FileSystems>(std::move(options), mounts_, digests, boot_id_);
+  Result<std::unique_ptr<storage::PosixStore>> store = storage::PosixStore::Open(target_, *file_systems_, clock_);
+  if (!store) return std::unexpected(store.error());
+  store_ = std::move(*store);
+  pool_ = std::make_unique<WorkerPool>("copper-source", kSourceThreads);
+  return {};
+}
+
+Status Daemon::OpenFabric() {
+  const Result<JobIdentity> identity = bootstrap::ShareIdentity(world_);
+  if (!identity) return std::unexpected(identity.error());
+  identity_ = *identity;
+  if (const Status opened = OpenSource(); !opened) return opened;
+  const TimePoint before = clock_.Now();
+  fabric::EndpointOptions options;
+  options.net_type = options_.net_type;
+  options.one_machine = bootstrap::OneMachine(members_);
+  options.head_size = wire::kHeaderSize;
+  Result<std::unique_ptr<fabric::Endpoint>> endpoint = fabric::OpenLibfabricEndpoint(options, log_);
+  if (!endpoint) return std::unexpected(endpoint.error());
+  endpoint_ = std::move(*endpoint);
+  timings_.fabric_us = SinceStart();
+  LogStart(clock_.Now() - before);
+  return {};
+}
+
+void Daemon::LogStart(Duration fabric_opened_in) {
+  // These lines are what sites look for, word for word.
+  log_.Info("user-facing log_level: {}", static_cast<int>(options_.log_level));
+  log_.Info("profile_metrics: disabled");
+  log_.Info("profile_top_n: 0");
+  log_.Info("profile_paths_full: disabled");
+  log_.Info("server running at address: {}", endpoint_->DescribeAddress(endpoint_->address()));
+  log_.Info("provider registration completed after {} us",
+            std::chrono::duration_cast<std::chrono::microseconds>(fabric_opened_in).count());
+  const std::optional<Rank> parent = forest_->Parent(world_.rank(), 0);
+  log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, depth {}", world_.rank(),
+            world_.size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
+            parent ? std::to_string(*parent) : "none", forest_->Depth(world_.rank(), 0));
+}
+
+Status Daemon::Mount() {
+  Result<UniqueFd> connection =
+      mounter_.Mount({.point = mount_point_, .source = "copper", .allow_other = options_.allow_other});
+  if (!connection) return std::unexpected(connection.error());
+  connection_ = std::move(*connection);
+  mounted_ = true;
+  timings_.mount_us = SinceStart();
+  return {};
+}
+
+Status Daemon::Connect() {
+  Result<std::vector<bootstrap::PeerAddress>> peers =
+      bootstrap::ExchangeAddresses(world_, {endpoint_->address(), endpoint_->DescribeAddress(endpoint_->address())});
+  if (!peers) return std::unexpected(peers.error());
+  peer_addresses_ = std::move(*peers);
+  std::vector<fabric::Address> book;
+  for (const bootstrap::PeerAddress& peer : peer_addresses_) book.push_back(peer.address);
+  if (const Status connected = endpoint_->Connect(book); !connected) return connected;
+  if (IsFirst()) {
+    const Status written = bootstrap::WriteAddressBook(job_, members_, peer_addresses_);
+    if (!written) return written;
+  }
+  return StartServing();
+}
+
+Status Daemon::StartServing() {
+  const Rank rank = world_.rank();
+  who_ = {.rank = rank,
+          .host = host_,
+          .pid = getpid(),
+          .address = peer_addresses_[rank].text,
+          .provider = endpoint_->provider(),
+          .mount = mount_point_,
+          .job = ToHex(identity_.id),
+          .job_directory = job_.root()};
+  rpc::FabricChannel::Options channel;
+  channel.self = rank;
+  channel.ranks = world_.size();
+  channel.job = identity_;
+  channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
+  fetcher_ = std::make_unique<fetch::Fetcher>(
+      FetcherOptions(),
+      fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *channel_, *forest_, cache_, counters_, clock_, log_});
+  peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, clock_, log_},
+                                   Peers::Hooks{.end = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
+                                                .status = [this] { return OwnStatus(); }});
+  fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
+    peers_->Handle(from, request, std::move(respond));
+  });
+  server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);
+  channel_->Start(*fetcher_);
+  const Status started = server_->Start();
+  timings_.serving_us = SinceStart();
+  return started;
+}
+
+fetch::Fetcher::Options Daemon::FetcherOptions() const {
+  fetch::Fetcher::Options options;
+  options.self = world_.rank();
+  options.absent_ttl =
+      options_.absent_ttl_ms < 0 ? Duration::max() : Duration(std::chrono::milliseconds(options_.absent_ttl_ms));
+  options.max_cacheable = options_.max_cacheable_bytes;
+  return options;
+}
+
+fuse::Server::Options Daemon::ServerOptions() {
+  const auto print = [](const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; };
+  fuse::Server::Options options;
+  options.threads = options_.threads;
+  options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };
+  options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(cache_)); };
+  options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
+  options.on_stop_command = [this] { loop_->Submit([this] { peers_->RequestStop(StopReason::kIoctl); }); };
+  options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };
+  return options;
+}
+
+std::string Daemon::AddressBookText() const {
+  std::string book;
+  for (size_t rank = 0; rank < members_.size(); ++rank) {
+    book += members_[rank].host + " " + peer_addresses_[rank].text + "\n";
+  }
+  return book;
+}
+
+Json Daemon::OwnStatus() {
+  return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, cache_, channel_->counters(), *forest_);
+}
+
+Status Daemon::Announce() {
+  return bootstrap::AnnounceReady(world_, job_, members_, peer_addresses_, identity_.id, timings_);
+}
+
+}  // namespace copper::app

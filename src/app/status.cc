@@ -1,0 +1,154 @@
+#include "app/status.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "copper/base/files.h"
+#include "copper/wire/header.h"
+
+namespace copper::app {
+namespace {
+
+// What is summed over ranks.
+constexpr const char* kSummed[] = {"requests", "events", "cache", "channel", "memory"};
+
+Json Requests(const profile::Counters& counters) {
+  Json requests = {{"total", counters.requests()}};
+  for (size_t i = 0; i < static_cast<size_t>(profile::Operation::kCount); ++i) {
+    const auto operation = static_cast<profile::Operation>(i);
+    requests[std::string(profile::Name(operation))] = counters.Get(operation);
+  }
+  return requests;
+}
+
+Json Events(const profile::Counters& counters) {
+  Json events = Json::object();
+  for (size_t i = 0; i < static_cast<size_t>(profile::Event::kCount); ++i) {
+    const auto event = static_cast<profile::Event>(i);
+    events[std::string(profile::Name(event))] = counters.Get(event);
+  }
+  return events;
+}
+
+Json TableUsage(const cache::Usage& usage) {
+  return {{"entries", usage.entries}, {"bytes", usage.bytes}};
+}
+
+Json ChannelJson(const rpc::ChannelCounters& channel) {
+  return {{"sent", channel.sent},
+          {"received", channel.received},
+          {"bytes_sent", channel.bytes_sent},
+          {"bytes_received", channel.bytes_received},
+          {"rejected_unparsable", channel.rejected_unparsable},
+          {"rejected_foreign", channel.rejected_foreign},
+          {"timeouts", channel.timeouts},
+          {"late_replies", channel.late_replies},
+          {"send_failures", channel.send_failures}};
+}
+
+Json TreePosition(Rank rank, const tree::Forest& forest) {
+  const std::optional<Rank> parent = forest.Parent(rank, 0);
+  return {{"ranks", forest.ranks()},
+          {"trees", forest.trees()},
+          {"fanout", forest.fanout()},
+          {"parent", parent ? Json(*parent) : Json()},
+          {"children", forest.Children(rank, 0)},
+          {"depth", forest.Depth(rank, 0)}};
+}
+
+// Numbers are added, objects member by member; what is only on one side is kept.
+void Sum(Json& into, const Json& other) {
+  if (into.is_null()) {
+    into = other;
+  } else if (into.is_object() && other.is_object()) {
+    for (const auto& [name, value] : other.items()) Sum(into[name], value);
+  } else if (into.is_number_unsigned() && other.is_number_unsigned()) {
+    into = into.get<uint64_t>() + other.get<uint64_t>();
+  }
+}
+
+// Names of hosts and paths need not be UTF-8.
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+uint64_t ResidentBytes() {
+  const std::string statm = ReadWholeFile("/proc/self/statm").value_or("");
+  unsigned long long total = 0;
+  unsigned long long resident = 0;
+  if (std::sscanf(statm.c_str(), "%llu %llu", &total, &resident) != 2) return 0;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+Json CacheUsage(cache::Cache& cache) {
+  return {{"metadata", TableUsage(cache.metadata().usage())},
+          {"tree", TableUsage(cache.tree().usage())},
+          {"data", TableUsage(cache.data().usage())}};
+}
+
+Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const profile::Counters& counters,
+                cache::Cache& cache, const rpc::ChannelCounters& channel, const tree::Forest& forest) {
+  return {{"rank", who.rank},
+          {"host", who.host},
+          {"pid", who.pid},
+          {"address", who.address},
+          {"provider", who.provider},
+          {"mount", who.mount},
+          {"job", who.job},
+          {"job_directory", who.job_directory},
+          {"uptime_s", std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count() / 1000.0},
+          {"mounted", mounted},
+          {"requests", Requests(counters)},
+          {"events", Events(counters)},
+          {"cache", CacheUsage(cache)},
+          {"channel", ChannelJson(channel)},
+          {"tree", TreePosition(who.rank, forest)},
+          {"memory", {{"rss_bytes", ResidentBytes()}}}};
+}
+
+Json MergedStatus(Json rank_status) {
+  Json totals = {{"ranks", 1U},
+                 {"mounted", rank_status.value("mounted", false) ? 1U : 0U},
+                 {"unreachable", Json::array()},
+                 {"ranks_left_out", 0U}};
+  for (const char* part : kSummed) totals[part] = rank_status.value(part, Json::object());
+  return {{"ranks", Json::array({std::move(rank_status)})}, {"totals", std::move(totals)}};
+}
+
+void MergeStatus(Json& into, const Json& other) {
+  for (const Json& rank : other["ranks"]) into["ranks"].push_back(rank);
+  Json& totals = into["totals"];
+  for (const auto& [name, value] : other["totals"].items()) {
+    if (name != "unreachable") Sum(totals[name], value);
+  }
+  for (const Json& rank : other["totals"]["unreachable"]) totals["unreachable"].push_back(rank);
+}
+
+void MergeUnreachable(Json& into, Rank rank) {
+  into["totals"]["unreachable"].push_back(rank);
+}
+
+Bytes EncodeStatus(Json status) {
+  std::string text = Dump(status);
+  if (text.size() > wire::kMaxPayload) {
+    Json& totals = status["totals"];
+    totals["ranks_left_out"] = totals["ranks_left_out"].get<uint64_t>() + status["ranks"].size();
+    status["ranks"] = Json::array();
+    text = Dump(status);
+  }
+  return Bytes::Copy(std::as_bytes(std::span(text)));
+}
+
+Result<Json> DecodeStatus(const Bytes& payload) {
+  Result<Json> status = ParseJson({reinterpret_cast<const char*>(payload.data()), payload.size()});
+  const bool whole = status && status->is_object() && status->contains("ranks") && (*status)["ranks"].is_array() &&
+                     status->contains("totals") && (*status)["totals"].is_object() &&
+                     (*status)["totals"].contains("unreachable") && (*status)["totals"]["unreachable"].is_array();
+  if (!whole) return Fail(EBADMSG, "a rank's status is malformed");
+  return status;
+}
+
+}  // namespace copper::app

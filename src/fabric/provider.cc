@@ -1,0 +1,102 @@
+#include "fabric/provider.h"
+
+#include <arpa/inet.h>
+#include <rdma/fi_domain.h>
+#include <rdma/fi_endpoint.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+
+#include "copper/base/file.h"
+#include "copper/fabric/libfabric_endpoint.h"
+
+namespace copper::fabric {
+namespace {
+
+// The oldest interface with all that is used here; a later libfabric keeps to it.
+constexpr uint32_t kApiVersion = FI_VERSION(1, 11);
+
+// Bits of mr_mode that cost nothing to grant: they matter for remote access, which is never used, or are honoured
+// (FI_MR_LOCAL, FI_MR_ENDPOINT).
+constexpr int kMemoryModes = FI_MR_LOCAL | FI_MR_ENDPOINT | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
+
+InfoPtr Hints() {
+  InfoPtr hints(fi_allocinfo());
+  if (!hints) return hints;
+  hints->caps = FI_MSG;
+  hints->mode = FI_CONTEXT | FI_CONTEXT2;
+  hints->ep_attr->type = FI_EP_RDM;
+  hints->domain_attr->threading = FI_THREAD_SAFE;
+  hints->domain_attr->control_progress = FI_PROGRESS_MANUAL;
+  hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
+  hints->domain_attr->resource_mgmt = FI_RM_ENABLED;
+  hints->domain_attr->mr_mode = kMemoryModes;
+  return hints;
+}
+
+// Empty where the address is not an IP one. The types are the provider's word; `memcpy` because alignment is not.
+std::string SourceAddress(const fi_info& info) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (info.src_addr == nullptr) return {};
+  if (info.addr_format == FI_SOCKADDR_IN && info.src_addrlen >= sizeof(sockaddr_in)) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, info.src_addr, sizeof(v4));
+    inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+  } else if (info.addr_format == FI_SOCKADDR_IN6 && info.src_addrlen >= sizeof(sockaddr_in6)) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, info.src_addr, sizeof(v6));
+    inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+  }
+  return text.data();
+}
+
+Candidate DescribeInfo(const fi_info& info) {
+  const char* const provider = info.fabric_attr->prov_name;
+  const char* const domain = info.domain_attr->name;
+  return {provider != nullptr ? provider : "", domain != nullptr ? domain : "", SourceAddress(info)};
+}
+
+}  // namespace
+
+std::vector<InfoPtr> QueryProviders(size_t head_size) {
+  std::vector<InfoPtr> infos;
+  const InfoPtr hints = Hints();
+  fi_info* list = nullptr;
+  if (!hints || fi_getinfo(kApiVersion, nullptr, nullptr, 0, hints.get(), &list) != 0) return infos;
+  const InfoPtr all(list);
+  for (const fi_info* info = list; info != nullptr; info = info->next) {
+    if (info->ep_attr->max_msg_size < head_size + kChunkSize) continue;
+    infos.emplace_back(fi_dupinfo(info));
+  }
+  return infos;
+}
+
+std::vector<Candidate> DescribeProviders(const std::vector<InfoPtr>& infos) {
+  std::vector<Candidate> candidates;
+  for (const InfoPtr& info : infos) candidates.push_back(DescribeInfo(*info));
+  return candidates;
+}
+
+void SetSourcePort(fi_info& info, uint16_t port) {
+  if (info.src_addr == nullptr || (info.addr_format != FI_SOCKADDR_IN && info.addr_format != FI_SOCKADDR_IN6)) return;
+  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+  const in_port_t big_endian = htons(port);
+  std::memcpy(static_cast<std::byte*>(info.src_addr) + offsetof(sockaddr_in, sin_port), &big_endian,
+              sizeof(big_endian));
+}
+
+std::vector<std::string> ListProviders() {
+  const std::vector<Candidate> candidates = DescribeProviders(QueryProviders(0));
+  std::vector<std::string> lines;
+  for (const bool one_machine : {false, true}) {  // the second adds loopback, at the end
+    for (const size_t i : RankCandidates(candidates, {{"auto", {}}, {}, one_machine})) {
+      const std::string line = Describe(candidates[i]);
+      if (std::ranges::find(lines, line) == lines.end()) lines.push_back(line);
+    }
+  }
+  return lines;
+}
+
+}  // namespace copper::fabric

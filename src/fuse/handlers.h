@@ -1,0 +1,86 @@
+// One short function per operation of the kernel. None waits for anything: what is not at hand is answered later, by
+// whoever completes it (pending_reply.h).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "copper/base/clock.h"
+#include "copper/fetch/fetcher.h"
+#include "copper/profile/counters.h"
+#include "directory_streams.h"
+#include "inode_table.h"
+#include "live_directory.h"
+#include "notifier.h"
+#include "pending_reply.h"
+#include "reply.h"
+
+namespace copper::fuse {
+
+class Handlers {
+ public:
+  struct Parts {  // all outlive the handlers, and every answer that is under way
+    fetch::Fetcher& fetcher;
+    profile::Counters& counters;
+    const Clock& clock;
+    InodeTable& inodes;
+    const LiveDirectory& live;
+    std::shared_ptr<Notifier> notifier;
+    std::shared_ptr<PendingReplies> replies;
+    std::function<void()> on_stop_command;
+  };
+
+  explicit Handlers(Parts parts) : parts_(std::move(parts)) {}
+
+  // From now on everything is answered with EIO. Any thread.
+  void Refuse() { refusing_ = true; }
+  bool refusing() const { return refusing_; }
+  profile::Counters& counters() { return parts_.counters; }
+
+  // handlers_names.cc
+  void Lookup(Reply reply, fuse_ino_t parent, const char* name);
+  void Getattr(Reply reply, fuse_ino_t id, fuse_file_info* file);
+  void Readlink(Reply reply, fuse_ino_t id);
+  void Forget(Reply reply, fuse_ino_t id, uint64_t lookups);
+  void ForgetMulti(Reply reply, size_t count, fuse_forget_data* forgets);
+  // handlers_directories.cc
+  void Readdir(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info* file);
+  void Readdirplus(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info* file);
+  // handlers_data.cc
+  void Read(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info* file);
+  void Lseek(Reply reply, fuse_ino_t id, off_t offset, int whence, fuse_file_info* file);
+  // handlers_misc.cc
+  void Statfs(Reply reply, fuse_ino_t id);
+  void Access(Reply reply, fuse_ino_t id, int mask);
+  void Ioctl(Reply reply, fuse_ino_t id, unsigned command, void* argument, fuse_file_info* file, unsigned flags,
+             const void* in, size_t in_size, size_t out_size);
+
+ private:
+  // Asks fetch; see Defer.
+  template <class T, class Start, class AnswerWith>
+  void Ask(Reply reply, Start start, AnswerWith answer) {
+    Defer<Result<T>>(parts_.replies, std::move(reply), std::move(start), std::move(answer));
+  }
+  double TimeoutOf(const Node& node, TimePoint valid_until) const;
+  fuse_entry_param EntryOf(const Node& node, const Node::Known& known) const;
+  void SendEntry(Reply& reply, const NodePtr& node, const Node::Known& known);
+  void LookupLive(Reply reply, const Node& parent, std::string_view name);
+  void SendFound(Reply& reply, std::string path, const fetch::Found& found);
+  void Refresh(Node& node, const fetch::Found& found) const;
+  void SendAttributes(Reply& reply, const Node& node) const;
+
+  void ReadDirectory(Reply reply, fuse_ino_t id, size_t size, uint64_t offset, bool plus);
+  void SendPage(Reply& reply, const Node& directory, const DirectoryPosition& position, size_t size, bool plus);
+
+  std::shared_ptr<fetch::FileReader> ReaderOf(Node& node);
+
+  Parts parts_;
+  std::atomic<bool> refusing_{false};
+};
+
+// The operations of a session whose user data is a Handlers.
+fuse_lowlevel_ops MakeOperations();
+
+}  // namespace copper::fuse

@@ -1,0 +1,75 @@
+// read and lseek.
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "handlers.h"
+
+namespace copper::fuse {
+namespace {
+
+uint64_t TotalSize(std::span<const Bytes> pieces) {
+  return std::accumulate(pieces.begin(), pieces.end(), uint64_t{0},
+                         [](uint64_t sum, const Bytes& piece) { return sum + piece.size(); });
+}
+
+void SendHeld(Reply& reply, const Bytes& content, uint64_t offset, size_t size) {
+  const Bytes piece = content.Slice(offset, size);
+  reply.Data({&piece, 1});
+}
+
+}  // namespace
+
+void Handlers::Read(Reply reply, fuse_ino_t id, size_t size, off_t from, fuse_file_info*) {
+  const NodePtr node = parts_.inodes.Find(id);
+  if (!node) return reply.Error(ESTALE);
+  const auto offset = static_cast<uint64_t>(from);
+  if (node->IsDirectory()) return reply.Error(EISDIR);
+  if (!S_ISREG(node->type())) return reply.Error(EINVAL);
+  if (node->kind() != NodeKind::kSource) return SendHeld(reply, node->content(), offset, size);
+  const uint64_t end = node->version().size;
+  const uint64_t expected = offset >= end ? 0 : std::min<uint64_t>(size, end - offset);
+  if (expected == 0) return reply.Data({});
+  Ask<std::vector<Bytes>>(
+      std::move(reply), [&](auto done) { ReaderOf(*node)->Read(offset, size, std::move(done)); },
+      [expected](Reply& open, Result<std::vector<Bytes>> pieces) {
+        if (!pieces) return open.Error(KernelErrno(pieces.error().code));
+        // The kernel fills what is missing with zeros: too few bytes must not pass for all of them.
+        if (TotalSize(*pieces) != expected) return open.Error(EIO);
+        open.Data(*pieces);
+      });
+}
+
+std::shared_ptr<fetch::FileReader> Handlers::ReaderOf(Node& node) {
+  return node.Reader([&] {
+    const fetch::File file{node.path(), node.version()};
+    std::shared_ptr<fetch::AheadSink> sink;
+    if (!node.live() && parts_.fetcher.IsCacheable(file)) {
+      sink = std::make_shared<PageCacheSink>(parts_.notifier, node.id(), file.version.size);
+    }
+    return std::make_shared<fetch::FileReader>(parts_.fetcher, file, std::move(sink));
+  });
+}
+
+void Handlers::Lseek(Reply reply, fuse_ino_t id, off_t from, int whence, fuse_file_info*) {
+  const NodePtr node = parts_.inodes.Find(id);
+  if (!node) return reply.Error(ESTALE);
+  if ((whence != SEEK_DATA && whence != SEEK_HOLE) || !S_ISREG(node->type())) return reply.Error(EINVAL);
+  const auto offset = static_cast<uint64_t>(from);
+  if (node->kind() != NodeKind::kSource) {
+    if (offset >= node->content().size()) return reply.Error(ENXIO);
+    return reply.Offset(whence == SEEK_DATA ? offset : node->content().size());
+  }
+  Ask<uint64_t>(
+      std::move(reply),
+      [&](auto done) {
+        parts_.fetcher.Seek({node->path(), node->version()}, offset, whence, std::move(done));
+      },
+      [](Reply& open, Result<uint64_t> found) {
+        if (!found) return open.Error(KernelErrno(found.error().code));
+        open.Offset(*found);
+      });
+}
+
+}  // namespace copper::fuse

@@ -1,0 +1,44 @@
+// statfs, access, ioctl.
+#include <unistd.h>
+
+#include "handlers.h"
+
+namespace copper::fuse {
+
+void Handlers::Statfs(Reply reply, fuse_ino_t) {
+  Ask<StatFs>(
+      std::move(reply), [&](auto done) { parts_.fetcher.Statfs(std::move(done)); },
+      [](Reply& open, Result<StatFs> figures) {
+        if (!figures) return open.Error(KernelErrno(figures.error().code));
+        struct statvfs result {};
+        result.f_bsize = figures->block_size;
+        result.f_frsize = figures->fragment_size;
+        result.f_blocks = figures->blocks;
+        result.f_bfree = figures->blocks_free;
+        result.f_bavail = figures->blocks_available;
+        result.f_files = figures->files;
+        result.f_ffree = figures->files_free;
+        result.f_favail = figures->files_free;
+        result.f_flag = ST_RDONLY;
+        result.f_namemax = figures->name_max;
+        open.Statfs(result);
+      });
+}
+
+// The kernel checks permissions itself (default_permissions); what is left to say is that nothing can be written.
+void Handlers::Access(Reply reply, fuse_ino_t id, int mask) {
+  if (!parts_.inodes.Find(id)) return reply.Error(ESTALE);
+  reply.Error((mask & W_OK) != 0 ? EROFS : 0);
+}
+
+void Handlers::Ioctl(Reply reply, fuse_ino_t id, unsigned command, void*, fuse_file_info*, unsigned, const void*, size_t,
+                     size_t) {
+  const NodePtr node = parts_.inodes.Find(id);
+  if (!node) return reply.Error(ESTALE);
+  if (node->kind() != NodeKind::kControl || command != kStopCommand) return reply.Error(ENOTTY);
+  if (fuse_req_ctx(reply.request())->uid != geteuid()) return reply.Error(EPERM);
+  if (parts_.on_stop_command) parts_.on_stop_command();
+  reply.Ioctl(0);
+}
+
+}  // namespace copper::fuse

@@ -1,0 +1,119 @@
+// lookup, getattr, readlink, forget: what names are.
+#include <cstring>
+
+#include "attributes.h"
+#include "handlers.h"
+
+namespace copper::fuse {
+namespace {
+
+constexpr size_t kNameMax = 255;
+
+}  // namespace
+
+double Handlers::TimeoutOf(const Node& node, TimePoint valid_until) const {
+  if (node.live() || node.kind() != NodeKind::kSource) return 0;
+  return Timeout(valid_until, parts_.clock.Now());
+}
+
+fuse_entry_param Handlers::EntryOf(const Node& node, const Node::Known& known) const {
+  fuse_entry_param entry{};
+  entry.ino = node.id();
+  entry.attr = ToStat(*known.attributes, node.number());
+  entry.entry_timeout = entry.attr_timeout = TimeoutOf(node, known.valid_until);
+  return entry;
+}
+
+void Handlers::SendEntry(Reply& reply, const NodePtr& node, const Node::Known& known) {
+  if (!reply.Entry(EntryOf(*node, known))) parts_.inodes.Forget(node->id(), 1);
+}
+
+void Handlers::Lookup(Reply reply, fuse_ino_t parent_id, const char* name) {
+  const NodePtr parent = parts_.inodes.Find(parent_id);
+  if (!parent) return reply.Error(ESTALE);
+  if (std::strlen(name) > kNameMax) return reply.Error(ENAMETOOLONG);
+  if (parent->kind() == NodeKind::kLiveDirectory || (parent_id == kRootId && name == LiveDirectory::kName)) {
+    return LookupLive(std::move(reply), *parent, name);
+  }
+  const std::string path = JoinPath(parent->path(), name);
+  Ask<fetch::Found>(
+      std::move(reply), [&](auto done) { parts_.fetcher.Look(path, std::move(done)); },
+      [this, path](Reply& open, Result<fetch::Found> found) {
+        if (!found) return open.Error(KernelErrno(found.error().code));
+        SendFound(open, path, *found);
+      });
+}
+
+void Handlers::LookupLive(Reply reply, const Node& parent, std::string_view name) {
+  std::optional<LiveDirectory::Made> made;
+  if (parent.kind() == NodeKind::kLiveDirectory) {
+    made = parts_.live.MakeFile(name);
+  } else {
+    made = parts_.live.MakeDirectory();
+  }
+  if (!made) return reply.Error(ENOENT);
+  const Node::Known known = made->known;
+  SendEntry(reply, parts_.inodes.EnterFresh(std::move(made->identity), known), known);
+}
+
+void Handlers::SendFound(Reply& reply, std::string path, const fetch::Found& found) {
+  if (!found.attributes) return reply.Absent(Timeout(found.valid_until, parts_.clock.Now()));
+  const Node::Known known{found.attributes, found.valid_until};
+  if (!found.live) return SendEntry(reply, parts_.inodes.Enter(std::move(path), known), known);
+  Node::Identity identity;
+  identity.live = true;
+  identity.path = std::move(path);
+  identity.type = found.attributes->mode & S_IFMT;
+  identity.version = NodeVersion(*found.attributes);
+  SendEntry(reply, parts_.inodes.EnterFresh(std::move(identity), known), known);
+}
+
+void Handlers::Getattr(Reply reply, fuse_ino_t id, fuse_file_info*) {
+  const NodePtr node = parts_.inodes.Find(id);
+  if (!node) return reply.Error(ESTALE);
+  const Node::Known known = node->known();
+  const bool own = node->live() || node->kind() != NodeKind::kSource;  // nobody else knows better
+  if (known.attributes && (own || known.valid_until > parts_.clock.Now())) return SendAttributes(reply, *node);
+  Ask<fetch::Found>(
+      std::move(reply), [&](auto done) { parts_.fetcher.Look(node->path(), std::move(done)); },
+      [this, node](Reply& open, Result<fetch::Found> found) {
+        if (!found) return open.Error(KernelErrno(found.error().code));
+        Refresh(*node, *found);
+        SendAttributes(open, *node);
+      });
+}
+
+// Another version of the file, or none any more, leaves the node with the attributes of its own version, as an open file
+// that was replaced keeps its own.
+void Handlers::Refresh(Node& node, const fetch::Found& found) const {
+  Node::Known known = node.known();
+  if (found.attributes && node.Matches(*found.attributes)) known.attributes = found.attributes;
+  known.valid_until = found.valid_until;
+  node.SetKnown(std::move(known));
+}
+
+void Handlers::SendAttributes(Reply& reply, const Node& node) const {
+  const Node::Known known = node.known();
+  if (!known.attributes) return reply.Error(ENOENT);
+  reply.Attr(ToStat(*known.attributes, node.number()), TimeoutOf(node, known.valid_until));
+}
+
+void Handlers::Readlink(Reply reply, fuse_ino_t id) {
+  const NodePtr node = parts_.inodes.Find(id);
+  if (!node) return reply.Error(ESTALE);
+  const Node::Known known = node->known();
+  if (!known.attributes || !known.attributes->IsSymlink()) return reply.Error(EINVAL);
+  reply.Link(known.attributes->symlink_target.c_str());
+}
+
+void Handlers::Forget(Reply reply, fuse_ino_t id, uint64_t lookups) {
+  parts_.inodes.Forget(id, lookups);
+  reply.None();
+}
+
+void Handlers::ForgetMulti(Reply reply, size_t count, fuse_forget_data* forgets) {
+  for (const fuse_forget_data& forget : std::span(forgets, count)) parts_.inodes.Forget(forget.ino, forget.nlookup);
+  reply.None();
+}
+
+}  // namespace copper::fuse

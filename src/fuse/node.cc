@@ -1,0 +1,46 @@
+#include "node.h"
+
+namespace copper::fuse {
+
+FileVersion NodeVersion(const Attributes& attributes) {
+  return attributes.IsDirectory() ? FileVersion{} : attributes.version();
+}
+
+bool Node::Matches(const Attributes& attributes) const {
+  return (attributes.mode & S_IFMT) == type() && NodeVersion(attributes) == version();
+}
+
+Node::Known Node::known() const {
+  const std::lock_guard lock(mutex_);
+  return known_;
+}
+
+void Node::SetKnown(Known known) {
+  const std::lock_guard lock(mutex_);
+  std::swap(known_, known);
+}
+
+void Node::Expire() {
+  const std::lock_guard lock(mutex_);
+  known_.valid_until = TimePoint::min();
+}
+
+std::shared_ptr<fetch::FileReader> Node::Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make) {
+  const std::lock_guard lock(mutex_);
+  if (!reader_) reader_ = make();
+  return reader_;
+}
+
+DirectoryPosition Node::BeginStream(fetch::Listed listed) {
+  const std::lock_guard lock(mutex_);
+  if (!streams_) streams_ = std::make_unique<DirectoryStreams>();
+  return streams_->Begin(std::move(listed));
+}
+
+std::optional<DirectoryPosition> Node::ContinueStream(uint64_t offset) const {
+  const std::lock_guard lock(mutex_);
+  if (!streams_) return std::nullopt;
+  return streams_->Continue(offset);
+}
+
+}  // namespace copper::fuse

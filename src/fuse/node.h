@@ -1,0 +1,83 @@
+// What the kernel knows by a node id: one version of one path.
+//
+// A regular file that changed at the source is another node, found by the next lookup; the old one keeps giving its own
+// version's attributes, and its bytes or ESTALE. A directory stays the same node and gets new attributes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "copper/base/bytes.h"
+#include "copper/base/clock.h"
+#include "copper/base/file.h"
+#include "copper/fetch/file_reader.h"
+#include "directory_streams.h"
+
+namespace copper::fuse {
+
+enum class NodeKind : uint8_t {
+  kSource,         // mirrored
+  kLiveDirectory,  // .copper
+  kLiveFile,       // a file in it: `content`
+  kControl         // .copper/control
+};
+
+class Node {
+ public:
+  struct Identity {
+    uint64_t id = 0;      // the kernel's name for it
+    uint64_t number = 0;  // st_ino
+    NodeKind kind = NodeKind::kSource;
+    bool live = false;  // of a pseudo file system: nothing about it may be cached
+    std::string path;
+    uint32_t type = S_IFDIR;  // S_IFMT bits
+    FileVersion version;      // none for directories
+    Bytes content;            // of a live file
+  };
+  struct Known {
+    std::shared_ptr<const Attributes> attributes;  // null: not asked yet
+    TimePoint valid_until = kNever;
+  };
+
+  explicit Node(Identity identity) : identity_(std::move(identity)) {}
+
+  uint64_t id() const { return identity_.id; }
+  uint64_t number() const { return identity_.number; }
+  NodeKind kind() const { return identity_.kind; }
+  bool live() const { return identity_.live; }
+  const std::string& path() const { return identity_.path; }
+  uint32_t type() const { return identity_.type; }
+  const FileVersion& version() const { return identity_.version; }
+  const Bytes& content() const { return identity_.content; }
+  bool IsDirectory() const { return S_ISDIR(identity_.type); }
+  // Whether these are attributes of this node, and not of what came after it.
+  bool Matches(const Attributes& attributes) const;
+
+  Known known() const;
+  void SetKnown(Known known);
+  // The attributes are true no longer: asked again when needed.
+  void Expire();
+
+  // Made at the first read.
+  std::shared_ptr<fetch::FileReader> Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make);
+
+  DirectoryPosition BeginStream(fetch::Listed listed);
+  std::optional<DirectoryPosition> ContinueStream(uint64_t offset) const;
+
+ private:
+  const Identity identity_;
+  mutable std::mutex mutex_;  // guards what follows; leaf
+  Known known_;
+  std::shared_ptr<fetch::FileReader> reader_;
+  std::unique_ptr<DirectoryStreams> streams_;
+};
+
+using NodePtr = std::shared_ptr<Node>;
+
+// The part of a version that tells nodes of one path apart.
+FileVersion NodeVersion(const Attributes& attributes);
+
+}  // namespace copper::fuse

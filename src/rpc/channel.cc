@@ -1,0 +1,141 @@
+#include "copper/rpc/channel.h"
+
+#include <algorithm>
+
+#include "rpc/state.h"
+
+namespace copper::rpc {
+namespace {
+
+// Nothing inside the gate waits for anything: this is over only if a callback breaks its contract.
+constexpr auto kStopTimeout = std::chrono::seconds(10);
+
+// With none, nobody could ever ask anything.
+FabricChannel::Options AtLeastOneCredit(FabricChannel::Options options) {
+  options.credits = std::max<uint16_t>(options.credits, 1);
+  return options;
+}
+
+}  // namespace
+
+ChannelCounters AtomicCounters::Snapshot() const {
+  return {.sent = sent,
+          .received = received,
+          .bytes_sent = bytes_sent,
+          .bytes_received = bytes_received,
+          .rejected_unparsable = rejected_unparsable,
+          .rejected_foreign = rejected_foreign,
+          .refused = refused,
+          .timeouts = timeouts,
+          .late_replies = late_replies,
+          .send_failures = send_failures};
+}
+
+FabricChannel::State::State(const Options& options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
+    : options_(AtLeastOneCredit(options)), endpoint_(endpoint), clock_(clock), log_(log), peers_(options_.credits) {}
+
+void FabricChannel::State::Start(Handler& handler, fabric::Receiver& receiver) {
+  handler_ = &handler;
+  start_time_ = clock_.Now();
+  started_ = true;
+  endpoint_.Start(receiver);
+}
+
+void FabricChannel::State::Stop() {
+  std::call_once(stop_, [this] {
+    if (!gate_.Close(kStopTimeout)) log_.Error("a thread is still sending at the channel's end; stopping without it");
+    if (started_) endpoint_.Stop();
+    for (Peer* peer : peers_.All()) {
+      for (Pending& pending : peer->TakeAll()) End(std::move(pending), Fail(ESHUTDOWN));
+    }
+  });
+}
+
+void FabricChannel::State::WantTicks() {
+  const auto pass = gate_.Enter();
+  if (!pass) return;
+  handler_wants_ticks_ = true;
+  endpoint_.WantTicks();
+}
+
+bool FabricChannel::State::OnTick() {
+  const TimePoint now = clock_.Now();
+  for (Peer* peer : peers_.All()) Expire(*peer, now);
+  // Taken back first: a wish that comes during the handler's tick must not be lost.
+  if (handler_wants_ticks_.exchange(false) && handler_->OnTick(now)) handler_wants_ticks_ = true;
+  return handler_wants_ticks_ || pending_ > 0;
+}
+
+void FabricChannel::State::Transmit(Rank to, wire::Header header, Bytes payload, fabric::Endpoint::SendDone done) {
+  header.job = options_.job.id;
+  header.origin = options_.self;
+  ++counters_.sent;
+  counters_.bytes_sent += payload.size();
+  std::vector<std::byte> head = wire::Encode(header, payload.span(), options_.job.key);
+  endpoint_.Send(to, {std::move(head), std::move(payload)}, std::move(done));
+}
+
+void FabricChannel::State::OnArrival(const fabric::Arrival& arrival) {
+  const Result<wire::Header> header = wire::Decode(arrival.head, arrival.payload.span(), options_.job);
+  if (!header) return Reject(header.error().code);
+  if (header->origin >= options_.ranks) return Reject(EPERM);
+  ++counters_.received;
+  counters_.bytes_received += arrival.payload.size();
+  if (header->IsReply()) {
+    OnReply(*header, arrival.payload);
+  } else {
+    OnRequest(*header, arrival.payload);
+  }
+}
+
+void FabricChannel::State::Reject(int reason) {
+  if (reason == EPERM) {
+    ++counters_.rejected_foreign;
+    if (!logged_foreign_.exchange(true)) {
+      log_.Warning(
+          "dropped a message that is not of this job, or not from where it should come; others are only counted");
+    }
+  } else {
+    ++counters_.rejected_unparsable;
+    if (!logged_unparsable_.exchange(true)) {
+      log_.Warning("dropped a message that is not of wire version {}; others are only counted", wire::kVersion);
+    }
+  }
+}
+
+FabricChannel::FabricChannel(Options options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
+    : state_(std::make_shared<State>(options, endpoint, clock, log)) {}
+
+FabricChannel::~FabricChannel() {
+  Stop();
+}
+
+void FabricChannel::Start(Handler& handler) {
+  state_->Start(handler, *this);
+}
+
+void FabricChannel::Stop() {
+  state_->Stop();
+}
+
+void FabricChannel::Call(Rank to, Request request, TimePoint deadline, Done done) {
+  state_->Call(to, std::move(request), deadline, std::move(done));
+}
+
+void FabricChannel::WantTicks() {
+  state_->WantTicks();
+}
+
+ChannelCounters FabricChannel::counters() const {
+  return state_->counters();
+}
+
+void FabricChannel::OnArrival(fabric::Arrival arrival) {
+  state_->OnArrival(arrival);
+}
+
+bool FabricChannel::OnTick(TimePoint /*now*/) {
+  return state_->OnTick();
+}  // deadlines are on the channel's clock
+
+}  // namespace copper::rpc

@@ -1,0 +1,89 @@
+// What is between this rank and one other: our requests to it, as far as its credits go, and the number of its own
+// here.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "copper/rpc/channel.h"
+#include "copper/wire/header.h"
+
+namespace copper::rpc {
+
+// A request of ours that has no outcome yet. The header is complete but for what is known when it is sent.
+struct Pending {
+  wire::Header header;
+  Bytes path;
+  TimePoint deadline;
+  Channel::Done done;
+};
+
+// A request that may be sent now.
+struct Outgoing {
+  wire::Header header;
+  Bytes path;
+  TimePoint deadline;
+};
+
+// The rank that was asked is part of a request's id, so that only its reply can match.
+constexpr Rank AskedRank(uint64_t request_id) {
+  return static_cast<Rank>(request_id >> 32);
+}
+
+// Any thread; nothing here calls out.
+class Peer {
+ public:
+  Peer(Rank rank, uint16_t credits) : rank_(rank), credits_(credits) {}
+
+  // Puts the request at the end of the queue.
+  void Add(Pending pending);
+
+  // One thread at a time sends, so that a send that fails at once, and whose callback asks again, makes a loop and no
+  // recursion. Who gets true calls NextToSend until there is none; who gets false has left the work to that thread.
+  bool ClaimSending();
+  std::optional<Outgoing> NextToSend();
+
+  // The end of a request that was sent; nullopt if it is unknown. A reply brings new credits.
+  std::optional<Pending> Finish(uint64_t request_id, std::optional<uint16_t> credits = std::nullopt);
+  std::vector<Pending> TakeExpired(TimePoint now);
+  std::vector<Pending> TakeAll();
+
+  uint32_t NextSequence();
+
+  // The server side: false if the peer has `limit` requests here already.
+  bool BeginServing(uint32_t limit);
+  void EndServing();
+
+ private:
+  const Rank rank_;
+  std::mutex mutex_;  // all below
+  uint32_t credits_;
+  bool sending_ = false;
+  uint32_t next_id_ = 0;
+  uint32_t sequence_ = 0;
+  uint32_t serving_ = 0;
+  std::deque<Pending> queue_;
+  std::unordered_map<uint64_t, Pending> under_way_;
+};
+
+// Peers are made when first met: a rank talks to a few of many thousands. Any thread.
+class PeerTable {
+ public:
+  explicit PeerTable(uint16_t credits) : credits_(credits) {}
+
+  Peer& Get(Rank rank);  // lives as long as the table
+  std::vector<Peer*> All() const;
+
+ private:
+  const uint16_t credits_;
+  mutable std::shared_mutex mutex_;  // the map, not the peers
+  std::unordered_map<Rank, std::unique_ptr<Peer>> peers_;
+};
+
+}  // namespace copper::rpc

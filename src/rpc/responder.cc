@@ -1,0 +1,13 @@
+#include "copper/rpc/channel.h"
+
+namespace copper::rpc {
+
+Responder::~Responder() {
+  if (send_) (*this)(Reply{.error = EIO});
+}
+
+void Responder::operator()(Reply reply) {
+  if (Send send = std::exchange(send_, nullptr)) send(std::move(reply));
+}
+
+}  // namespace copper::rpc

@@ -1,0 +1,23 @@
+// Reads one open directory: names, and attributes as long as they are cheap.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "copper/base/clock.h"
+#include "copper/base/file.h"
+#include "copper/base/result.h"
+#include "copper/base/unique_fd.h"
+
+namespace copper::storage {
+
+struct DirectoryOptions {
+  size_t limit = 0;                       // EFBIG if there are more entries; 0: no limit
+  bool may_answer_absence = true;         // false where names appear by being asked for
+  bool attributes = true;                 // false where they are not worth keeping
+  std::vector<std::string> mount_points;  // names that belong to other file systems: never looked at
+};
+
+Result<Listing> ReadDirectory(UniqueFd directory, const DirectoryOptions& options, const Clock& clock);
+
+}  // namespace copper::storage

@@ -1,0 +1,35 @@
+// Descriptors of files that are being read chunk by chunk, so that a large file is opened once and not once a chunk.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "copper/base/file.h"
+#include "copper/base/unique_fd.h"
+
+namespace copper::storage {
+
+// Keeps the most recently used; a descriptor closes when it has left and its last user has gone. Any thread.
+class OpenFiles {
+ public:
+  using File = std::shared_ptr<const UniqueFd>;
+  static constexpr size_t kCapacity = 32;
+
+  File Find(const std::string& path, const FileVersion& version);  // null if it is not kept
+  void Keep(const std::string& path, const FileVersion& version, File file);
+  void Drop(const std::string& path, const FileVersion& version);
+
+ private:
+  struct Entry {
+    std::string path;
+    FileVersion version;
+    File file;
+    bool Is(const std::string& other, const FileVersion& of) const { return version == of && path == other; }
+  };
+  std::mutex mutex_;          // guards entries_; no call to the source is made under it
+  std::list<Entry> entries_;  // most recently used first
+};
+
+}  // namespace copper::storage

@@ -1,0 +1,182 @@
+#include "copper/storage/posix_store.h"
+
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+
+#include "copper/base/hash.h"
+#include "storage/directory_reader.h"
+#include "storage/open_files.h"
+#include "storage/source_tree.h"
+#include "storage/stat.h"
+
+namespace copper::storage {
+namespace {
+
+// The file was there under this version: a path that leads elsewhere now is another version of it, not an absent file.
+int OfKnownFile(int error) {
+  return error == ENOENT || error == ENOTDIR || error == ELOOP ? ESTALE : error;
+}
+
+// A mount of Copper: a directory that nobody looks into.
+Attributes ForbiddenDirectory(const std::string& path) {
+  Attributes attributes;
+  attributes.mode = S_IFDIR | 0555;
+  attributes.nlink = 2;
+  attributes.uid = geteuid();
+  attributes.gid = getegid();
+  attributes.inode = Hash(path) | 1;
+  return attributes;
+}
+
+struct Filled {
+  Buffer buffer;
+  size_t size = 0;
+};
+
+// Up to `length` bytes from `offset` on; fewer only at the end of the file.
+Result<Filled> ReadFully(int fd, uint64_t offset, size_t length) try {
+  Filled filled{Buffer::Allocate(length), 0};
+  while (filled.size < length) {
+    const ssize_t got =
+        pread(fd, filled.buffer.data() + filled.size, length - filled.size, static_cast<off_t>(offset + filled.size));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail(errno);
+    if (got == 0) break;
+    filled.size += static_cast<size_t>(got);
+  }
+  return filled;
+} catch (const std::bad_alloc&) {
+  return Fail(ENOMEM);
+}
+
+// A hole, or as good as one, costs no memory.
+Bytes Share(Filled filled) {
+  const bool zero = filled.size <= kChunkSize && IsZero({filled.buffer.data(), filled.size});
+  return zero ? Bytes::Zeros(filled.size) : std::move(filled.buffer).Freeze(filled.size);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PosixStore>> PosixStore::Open(const std::string& target, const FileSystems& file_systems,
+                                                     const Clock& clock) {
+  Result<std::unique_ptr<SourceTree>> tree = SourceTree::Open(target);
+  if (!tree) return std::unexpected(tree.error());
+  return std::unique_ptr<PosixStore>(new PosixStore(std::move(*tree), file_systems, clock));
+}
+
+PosixStore::PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock)
+    : tree_(std::move(tree)), open_files_(std::make_unique<OpenFiles>()), file_systems_(file_systems), clock_(clock) {}
+
+PosixStore::~PosixStore() = default;
+
+Result<Attributes> PosixStore::Look(const std::string& path) {
+  const Sharing sharing = file_systems_.Of(path);
+  if (sharing == Sharing::kForbidden) {
+    if (!file_systems_.IsMountPoint(path)) return Fail(ENOENT);
+    return ForbiddenDirectory(path);
+  }
+  ++counters_.looks;
+  const Result<UniqueFd> file = tree_->OpenToLook(path);
+  if (!file) return std::unexpected(file.error());
+  Result<Attributes> attributes = LookAt(file->get(), "");
+  const bool sizeless = attributes && attributes->IsRegular() && attributes->size == 0;
+  if (sizeless && sharing == Sharing::kPseudo) attributes->size = kPseudoSize;
+  return attributes;
+}
+
+Result<Listing> PosixStore::List(const std::string& path, size_t limit) {
+  const Sharing sharing = file_systems_.Of(path);
+  if (sharing == Sharing::kForbidden) {
+    if (!file_systems_.IsMountPoint(path)) return Fail(ENOENT);
+    return Listing{.directory = ForbiddenDirectory(path), .answers_absence = true, .entries = {}};
+  }
+  ++counters_.lists;
+  Result<UniqueFd> directory = tree_->OpenDirectory(path);
+  if (!directory) return std::unexpected(directory.error());
+  const DirectoryOptions options{.limit = limit,
+                                 .may_answer_absence = file_systems_.ListsEveryName(path),
+                                 .attributes = sharing != Sharing::kPseudo,
+                                 .mount_points = file_systems_.MountPointsIn(path)};
+  return ReadDirectory(std::move(*directory), options, clock_);
+}
+
+Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) {
+  const Sharing sharing = file_systems_.Of(path);
+  if (sharing == Sharing::kForbidden) return Fail(ESTALE);
+  if (sharing == Sharing::kPseudo) return ReadLive(path, offset, length);
+  if (offset >= version.size) return Bytes();
+  length = static_cast<size_t>(std::min<uint64_t>(length, version.size - offset));
+  ++counters_.reads;
+  const auto file = OpenVersion(path, version);
+  if (!file) return std::unexpected(file.error());
+  Result<Filled> filled = ReadFully((*file)->get(), offset, length);
+  if (!filled) return std::unexpected(filled.error());
+  if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
+  if (filled->size < length) return Fail(ESTALE);
+  counters_.bytes_read += filled->size;
+  return Share(std::move(*filled));
+}
+
+Result<Bytes> PosixStore::ReadLive(const std::string& path, uint64_t offset, size_t length) {
+  ++counters_.reads;
+  const Result<UniqueFd> file = tree_->OpenFile(path, nullptr);
+  if (!file) return std::unexpected(file.error());
+  const Result<Filled> filled = ReadFully(file->get(), offset, length);
+  if (!filled) return std::unexpected(filled.error());
+  counters_.bytes_read += filled->size;
+  return Bytes::Copy({filled->buffer.data(), filled->size});  // most are much shorter than what was asked for
+}
+
+Result<uint64_t> PosixStore::Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) {
+  if (whence != SEEK_DATA && whence != SEEK_HOLE) return Fail(EINVAL);
+  if (offset >= version.size) return Fail(ENXIO);
+  const Sharing sharing = file_systems_.Of(path);
+  if (sharing == Sharing::kForbidden) return Fail(ESTALE);
+  if (sharing == Sharing::kPseudo) return whence == SEEK_DATA ? offset : version.size;  // no holes are known of
+  ++counters_.looks;
+  const auto file = OpenVersion(path, version);
+  if (!file) return std::unexpected(file.error());
+  const off_t found = lseek((*file)->get(), static_cast<off_t>(offset), whence);
+  const int error = errno;
+  if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
+  if (found < 0) return Fail(error);
+  return static_cast<uint64_t>(found);
+}
+
+Result<StatFs> PosixStore::Statfs() {
+  struct statvfs found{};
+  while (fstatvfs(tree_->descriptor(), &found) != 0) {
+    if (errno != EINTR) return Fail(errno);
+  }
+  return StatFs{.block_size = found.f_bsize,
+                .fragment_size = found.f_frsize,
+                .blocks = found.f_blocks,
+                .blocks_free = found.f_bfree,
+                .blocks_available = found.f_bavail,
+                .files = found.f_files,
+                .files_free = found.f_ffree,
+                .name_max = found.f_namemax};
+}
+
+Result<std::shared_ptr<const UniqueFd>> PosixStore::OpenVersion(const std::string& path, const FileVersion& version) {
+  const bool keep = version.size > kChunkSize;
+  if (OpenFiles::File kept = keep ? open_files_->Find(path, version) : nullptr) return kept;
+  Result<UniqueFd> opened = tree_->OpenFile(path, &version);
+  if (!opened) return Fail(OfKnownFile(opened.error().code));
+  auto file = std::make_shared<const UniqueFd>(std::move(*opened));
+  if (keep) open_files_->Keep(path, version, file);
+  return file;
+}
+
+Status PosixStore::CheckVersion(const std::string& path, const FileVersion& version, const UniqueFd& file) {
+  struct stat now{};
+  const Status stated = Stat(file.get(), now);
+  if (stated && VersionOf(now) == version) return {};
+  open_files_->Drop(path, version);
+  return stated ? Fail(ESTALE) : stated;
+}
+
+}  // namespace copper::storage

@@ -1,0 +1,65 @@
+#include "storage/stat.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <climits>
+
+namespace copper::storage {
+namespace {
+
+constexpr int kLookFlags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+
+Result<std::string> ReadLink(int directory, const char* name) {
+  char target[PATH_MAX];
+  const ssize_t length = readlinkat(directory, name, target, sizeof target);
+  if (length < 0) return Fail(errno);
+  if (length == sizeof target) return Fail(ENAMETOOLONG);  // it may have been cut
+  return std::string(target, static_cast<size_t>(length));
+}
+
+}  // namespace
+
+Status Stat(int fd, struct stat& found) {
+  if (fstatat(fd, "", &found, kLookFlags) != 0) return Fail(errno);
+  return {};
+}
+
+Result<Attributes> LookAt(int directory, const char* name) {
+  struct stat found{};
+  if (fstatat(directory, name, &found, kLookFlags) != 0) return Fail(errno);
+  Attributes attributes = AttributesOf(found);
+  if (!attributes.IsSymlink()) return attributes;
+  Result<std::string> target = ReadLink(directory, name);
+  if (!target) return std::unexpected(target.error());
+  attributes.symlink_target = std::move(*target);
+  return attributes;
+}
+
+int64_t Nanoseconds(const timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+FileVersion VersionOf(const struct stat& found) {
+  return {found.st_ino, static_cast<uint64_t>(found.st_size), Nanoseconds(found.st_mtim)};
+}
+
+Attributes AttributesOf(const struct stat& found) {
+  Attributes attributes;
+  attributes.mode = found.st_mode;
+  attributes.nlink = static_cast<uint32_t>(found.st_nlink);
+  attributes.uid = found.st_uid;
+  attributes.gid = found.st_gid;
+  attributes.rdev = found.st_rdev;
+  attributes.device = found.st_dev;
+  attributes.inode = found.st_ino;
+  attributes.size = static_cast<uint64_t>(found.st_size);
+  attributes.blocks = static_cast<uint64_t>(found.st_blocks);
+  attributes.block_size = static_cast<uint32_t>(found.st_blksize);
+  attributes.atime_ns = Nanoseconds(found.st_atim);
+  attributes.mtime_ns = Nanoseconds(found.st_mtim);
+  attributes.ctime_ns = Nanoseconds(found.st_ctim);
+  return attributes;
+}
+
+}  // namespace copper::storage

@@ -1,0 +1,22 @@
+// stat(2) and readlink(2) as Copper's own types.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <string>
+
+#include "copper/base/file.h"
+#include "copper/base/result.h"
+
+namespace copper::storage {
+
+// Of what the descriptor itself names, a symlink too if it was opened with O_PATH | O_NOFOLLOW.
+Status Stat(int fd, struct stat& found);
+// lstat, and for a symlink readlink, of a name in an open directory; of the descriptor itself where `name` is "".
+Result<Attributes> LookAt(int directory, const char* name);
+
+int64_t Nanoseconds(const timespec& time);
+FileVersion VersionOf(const struct stat& found);
+Attributes AttributesOf(const struct stat& found);
+
+}  // namespace copper::storage

@@ -1,0 +1,116 @@
+"""Copper as an ordinary user: fusermount3 mounts, file modes hold, nobody else gets in.
+
+As root this starts itself again as `nobody` in a private mount namespace with a /dev/fuse node of its own, since the
+machine's node may be root's alone. As somebody else it needs a /dev/fuse that may be opened.
+"""
+
+import errno
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import copper_job
+import source_tree
+
+NOBODY = 65534
+ENTER = """
+set -e
+mount -t tmpfs -o mode=755 none "$1"
+mknod -m 666 "$1/fuse" c 10 229
+mount --bind "$1/fuse" /dev/fuse
+shift
+exec "$@"
+"""
+
+
+def again_as_nobody():
+    """Runs this file as nobody; returns its exit status."""
+    with tempfile.TemporaryDirectory(prefix="copper-scenario-") as place:
+        user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all", "--bounding-set=+all"]
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "sh", place, *user,
+                   "env", "HOME=/nonexistent", "COPPER_TEST_AS_USER=1", "/usr/bin/python3", "-B", *sys.argv]
+        return subprocess.run(command, check=False).returncode
+
+
+class OrdinaryUser(copper_job.Scenario):
+    def test_the_whole_source(self):
+        source_tree.build(os.fsencode(self.source))
+        job = self.start()
+        for mount in job.mounts:
+            complaints = source_tree.difference(os.fsencode(self.source), os.fsencode(mount))
+            self.assertFalse(complaints, "\n".join(complaints))
+
+    def test_the_mount_is_what_it_should_be(self):
+        job = self.start(2)
+        with open("/proc/self/mountinfo", encoding="utf-8") as table:
+            lines = [line.split() for line in table if f" {job.root}/" in line]
+        self.assertEqual(2, len(lines))
+        for line in lines:
+            kind, super_options = line[line.index("-") + 1], line[-1].split(",")
+            self.assertEqual("fuse.copper", kind)
+            self.assertLessEqual({"ro", "nosuid", "nodev"}, set(line[5].split(",")))
+            self.assertIn("default_permissions", super_options)
+            self.assertIn(f"user_id={os.geteuid()}", super_options)
+            self.assertNotIn("allow_other", super_options)
+
+    def test_a_file_that_may_not_be_read(self):
+        """EACCES for this path only; never an empty file."""
+        self.write("secret", b"secret", 0o000)
+        self.write("beside", b"beside")
+        self.write("closed/inner", b"inner")
+        (self.source / "closed").chmod(0o000)
+        self.write("search only/inner", b"inner")
+        (self.source / "search only").chmod(0o111)
+        job = self.start()
+        for mount in job.mounts:
+            for _ in range(2):
+                self.assert_errno(errno.EACCES, os.open, f"{mount}/secret", os.O_RDONLY)
+                self.assertEqual(6, os.lstat(f"{mount}/secret").st_size)
+                self.assert_errno(errno.EACCES, os.listdir, f"{mount}/closed")
+                self.assert_errno(errno.EACCES, os.lstat, f"{mount}/closed/inner")
+                self.assert_errno(errno.EACCES, os.listdir, f"{mount}/search only")
+                self.assertEqual(b"inner", pathlib.Path(f"{mount}/search only/inner").read_bytes())
+                self.assert_errno(errno.ENOENT, os.lstat, f"{mount}/search only/absent")
+                self.assertEqual(b"beside", pathlib.Path(f"{mount}/beside").read_bytes())
+
+    def test_somebody_elses_file(self):
+        job = self.start(2, target="/")
+        for mount in job.mounts:
+            self.assert_errno(errno.EACCES, os.open, f"{mount}/etc/shadow", os.O_RDONLY)
+            self.assertEqual(os.lstat("/etc/shadow").st_size, os.lstat(f"{mount}/etc/shadow").st_size)
+            self.assert_errno(errno.EACCES, os.listdir, f"{mount}/root")
+
+    def test_sigkill_leaves_nothing(self):
+        job = self.start()
+        for rank in range(job.ranks):
+            os.kill(job.daemon(rank), copper_job.signal.SIGKILL)
+        job.wait_for_end()
+        self.assertEqual([], job.left_behind())
+
+    def test_bad_places(self):
+        place = self.root / "closed"
+        place.mkdir(mode=0o500)
+        for name, options in (("job", ["--log-output-dir", place / "job", "--mount", f"{self.root}/mnt%r"]),
+                              ("mnt", ["--log-output-dir", self.root / "job", "--mount", f"{place}/mnt%r"])):
+            with self.subTest(name=name):
+                done = copper_job.run("mpiexec", "-n", "2", copper_job.CU_FUSE, "--target", self.source, *options)
+                self.assertEqual(2, done.returncode, done.stdout + done.stderr)
+                self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)
+                self.assertIn(f"{place}/{name}", done.stderr)
+
+    def test_a_target_that_may_not_be_read(self):
+        target = self.root / "unreadable"
+        target.mkdir(mode=0o000)
+        done = copper_job.run("mpiexec", "-n", "2", copper_job.CU_FUSE, "--target", target, "--mount", f"{self.root}/mnt%r",
+                              "--log-output-dir", self.root / "job")
+        self.assertEqual(2, done.returncode, done.stdout + done.stderr)
+        self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)
+        self.assertIn(str(target), done.stderr)
+        target.chmod(0o700)
+
+
+if os.geteuid() == 0 and "COPPER_TEST_AS_USER" not in os.environ:
+    sys.exit(again_as_nobody())
+copper_job.main()

@@ -1,0 +1,145 @@
+#include "copper/bootstrap/world.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "copper/base/files.h"
+#include "copper/base/json.h"
+#include "copper/bootstrap/members.h"
+
+namespace copper::bootstrap {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kInside = "COPPER_WORLD_TEST_RANKS";
+
+// These run in each rank of an mpiexec that ThreeRanks starts. MPI starts once in a process, so they share one world.
+class InsideMpi : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (std::getenv(kInside) == nullptr) return;
+    Result<World> made = World::Init(ReadLauncherEnvironment());
+    ASSERT_TRUE(made) << made.error().message;
+    world_ = std::make_unique<World>(std::move(*made));
+  }
+  static void TearDownTestSuite() { world_.reset(); }
+  void SetUp() override {
+    if (!world_) GTEST_SKIP() << "runs under mpiexec, from ThreeRanks";
+  }
+
+  static std::unique_ptr<World> world_;
+};
+std::unique_ptr<World> InsideMpi::world_;
+
+TEST_F(InsideMpi, HasThreeRanks) {
+  EXPECT_EQ(world_->size(), 3U);
+  EXPECT_LT(world_->rank(), 3U);
+}
+
+TEST_F(InsideMpi, AllGatherBringsStringsOfAnyLength) {
+  const std::string mine(world_->rank() * 100'000, static_cast<char>('a' + world_->rank()));
+  const std::vector<std::string> all = world_->AllGather(mine);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0], "");
+  EXPECT_EQ(all[1], std::string(100'000, 'b'));
+  EXPECT_EQ(all[2], std::string(200'000, 'c'));
+}
+
+TEST_F(InsideMpi, AllGatherOfNothing) {
+  EXPECT_EQ(world_->AllGather(""), std::vector<std::string>(3));
+}
+
+TEST_F(InsideMpi, BroadcastGivesAllWhatRankZeroHas) {
+  EXPECT_EQ(world_->Broadcast("from " + std::to_string(world_->rank())), "from 0");
+}
+
+TEST_F(InsideMpi, AgreeOnSuccess) {
+  EXPECT_TRUE(world_->Agree({}, "host"));
+}
+
+TEST_F(InsideMpi, AgreeOnTheFirstFailure) {
+  const Status mine = world_->rank() == 0 ? Status() : Fail(ENOENT, "no " + std::to_string(world_->rank()));
+  const Status agreed = world_->Agree(mine, "node" + std::to_string(world_->rank()));
+  ASSERT_FALSE(agreed);
+  EXPECT_EQ(agreed.error().code, ENOENT);
+  EXPECT_EQ(agreed.error().message, "no 1 (rank 1 on host node1)");
+}
+
+TEST_F(InsideMpi, AllHaveOneIdentity) {
+  const Result<JobIdentity> identity = ShareIdentity(*world_);
+  ASSERT_TRUE(identity);
+  EXPECT_NE(identity->id, JobId{});
+  EXPECT_NE(identity->key, JobKey{});
+  for (const std::string& other : world_->AllGather(ToHex(identity->id))) EXPECT_EQ(other, ToHex(identity->id));
+}
+
+TEST_F(InsideMpi, MembersAndAddressesComeInOrder) {
+  const std::string me = std::to_string(world_->rank());
+  const Result<std::vector<Member>> members = ExchangeMembers(*world_, {"n" + me, getpid(), "boot", "/m" + me, ""});
+  ASSERT_TRUE(members);
+  EXPECT_EQ((*members)[2].host, "n2");
+  const fabric::Address address(world_->rank() + 1, std::byte{7});
+  const Result<std::vector<PeerAddress>> peers = ExchangeAddresses(*world_, {address, "10.0.0." + me});
+  ASSERT_TRUE(peers);
+  EXPECT_EQ((*peers)[1].text, "10.0.0.1");
+  EXPECT_EQ((*peers)[2].address, fabric::Address(3, std::byte{7}));
+}
+
+TEST_F(InsideMpi, ReadyTellsOfEveryRank) {
+  std::string directory = "/tmp/copper_ready_XXXXXX";
+  const bool first = world_->rank() == 0;
+  ASSERT_TRUE(!first || mkdtemp(directory.data()) != nullptr);
+  const JobDirectory job(world_->Broadcast(directory));
+  ASSERT_TRUE(!first || job.Prepare());
+  const std::vector<Member> members(3, {"n\xff", 5, "boot", "/m", ""});
+  const std::vector<PeerAddress> peers(3, {{}, "10.0.0.1:5"});
+  const int64_t time = 10 * (world_->rank() + 1);
+  ASSERT_TRUE(AnnounceReady(*world_, job, members, peers, JobId{}, {time, time, time, time}));
+  if (!first) return;
+  ASSERT_TRUE(WriteAddressBook(job, members, peers));
+  const Result<Json> ready = ParseJson(ReadWholeFile(job.ready_file()).value_or(""));
+  ASSERT_TRUE(ready);
+  EXPECT_EQ((*ready)["ranks"], 3);
+  EXPECT_EQ((*ready)["addresses"].size(), 3U);
+  EXPECT_EQ((*ready)["timings_us"]["serving"], (Json{{"min", 10}, {"median", 20}, {"max", 30}}));
+  EXPECT_EQ(ReadWholeFile(job.address_book()).value_or(""), "n\xff 10.0.0.1:5\nn\xff 10.0.0.1:5\nn\xff 10.0.0.1:5\n");
+  EXPECT_EQ(std::system(("rm -r " + job.root()).c_str()), 0);
+}
+
+// The last of them: whoever does not come is not waited for.
+TEST_F(InsideMpi, BarrierComesBackWithoutTheMissing) {
+  EXPECT_TRUE(world_->Barrier(std::chrono::seconds(20)));
+  const std::string directory = world_->Broadcast("/tmp/copper_barrier_" + std::to_string(getpid()));
+  if (world_->rank() == 2) {  // comes when the others have given up
+    while (access(directory.c_str(), F_OK) != 0) usleep(1000);
+    EXPECT_EQ(rmdir(directory.c_str()), 0);
+    world_->Abandon();
+    return;
+  }
+  const Status barrier = world_->Barrier(std::chrono::milliseconds(100));
+  ASSERT_FALSE(barrier);
+  EXPECT_EQ(barrier.error().code, ETIMEDOUT);
+  EXPECT_TRUE(world_->rank() != 0 || MakeDirectories(directory));
+}
+
+TEST(ThreeRanks, ShareAWorld) {
+  if (std::getenv(kInside) != nullptr) GTEST_SKIP() << "already inside";
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  const std::string output = "/tmp/copper_world_" + std::to_string(getpid());
+  const std::string command = std::string("env ASAN_OPTIONS=detect_leaks=0 ") + kInside +
+                              "=1 timeout 50 mpiexec -n 3 " + self + " --gtest_filter='InsideMpi.*' > " + output +
+                              " 2>&1";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(status, 0) << ReadWholeFile(output).value_or("");
+  EXPECT_THAT(ReadWholeFile(output).value_or(""), HasSubstr("[  PASSED  ] 10 tests"));
+  unlink(output.c_str());
+}
+
+}  // namespace
+}  // namespace copper::bootstrap

@@ -1,0 +1,281 @@
+#include "copper/fetch/fetcher.h"
+
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "fakes/test_job.h"
+
+namespace copper::fetch {
+namespace {
+
+using fakes::Await;
+using fakes::MemoryStore;
+using fakes::TestJob;
+using std::chrono::seconds;
+
+std::string RandomText(size_t size, unsigned seed) {
+  std::mt19937_64 random(seed);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>(random());
+  return text;
+}
+
+// Every test below holds for a job of any size.
+class FetchTest : public testing::TestWithParam<uint32_t> {
+ protected:
+  TestJob job_{GetParam()};
+  MemoryStore& store() { return job_.store(); }
+  Rank last() const { return job_.ranks() - 1; }
+};
+INSTANTIATE_TEST_SUITE_P(Ranks, FetchTest, testing::Values(1, 2, 4, 7), testing::PrintToStringParamName());
+
+TEST_P(FetchTest, AFileIsReadFromTheSourceOnceInTheWholeJob) {
+  const std::string content = RandomText(20 * kChunkSize + 123, 1);
+  store().AddFile("/data/big", content);
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).ReadWhole("/data/big").value_or(""), content);
+  EXPECT_EQ(store().counts("/data/big").reads, 21u);
+  EXPECT_EQ(store().counts("/data/big").bytes_read, content.size());
+}
+
+TEST_P(FetchTest, ManyThreadsOnEveryNodeShareOneFetch) {
+  const std::string content = RandomText(3 * kChunkSize + 7, 2);
+  store().AddFile("/lib/a.so", content);
+  std::atomic<int> right{0};
+  std::vector<std::thread> readers;
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    for (int t = 0; t < 8; ++t) {
+      readers.emplace_back([&, rank] { right += job_.node(rank).ReadWhole("/lib/a.so").value_or("") == content; });
+    }
+  }
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(right, static_cast<int>(job_.ranks()) * 8);
+  EXPECT_EQ(store().counts("/lib/a.so").reads, 4u);
+  EXPECT_EQ(store().counts("/lib").lists, 1u);
+}
+
+TEST_P(FetchTest, ReadsOfAnyRangeGiveTheBytesThere) {
+  const std::string content = RandomText(2 * kChunkSize + 1000, 3);
+  store().AddFile("/f", content);
+  const File file{"/f", job_.node(0).Look("/f")->attributes->version()};
+  for (const auto& [offset, size] : std::vector<std::pair<uint64_t, size_t>>{
+           {0, 1}, {kChunkSize - 1, 2}, {kChunkSize, 10}, {100, 2 * kChunkSize}, {content.size() - 5, 100}, {content.size(), 9}}) {
+    const std::string expected = offset < content.size() ? content.substr(offset, size) : "";
+    EXPECT_EQ(job_.node(last()).Read(file, offset, size).value_or("error"), expected) << offset << "+" << size;
+  }
+}
+
+TEST_P(FetchTest, AnEmptyFileIsEmptyAndAHoleIsZeros) {
+  store().AddFile("/empty", "");
+  store().AddFile("/hole", std::string(3 * kChunkSize, '\0'));
+  EXPECT_EQ(job_.node(last()).ReadWhole("/empty").value_or("error"), "");
+  EXPECT_EQ(job_.node(last()).ReadWhole("/hole").value_or(""), std::string(3 * kChunkSize, '\0'));
+}
+
+TEST_P(FetchTest, AListingAnswersForEveryAbsentNameInIt) {
+  store().AddFile("/site/numpy.py", "x");
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    for (int i = 0; i < 100; ++i) {
+      const auto found = job_.node(rank).Look("/site/absent" + std::to_string(i));
+      ASSERT_TRUE(found) << found.error().Describe();
+      EXPECT_EQ(found->attributes, nullptr);
+      EXPECT_EQ(found->valid_until, job_.clock().Now() + seconds(2));
+    }
+  }
+  EXPECT_EQ(store().counts("/site").lists, 1u);
+  EXPECT_EQ(store().counts().looks, 0u);
+}
+
+TEST_P(FetchTest, OneLookAtTheDirectoryRenewsAllItsAbsentNames) {
+  store().AddFile("/site/numpy.py", "x");
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) ASSERT_EQ(job_.node(rank).Look("/site/a")->attributes, nullptr);
+  job_.clock().Advance(seconds(3));
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    for (const char* name : {"/site/a", "/site/b", "/site/c"}) ASSERT_EQ(job_.node(rank).Look(name)->attributes, nullptr);
+  }
+  EXPECT_EQ(store().counts("/site").lists, 1u);
+  EXPECT_EQ(store().counts("/site").looks, 1u);
+}
+
+class RecordingListener final : public ChangeListener {
+ public:
+  void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) override {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& name : added) added_.push_back(path + "/" + name);
+  }
+  std::vector<std::string> added() {
+    const std::lock_guard lock(mutex_);
+    return added_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> added_;
+};
+
+TEST_P(FetchTest, AFileMadeLaterAppearsAfterTheTtlAndTheKernelIsTold) {
+  store().AddFile("/site/old", "1");
+  RecordingListener listener;
+  job_.node(last()).fetcher().SetChangeListener(&listener);
+  ASSERT_EQ(job_.node(last()).Look("/site/new")->attributes, nullptr);
+  const FileVersion old_version = job_.node(last()).Look("/site/old")->attributes->version();
+  store().AddFile("/site/new", "2");
+  store().Rewrite("/site/old", "changed");
+  EXPECT_EQ(job_.node(last()).Look("/site/new")->attributes, nullptr) << "still within the TTL";
+  job_.clock().Advance(seconds(3));
+  ASSERT_NE(job_.node(last()).Look("/site/new")->attributes, nullptr);
+  EXPECT_EQ(listener.added(), std::vector<std::string>{"/site/new"});
+  // What was known already keeps the version it was first seen with.
+  EXPECT_EQ(job_.node(last()).Look("/site/old")->attributes->version(), old_version);
+  EXPECT_EQ(job_.node(last()).Read({"/site/old", old_version}, 0, 1).error().code, ESTALE);
+  job_.node(last()).fetcher().SetChangeListener(nullptr);
+}
+
+TEST_P(FetchTest, NamesOfAnUnsettledDirectoryAreAskedOneByOne) {
+  store().AddFile("/busy/a", "1");
+  store().SetAnswersAbsence("/busy", false);
+  EXPECT_EQ(job_.node(last()).Look("/busy/x")->attributes, nullptr);
+  EXPECT_EQ(store().counts("/busy/x").looks, 1u);
+  store().AddFile("/busy/y", "2");
+  EXPECT_NE(job_.node(last()).Look("/busy/y")->attributes, nullptr) << "made after the listing, never seen absent";
+}
+
+TEST_P(FetchTest, AListingOfTensOfThousandsOfNamesTravelsWhole) {
+  constexpr int kNames = 30000;
+  store().AddDirectory("/many");
+  for (int i = 0; i < kNames; ++i) store().AddFile("/many/a_name_of_some_length_" + std::to_string(i), "x");
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    const auto listed = job_.node(rank).List("/many");
+    ASSERT_TRUE(listed) << listed.error().Describe();
+    EXPECT_EQ(listed->listing->entries.size(), static_cast<size_t>(kNames));
+  }
+  EXPECT_EQ(store().counts("/many").lists, 1u);
+}
+
+TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
+  for (int i = 0; i < 9000; ++i) store().AddFile("/huge/" + std::to_string(i), "x");
+  EXPECT_NE(job_.node(last()).Look("/huge/77")->attributes, nullptr);
+  EXPECT_EQ(job_.node(last()).Look("/huge/absent")->attributes, nullptr);
+  EXPECT_FALSE(job_.node(last()).cache().tree().Get({"/huge"})->listing);
+  EXPECT_EQ(job_.node(last()).List("/huge")->listing->entries.size(), 9000u);
+}
+
+TEST_P(FetchTest, ListingsWithoutAttributesLeaveOneLookPerName) {
+  store().SetAttributesInListings(false);
+  store().AddFile("/d/a", "1");
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).Look("/d/a")->attributes->size, 1u);
+  EXPECT_EQ(store().counts("/d/a").looks, 1u);
+}
+
+TEST_P(FetchTest, ErrorsStayThemselvesAndAreNotKept) {
+  store().AddFile("/d/f", "content");
+  const File file{"/d/f", job_.node(last()).Look("/d/f")->attributes->version()};
+  for (const int error : {EIO, EACCES, EMFILE, ENOMEM}) {
+    store().FailNext(MemoryStore::Kind::kRead, "/d/f", 1, error);
+    EXPECT_EQ(job_.node(last()).Read(file, 0, 7).error().code, error);
+  }
+  EXPECT_EQ(job_.node(last()).Read(file, 0, 7).value_or(""), "content");
+}
+
+TEST_P(FetchTest, AFailedListingLeavesAskingByName) {
+  store().AddFile("/private/f", "1");
+  store().SetMode("/private", 0111);
+  EXPECT_NE(job_.node(last()).Look("/private/f")->attributes, nullptr);
+  EXPECT_EQ(job_.node(last()).Look("/private/g")->attributes, nullptr);
+  EXPECT_EQ(job_.node(last()).List("/private").error().code, EACCES);
+}
+
+TEST_P(FetchTest, AChangedFileIsStaleNeverAMix) {
+  store().AddFile("/f", RandomText(4 * kChunkSize, 4));
+  const File file{"/f", job_.node(0).Look("/f")->attributes->version()};
+  ASSERT_TRUE(job_.node(0).Read(file, 0, kChunkSize));
+  store().Replace("/f", RandomText(4 * kChunkSize, 5));
+  EXPECT_EQ(job_.node(last()).Read(file, 2 * kChunkSize, 10).error().code, ESTALE);
+  EXPECT_EQ(job_.node(last()).Read(file, 0, 4 * kChunkSize).error().code, ESTALE);
+}
+
+TEST_P(FetchTest, ASourceThatHangsIsWaitedForUntilTheDeadlineOnly) {
+  store().AddFile("/slow", "content");
+  store().AddFile("/quick", "content");
+  const File file{"/slow", job_.node(last()).Look("/slow")->attributes->version()};
+  store().Block(MemoryStore::Kind::kRead, "/slow");
+  auto slow = std::async(std::launch::async, [&] { return job_.node(last()).Read(file, 0, 7); });
+  ASSERT_TRUE(store().WaitUntilBlocked(MemoryStore::Kind::kRead, "/slow", 1));
+  EXPECT_EQ(job_.node(last()).ReadWhole("/quick").value_or(""), "content") << "who does not need it does not wait";
+  job_.clock().Advance(seconds(60));
+  EXPECT_EQ(slow.get().error().code, ETIMEDOUT);
+  store().Release(MemoryStore::Kind::kRead, "/slow");
+  EXPECT_EQ(job_.node(last()).Read(file, 0, 7).value_or(""), "content");
+  EXPECT_EQ(store().counts("/slow").reads, 1u) << "the flight went on and its result was kept";
+}
+
+TEST_P(FetchTest, SymlinksComeWithTheirTarget) {
+  store().AddSymlink("/l", "/elsewhere/absolute");
+  EXPECT_EQ(job_.node(last()).Look("/l")->attributes->symlink_target, "/elsewhere/absolute");
+}
+
+TEST_P(FetchTest, TheRootOfTheMountIsFound) {
+  store().AddFile("/f", "1");
+  EXPECT_TRUE(job_.node(last()).Look("/")->attributes->IsDirectory());
+}
+
+TEST_P(FetchTest, HolesAreFoundAtTheSource) {
+  store().AddFile("/f", "content");
+  const File file{"/f", job_.node(last()).Look("/f")->attributes->version()};
+  const auto seek = [&](uint64_t offset, int whence) {
+    return Await<uint64_t>([&](auto done) { job_.node(last()).fetcher().Seek(file, offset, whence, std::move(done)); });
+  };
+  EXPECT_EQ(seek(0, SEEK_DATA).value_or(99), 0u);
+  EXPECT_EQ(seek(2, SEEK_HOLE).value_or(99), 7u);
+  EXPECT_EQ(seek(50, SEEK_DATA).error().code, ENXIO);
+}
+
+TEST_P(FetchTest, AChunkPastTheEndIsRefused) {
+  rpc::Request request;
+  request.kind = rpc::Kind::kRead;
+  request.path = "/f";
+  request.version = {1, kChunkSize, 1};
+  for (const uint64_t chunk : {uint64_t{1}, UINT64_MAX, UINT64_MAX / kChunkSize}) {
+    request.argument = chunk;
+    const auto reply = Await<rpc::Reply>([&](auto done) {
+      job_.node(0).fetcher().Handle(0, request, job_.clock().Now() + seconds(5),
+                                    rpc::Responder([done = std::move(done)](rpc::Reply r) mutable { done(std::move(r)); }));
+    });
+    EXPECT_EQ(reply->error, EINVAL);
+  }
+}
+
+TEST(FetchOptions, AbsenceForTheWholeJobIsNeverAskedAgain) {
+  TestJob job(3, {.absent_ttl = Duration::max()});
+  job.store().AddFile("/d/f", "1");
+  EXPECT_EQ(job.node(2).Look("/d/x")->valid_until, kNever);
+  job.clock().Advance(std::chrono::hours(100));
+  EXPECT_EQ(job.node(2).Look("/d/x")->attributes, nullptr);
+  EXPECT_EQ(job.store().counts("/d").lists, 1u);
+  EXPECT_EQ(job.store().counts().looks, 0u);
+}
+
+TEST(FetchOptions, WithATtlOfZeroEveryAbsentNameIsLookedAtAgain) {
+  TestJob job(3, {.absent_ttl = Duration::zero()});
+  job.store().AddFile("/d/f", "1");
+  EXPECT_EQ(job.node(2).Look("/d/x")->attributes, nullptr);
+  job.store().AddFile("/d/x", "1");
+  EXPECT_NE(job.node(2).Look("/d/x")->attributes, nullptr);
+}
+
+TEST(FetchOptions, LargerFilesAreReadByEachNodeFromTheSource) {
+  TestJob job(3, {.max_cacheable = 1000});
+  job.store().AddFile("/large", std::string(1001, 'x'));
+  job.store().AddFile("/small", std::string(1000, 'x'));
+  for (Rank rank = 0; rank < 3; ++rank) {
+    EXPECT_EQ(job.node(rank).ReadWhole("/large").value_or("").size(), 1001u);
+    EXPECT_EQ(job.node(rank).ReadWhole("/small").value_or("").size(), 1000u);
+  }
+  EXPECT_EQ(job.store().counts("/large").reads, 3u);
+  EXPECT_EQ(job.store().counts("/small").reads, 1u);
+}
+
+}  // namespace
+}  // namespace copper::fetch

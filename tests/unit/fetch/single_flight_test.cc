@@ -1,0 +1,76 @@
+#include "copper/fetch/single_flight.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "copper/cache/cache.h"
+
+namespace copper::fetch {
+namespace {
+
+using cache::PathKey;
+
+TEST(SingleFlight, OneLeaderHoweverManyAskAtOnce) {
+  SingleFlight<PathKey, int> flights;
+  cache::Table<PathKey, int> table;
+  constexpr int kThreads = 8, kKeys = 200;
+  std::atomic<int> leaders{0}, answers{0};
+  const auto ask_all = [&] {
+    for (int i = 0; i < kKeys; ++i) {
+      const PathKey key{std::to_string(i)};
+      const Joined joined = flights.Join(key, kNever, [&] { return table.Get(key); }, [&, i](const Result<int>& value) {
+        answers += value && *value == i ? 1 : 0;
+      });
+      if (joined != Joined::kLeader) continue;
+      ++leaders;
+      table.Put(key, i, 1);
+      flights.Complete(key, i);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) threads.emplace_back(ask_all);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(leaders, kKeys);
+  EXPECT_EQ(answers, kThreads * kKeys);
+}
+
+TEST(SingleFlight, AFailedFlightIsNotRemembered) {
+  SingleFlight<PathKey, int> flights;
+  const auto nothing = [] { return std::optional<int>(); };
+  int seen = 0;
+  ASSERT_EQ(flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r) { seen = r ? 0 : r.error().code; }), Joined::kLeader);
+  flights.Complete({"k"}, Fail(EIO));
+  EXPECT_EQ(seen, EIO);
+  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, {}), Joined::kLeader);
+}
+
+TEST(SingleFlight, AWaiterPastItsDeadlineIsToldWhileTheFlightGoesOn) {
+  SingleFlight<PathKey, int> flights;
+  const auto nothing = [] { return std::optional<int>(); };
+  const TimePoint start{};
+  int first = 0, second = 0;
+  flights.Join({"k"}, start + std::chrono::seconds(1), nothing, [&](const Result<int>& r) { first = r ? *r : -r.error().code; });
+  flights.Join({"k"}, start + std::chrono::seconds(9), nothing, [&](const Result<int>& r) { second = r ? *r : -r.error().code; });
+  EXPECT_TRUE(flights.Expire(start + std::chrono::seconds(2)));
+  EXPECT_EQ(first, -ETIMEDOUT);
+  EXPECT_EQ(second, 0);
+  flights.Complete({"k"}, 5);
+  EXPECT_EQ(second, 5);
+  EXPECT_EQ(first, -ETIMEDOUT);
+  EXPECT_FALSE(flights.Expire(start + std::chrono::seconds(20)));
+}
+
+TEST(SingleFlight, APrefetchIsJoinedByWhoReads) {
+  SingleFlight<PathKey, int> flights;
+  const auto nothing = [] { return std::optional<int>(); };
+  ASSERT_EQ(flights.Join({"k"}, kNever, nothing, {}), Joined::kLeader);
+  int seen = 0;
+  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r) { seen = r.value_or(0); }), Joined::kWaiter);
+  flights.Complete({"k"}, 3);
+  EXPECT_EQ(seen, 3);
+}
+
+}  // namespace
+}  // namespace copper::fetch

@@ -1,0 +1,165 @@
+// What arrives and must not be believed.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "copper/base/files.h"
+#include "fixture.h"
+
+namespace copper::rpc {
+namespace {
+
+using std::chrono::seconds;
+
+class RejectionTest : public ChannelTest {
+ protected:
+  RejectionTest() {
+    handlers_[1].SetScript([this](Rank from, Request request, TimePoint, Responder respond) {
+      if (from != 1) ++handled_;
+      respond({.payload = BytesOf(request.path)});
+    });
+    StartAll();
+  }
+
+  // What rank 1 has rejected since the last time: unparsable, foreign.
+  std::pair<uint64_t, uint64_t> Rejected() {
+    Settle(1);
+    const ChannelCounters now = channel(1).counters();
+    const ChannelCounters before = std::exchange(last_, now);
+    return {now.rejected_unparsable - before.rejected_unparsable, now.rejected_foreign - before.rejected_foreign};
+  }
+
+  using Counts = std::pair<uint64_t, uint64_t>;
+  static constexpr Counts kAccepted{0, 0};
+  static constexpr Counts kUnparsable{1, 0};
+  static constexpr Counts kForeign{0, 1};
+
+  const wire::Header good_{.origin = 0, .request_id = uint64_t{1} << 32 | 77, .remaining_ms = 1000};
+  std::atomic<int> handled_{0};
+  ChannelCounters last_;
+};
+
+TEST_F(RejectionTest, AGoodRequestIsHandled) {
+  Inject(1, good_, BytesOf("/a"), job_);
+  EXPECT_EQ(Rejected(), kAccepted);
+  EXPECT_EQ(handled_, 1);
+}
+
+TEST_F(RejectionTest, GarbageOfAnySize) {
+  for (const size_t size : {0, 1, 16, 127, 128, 129, 1000}) {
+    fabric_.Inject(1, {std::vector<std::byte>(size, std::byte{0x5a}), BytesOf("payload")});
+    EXPECT_EQ(Rejected(), kUnparsable) << size;
+  }
+  EXPECT_EQ(handled_, 0);
+}
+
+TEST_F(RejectionTest, OtherJobsAndWrongTags) {
+  const JobIdentity other = JobIdentity::Random().value();
+  Inject(1, good_, BytesOf("/a"), other);
+  EXPECT_EQ(Rejected(), kForeign);
+  Inject(1, good_, BytesOf("/a"), {job_.id, other.key});
+  EXPECT_EQ(Rejected(), kForeign);
+  EXPECT_EQ(handled_, 0);
+}
+
+TEST_F(RejectionTest, UntaggedMessages) {
+  wire::Header header = good_;
+  header.job = job_.id;
+  auto head = wire::Encode(header, {}, job_.key);
+  std::fill(head.end() - 16, head.end(), std::byte{0});
+  fabric_.Inject(1, {head, {}});
+  EXPECT_EQ(Rejected(), kForeign);
+  EXPECT_EQ(handled_, 0);
+}
+
+TEST_F(RejectionTest, RanksThatDoNotExist) {
+  wire::Header header = good_;
+  header.origin = kRanks;
+  Inject(1, header, BytesOf("/a"), job_);
+  EXPECT_EQ(Rejected(), kForeign);
+  header.flags = wire::kReply;
+  header.origin = UINT32_MAX;
+  Inject(1, header, {}, job_);
+  EXPECT_EQ(Rejected(), kForeign);
+  EXPECT_EQ(handled_, 0);
+}
+
+TEST_F(RejectionTest, PathsThatLeadElsewhere) {
+  for (const std::string_view path : {"", "a", "//", "/a/", "/a//b", "/..", "/a/../b", "/./a", "/a/.", "../a"}) {
+    Inject(1, good_, BytesOf(path), job_);
+    EXPECT_EQ(Rejected(), kUnparsable) << path;
+  }
+  Inject(1, good_, BytesOf(std::string_view("/a\0b", 4)), job_);
+  EXPECT_EQ(Rejected(), kUnparsable);
+  EXPECT_EQ(handled_, 0);
+  for (const std::string_view path : {"/", "/a", "/a/b", "/...", "/..a/b.", "/\xff\xfe"}) {
+    Inject(1, good_, BytesOf(path), job_);
+    EXPECT_EQ(Rejected(), kAccepted) << path;
+  }
+  EXPECT_EQ(handled_, 6);
+}
+
+// A rank may answer for itself only, and only what it was asked.
+TEST_F(RejectionTest, RepliesOfSomebodyElse) {
+  fabric_.SetFilter(
+      [](Rank from, Rank to) { return from == 1 && to == 2 ? fakes::Fate::kHold : fakes::Fate::kDeliver; });
+  Outcome outcome = Ask(1, 2);
+  const wire::Header forged{.flags = wire::kReply, .origin = 0, .request_id = uint64_t{2} << 32, .credits = 1};
+  Inject(1, forged, {}, job_);
+  EXPECT_EQ(Rejected(), kForeign);
+  EXPECT_FALSE(outcome.IsThere());
+  fabric_.ReleaseHeld();
+  EXPECT_EQ(outcome.Error(), 0);
+  EXPECT_EQ(channel(1).counters().late_replies, 0U);
+}
+
+TEST_F(RejectionTest, RepliesNobodyWaitsFor) {
+  Inject(1, {.flags = wire::kReply, .origin = 0, .request_id = 5}, {}, job_);
+  EXPECT_EQ(Rejected(), kAccepted);
+  EXPECT_EQ(channel(1).counters().late_replies, 1U);
+}
+
+TEST_F(RejectionTest, RepliesOfAnotherKindEndTheRequest) {
+  fabric_.SetFilter(
+      [](Rank from, Rank to) { return from == 1 && to == 2 ? fakes::Fate::kDrop : fakes::Fate::kDeliver; });
+  Outcome outcome = Ask(1, 2);
+  Inject(1, {.kind = Kind::kStop, .flags = wire::kReply, .origin = 2, .request_id = uint64_t{2} << 32, .credits = 1},
+         {}, job_);
+  EXPECT_EQ(outcome.Error(), EBADMSG);
+  EXPECT_EQ(Rejected(), kUnparsable);
+}
+
+// The first of each sort is logged, so that a flood does not fill the disk.
+TEST(RejectionLogTest, OneWarningForEachSort) {
+  char directory[] = "/tmp/copper-rpc-XXXXXX";
+  ASSERT_NE(mkdtemp(directory), nullptr);
+  const std::string file = std::string(directory) + "/log";
+  const JobIdentity job = JobIdentity::Random().value();
+  {
+    Logger log(LogLevel::kWarning, LogType::kFile, file);
+    const SteadyClock clock;
+    fakes::LoopbackFabric fabric(1);
+    ScriptedHandler handler;
+    FabricChannel channel({.self = 0, .ranks = 1, .job = job}, fabric.endpoint(0), clock, log);
+    channel.Start(handler);
+    wire::Header other;
+    other.job[0] = ~job.id[0];
+    for (int i = 0; i < 3; ++i) {
+      fabric.Inject(0, {std::vector<std::byte>(wire::kHeaderSize), {}});
+      fabric.Inject(0, {wire::Encode(other, {}, job.key), {}});
+    }
+    Outcome settled;
+    channel.Call(0, {.path = "/a"}, kNever, settled.Done());
+    EXPECT_EQ(settled.Error(), 0);
+    EXPECT_EQ(channel.counters().rejected_unparsable, 3U);
+    EXPECT_EQ(channel.counters().rejected_foreign, 3U);
+  }
+  const std::string text = ReadWholeFile(file).value();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 2) << text;
+  unlink(file.c_str());
+  rmdir(directory);
+}
+
+}  // namespace
+}  // namespace copper::rpc

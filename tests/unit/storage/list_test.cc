@@ -1,0 +1,129 @@
+#include <dirent.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "unit/storage/temp_tree.h"
+
+namespace copper::storage {
+namespace {
+
+class ListTest : public SourceTest {
+ protected:
+  void FillDirectory(int files) {
+    tree_.MakeDirectory("/d");
+    for (int i = 0; i < files; ++i) tree_.Write("/d/file" + std::to_string(i), "x");
+  }
+  static size_t WithAttributes(const Listing& listing) {
+    return static_cast<size_t>(
+        std::ranges::count_if(listing.entries, [](const DirectoryEntry& e) { return e.attributes.has_value(); }));
+  }
+};
+
+TEST_F(ListTest, GivesEveryNameSortedWithItsAttributes) {
+  tree_.MakeDirectory("/d/sub");
+  tree_.Write("/d/b", "hello");
+  tree_.Write("/d/a-", "");
+  tree_.Write("/d/a\xff", "");
+  tree_.Write("/d/.hidden", "");
+  ASSERT_EQ(symlink("b", tree_.At("/d/link").c_str()), 0);
+  ASSERT_EQ(mkfifo(tree_.At("/d/fifo").c_str(), 0600), 0);
+  const auto listing = store_->List("/d", 0);
+  ASSERT_TRUE(listing);
+  std::vector<std::string> names;
+  for (const DirectoryEntry& entry : listing->entries) {
+    names.push_back(entry.name);
+    ASSERT_TRUE(entry.attributes) << entry.name;
+    auto look = store_->Look("/d/" + entry.name);
+    ASSERT_TRUE(look) << entry.name;
+    look->atime_ns = entry.attributes->atime_ns;  // reading a symlink moves it
+    EXPECT_EQ(*entry.attributes, *look) << entry.name;
+    EXPECT_EQ(entry.inode, look->inode);
+    EXPECT_EQ(entry.type, IFTODT(look->mode));
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{".hidden", "a-", "a\xff", "b", "fifo", "link", "sub"}));
+  EXPECT_EQ(listing->directory, *store_->Look("/d"));
+}
+
+TEST_F(ListTest, ErrorsAreTheSources) {
+  tree_.Write("/file", "");
+  EXPECT_EQ(CodeOf(store_->List("/absent", 0)), ENOENT);
+  EXPECT_EQ(CodeOf(store_->List("/file", 0)), ENOTDIR);
+}
+
+TEST_F(ListTest, StopsAtTheLimit) {
+  FillDirectory(10);
+  EXPECT_EQ(store_->List("/d", 10)->entries.size(), 10U);
+  EXPECT_EQ(CodeOf(store_->List("/d", 9)), EFBIG);
+  EXPECT_EQ(store_->List("/d", 0)->entries.size(), 10U);
+}
+
+TEST_F(ListTest, AnswersForAbsenceOnceTheDirectoryIsQuiet) {
+  FillDirectory(3);
+  EXPECT_FALSE(store_->List("/d", 0)->answers_absence);
+  tree_.Age("/d", 1);
+  EXPECT_FALSE(store_->List("/d", 0)->answers_absence);
+  tree_.Age("/d", 3);
+  EXPECT_TRUE(store_->List("/d", 0)->answers_absence);
+  tree_.Age("/d", -60);  // a clock that is ahead
+  EXPECT_FALSE(store_->List("/d", 0)->answers_absence);
+}
+
+TEST_F(ListTest, NeverAnswersForAbsenceWhereNamesAppearWhenAsked) {
+  FillDirectory(3);
+  tree_.Age("/d", 100);
+  OpenStore({}, {{.point = tree_.At("/d"), .type = "autofs", .source = "auto"}});
+  EXPECT_FALSE(store_->List("/d", 0)->answers_absence);
+  OpenStore({}, {{.point = tree_.At("/d"), .type = "afs", .source = "afs"}});
+  EXPECT_FALSE(store_->List("/d", 0)->answers_absence);
+}
+
+TEST_F(ListTest, LooksAtNoMountPoint) {
+  tree_.MakeDirectory("/d/mount");
+  tree_.MakeDirectory("/d/copper");
+  tree_.MakeDirectory("/d/plain");
+  OpenStore({.copper_mounts = {tree_.At("/d/copper")}},
+            {{.point = tree_.At("/d/mount"), .type = "nfs", .source = "h:/e"}});
+  const auto listing = store_->List("/d", 0);
+  ASSERT_TRUE(listing);
+  EXPECT_FALSE(listing->Find("mount")->attributes);
+  EXPECT_FALSE(listing->Find("copper")->attributes);
+  EXPECT_TRUE(listing->Find("plain")->attributes);
+}
+
+// Each look at it costs a fixed time.
+class SlowClock final : public Clock {
+ public:
+  explicit SlowClock(Duration step) : step_(step) {}
+  TimePoint Now() const override { return TimePoint(step_ * ++calls_); }
+
+ private:
+  const Duration step_;
+  mutable std::atomic<int> calls_ = 0;
+};
+
+TEST_F(ListTest, StopsGettingAttributesWhereTheyAreExpensive) {
+  FillDirectory(100);
+  const SlowClock slow(std::chrono::milliseconds(1));
+  const SlowClock fast(std::chrono::microseconds(10));
+  const auto network = PosixStore::Open(tree_.root(), *file_systems_, slow);
+  const auto local = PosixStore::Open(tree_.root(), *file_systems_, fast);
+  const auto few = (*network)->List("/d", 0);
+  EXPECT_EQ(few->entries.size(), 100U);
+  EXPECT_GE(WithAttributes(*few), 16U);
+  EXPECT_LE(WithAttributes(*few), 40U);
+  EXPECT_EQ(WithAttributes(*(*local)->List("/d", 0)), 100U);
+}
+
+TEST_F(ListTest, LargeDirectoriesAreWhole) {
+  FillDirectory(2'000);
+  const auto listing = store_->List("/d", 0);
+  ASSERT_TRUE(listing);
+  ASSERT_EQ(listing->entries.size(), 2'000U);
+  EXPECT_TRUE(std::ranges::is_sorted(listing->entries, {}, &DirectoryEntry::name));
+  for (int i = 0; i < 2'000; i += 97) EXPECT_NE(listing->Find("file" + std::to_string(i)), nullptr) << i;
+  EXPECT_EQ(listing->Find("file2000"), nullptr);
+}
+
+}  // namespace
+}  // namespace copper::storage
