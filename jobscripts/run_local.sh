@@ -119,14 +119,15 @@ run_one() {
   printf '%s %s\n' "$index" "$(seconds_since "$begin")" >>"$place/$name"
 }
 
-# The figures of all ranks at this moment, as `name value` lines.
+# The figures of all ranks together at this moment, as `name value` lines.
 figures() {
   "$copper" status "$job" --json | /usr/bin/python3 -c '
 import json, sys
-ranks = json.load(sys.stdin)["ranks"]
-for name in ("bytes_from_cache", "bytes_from_parent", "bytes_from_source", "looks_at_source", "lists_at_source", "reads_at_source"):
-    print(name, sum(rank["events"][name] for rank in ranks))
-print("requests", sum(rank["requests"] for rank in ranks))'
+totals = json.load(sys.stdin)["totals"]
+assert not totals["unreachable"], totals["unreachable"]
+print("requests", totals["requests"]["total"])
+for name, value in totals["events"].items():
+    print(name, value)'
 }
 
 start_job() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
 #include "copper/base/worker_pool.h"
 

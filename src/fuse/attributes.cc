@@ -26,7 +26,7 @@ double Timeout(TimePoint valid_until, TimePoint now) {
 }
 
 struct stat ToStat(const Attributes& attributes, uint64_t inode_number) {
-  struct stat result {};
+  struct stat result{};
   result.st_ino = inode_number;
   result.st_mode = attributes.mode;
   result.st_nlink = attributes.nlink;

@@ -63,9 +63,7 @@ void Handlers::Lseek(Reply reply, fuse_ino_t id, off_t from, int whence, fuse_fi
   }
   Ask<uint64_t>(
       std::move(reply),
-      [&](auto done) {
-        parts_.fetcher.Seek({node->path(), node->version()}, offset, whence, std::move(done));
-      },
+      [&](auto done) { parts_.fetcher.Seek({node->path(), node->version()}, offset, whence, std::move(done)); },
       [](Reply& open, Result<uint64_t> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
         open.Offset(*found);

@@ -66,12 +66,14 @@ void Handlers::ReadDirectory(Reply reply, fuse_ino_t id, size_t size, uint64_t o
       [this, node, size, plus](Reply& open, Result<fetch::Listed> listed) {
         if (!listed) return open.Error(KernelErrno(listed.error().code));
         SendPage(open, *node, node->BeginStream(std::move(*listed)), size, plus);
-        // The kernel keeps listings for as long as the directory's times stay; those of pseudo file systems mean nothing.
+        // The kernel keeps listings for as long as the directory's times stay; those of pseudo file systems mean
+        // nothing.
         if (node->live()) parts_.notifier->InvalidateInode(node->id());
       });
 }
 
-void Handlers::SendPage(Reply& reply, const Node& directory, const DirectoryPosition& position, size_t size, bool plus) {
+void Handlers::SendPage(Reply& reply, const Node& directory, const DirectoryPosition& position, size_t size,
+                        bool plus) {
   const ListingPtr& listing = position.listed.listing;
   Page page(reply.request(), size, plus);
   std::vector<uint64_t> entered;

@@ -10,7 +10,7 @@ void Handlers::Statfs(Reply reply, fuse_ino_t) {
       std::move(reply), [&](auto done) { parts_.fetcher.Statfs(std::move(done)); },
       [](Reply& open, Result<StatFs> figures) {
         if (!figures) return open.Error(KernelErrno(figures.error().code));
-        struct statvfs result {};
+        struct statvfs result{};
         result.f_bsize = figures->block_size;
         result.f_frsize = figures->fragment_size;
         result.f_blocks = figures->blocks;
@@ -31,8 +31,8 @@ void Handlers::Access(Reply reply, fuse_ino_t id, int mask) {
   reply.Error((mask & W_OK) != 0 ? EROFS : 0);
 }
 
-void Handlers::Ioctl(Reply reply, fuse_ino_t id, unsigned command, void*, fuse_file_info*, unsigned, const void*, size_t,
-                     size_t) {
+void Handlers::Ioctl(Reply reply, fuse_ino_t id, unsigned command, void*, fuse_file_info*, unsigned, const void*,
+                     size_t, size_t) {
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
   if (node->kind() != NodeKind::kControl || command != kStopCommand) return reply.Error(ENOTTY);

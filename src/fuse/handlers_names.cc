@@ -83,8 +83,8 @@ void Handlers::Getattr(Reply reply, fuse_ino_t id, fuse_file_info*) {
       });
 }
 
-// Another version of the file, or none any more, leaves the node with the attributes of its own version, as an open file
-// that was replaced keeps its own.
+// Another version of the file, or none any more, leaves the node with the attributes of its own version, as an open
+// file that was replaced keeps its own.
 void Handlers::Refresh(Node& node, const fetch::Found& found) const {
   Node::Known known = node.known();
   if (found.attributes && node.Matches(*found.attributes)) known.attributes = found.attributes;

@@ -13,11 +13,12 @@ uint64_t Candidate(uint64_t device, uint64_t inode, uint64_t attempt) {
 
 }  // namespace
 
-uint64_t InodeNumberOf(uint64_t device, uint64_t inode) { return Candidate(device, inode, 0); }
+uint64_t InodeNumberOf(uint64_t device, uint64_t inode) {
+  return Candidate(device, inode, 0);
+}
 
 uint64_t InodeNumbers::Acquire(const Attributes& attributes) {
-  const FileVersion version =
-      attributes.IsDirectory() ? FileVersion{.inode = attributes.inode} : attributes.version();
+  const FileVersion version = attributes.IsDirectory() ? FileVersion{.inode = attributes.inode} : attributes.version();
   for (uint64_t attempt = 0;; ++attempt) {
     const uint64_t number = Candidate(attributes.device, attributes.inode, attempt);
     const auto [it, added] = in_use_.try_emplace(number, Use{attributes.device, version, 1});

@@ -1,9 +1,9 @@
 // The inode numbers that the mount shows: unique in it, the same for all hard links of a file.
 //
-// A number is a hash of what the file is at its source (device and inode), so it needs no memory of names long forgotten, a
-// listing knows it without asking for attributes, and it is the same on every node. While a number is in use for another
-// file (or for another version of the same one: tools take an equal number for equal bytes) the next of its sequence
-// is taken: what is known to the kernel at one time never collides.
+// A number is a hash of what the file is at its source (device and inode), so it needs no memory of names long
+// forgotten, a listing knows it without asking for attributes, and it is the same on every node. While a number is in
+// use for another file (or for another version of the same one: tools take an equal number for equal bytes) the next of
+// its sequence is taken: what is known to the kernel at one time never collides.
 #pragma once
 
 #include <cstdint>

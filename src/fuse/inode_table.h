@@ -1,5 +1,5 @@
-// The nodes that the kernel knows, counted as it counts them: each Enter is one lookup, Forget takes lookups back, and a
-// node goes with its last one. Node ids are never used twice.
+// The nodes that the kernel knows, counted as it counts them: each Enter is one lookup, Forget takes lookups back, and
+// a node goes with its last one. Node ids are never used twice.
 #pragma once
 
 #include <sys/stat.h>

@@ -14,7 +14,8 @@ namespace {
 constexpr uint64_t kNoDevice = UINT64_MAX;  // so that inode numbers are not those of any source
 
 int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 std::shared_ptr<const Attributes> MakeAttributes(uint32_t mode, std::string_view path, size_t size) {
@@ -41,7 +42,9 @@ LiveDirectory::Made Make(NodeKind kind, std::string path, uint32_t mode, Bytes c
   return made;
 }
 
-std::string PathOf(std::string_view name) { return JoinPath(JoinPath("/", LiveDirectory::kName), name); }
+std::string PathOf(std::string_view name) {
+  return JoinPath(JoinPath("/", LiveDirectory::kName), name);
+}
 
 }  // namespace
 

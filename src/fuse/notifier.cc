@@ -4,7 +4,9 @@
 
 namespace copper::fuse {
 
-Notifier::~Notifier() { Stop(); }
+Notifier::~Notifier() {
+  Stop();
+}
 
 void Notifier::Start(fuse_session* session) {
   session_ = session;
@@ -23,7 +25,8 @@ void Notifier::Stop() {
 }
 
 void Notifier::Store(uint64_t id, uint64_t offset, Bytes bytes) {
-  if (!bytes.empty()) Add({.kind = Note::Kind::kStore, .id = id, .offset = offset, .bytes = std::move(bytes), .name = {}});
+  if (!bytes.empty())
+    Add({.kind = Note::Kind::kStore, .id = id, .offset = offset, .bytes = std::move(bytes), .name = {}});
 }
 
 void Notifier::InvalidateInode(uint64_t id) {

@@ -1,7 +1,7 @@
 // Tells the kernel what it did not ask for: bytes that arrived ahead of their reads, names that are absent no longer.
 //
-// One thread ("copper-notify"), which never answers requests: these calls wait for page and directory locks that unanswered
-// requests hold. Stores are an optimisation and are dropped when too many wait; invalidations never are.
+// One thread ("copper-notify"), which never answers requests: these calls wait for page and directory locks that
+// unanswered requests hold. Stores are an optimisation and are dropped when too many wait; invalidations never are.
 #pragma once
 
 #include <condition_variable>
@@ -31,8 +31,8 @@ class Notifier {
 
   // The session must live until Stop.
   void Start(fuse_session* session);
-  // Drops what has not been told. Waits for the call under way, so requests must still be answered, or the connection be
-  // gone. Idempotent.
+  // Drops what has not been told. Waits for the call under way, so requests must still be answered, or the connection
+  // be gone. Idempotent.
   void Stop();
 
   // Any thread; none of these blocks.

@@ -9,9 +9,13 @@ namespace {
 
 using profile::Operation;
 
-void Init(void*, fuse_conn_info* connection) { Negotiate(*connection); }
+void Init(void*, fuse_conn_info* connection) {
+  Negotiate(*connection);
+}
 
-Handlers& HandlersOf(fuse_req_t request) { return *static_cast<Handlers*>(fuse_req_userdata(request)); }
+Handlers& HandlersOf(fuse_req_t request) {
+  return *static_cast<Handlers*>(fuse_req_userdata(request));
+}
 
 template <auto kHandler, Operation kOperation, class... Args>
 void Call(fuse_req_t request, Args... args) {

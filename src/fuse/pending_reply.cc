@@ -93,7 +93,9 @@ void PendingReply::Send() noexcept {
   if (reply_.request() != nullptr) reply_.Error(ENOMEM);
 }
 
-void PendingReply::OnInterrupt(fuse_req_t, void* self) { static_cast<PendingReply*>(self)->Interrupt(); }
+void PendingReply::OnInterrupt(fuse_req_t, void* self) {
+  static_cast<PendingReply*>(self)->Interrupt();
+}
 
 // Under the request's lock. `this` lives: it is in `all_` until the claimant takes it out.
 void PendingReply::Interrupt() {

@@ -3,16 +3,15 @@
 //
 // A handler starts what it needs with a PendingReply in the callback, then calls Await. The state decides who answers:
 //
-//   kHandling    the handler is at work; Complete leaves its answer behind for Await      -> kDone, kInterrupted, kWaiting
-//   kDone        Complete was faster than Await, which sends the answer
-//   kInterrupted the kernel's interrupt was there before Await was through, which sends EINTR
-//   kWaiting     nobody is at work: Complete, the interrupt and the end of the server race for the claim  -> kTaken
-//   kTaken       claimed; later comers are dropped
+//   kHandling    the handler is at work; Complete leaves its answer behind for Await      -> kDone, kInterrupted,
+//   kWaiting kDone        Complete was faster than Await, which sends the answer kInterrupted the kernel's interrupt
+//   was there before Await was through, which sends EINTR kWaiting     nobody is at work: Complete, the interrupt and
+//   the end of the server race for the claim  -> kTaken kTaken       claimed; later comers are dropped
 //
 // libfuse's rules behind it (fuse_req_interrupt_func): the callback runs under the request's own lock, so clearing the
 // callback waits until a running one has ended, and nobody but the callback itself may free the request before that;
-// registering calls it at once when the interrupt came first, and the request must not be freed then, which is why such a
-// call only leaves kInterrupted.
+// registering calls it at once when the interrupt came first, and the request must not be freed then, which is why such
+// a call only leaves kInterrupted.
 #pragma once
 
 #include <atomic>
@@ -43,7 +42,7 @@ class PendingReplies {
   bool refusing() const;
   void Remove(const PendingReply* pending);
 
-  Gate gate_;  // held open by each Complete: what an answer touches of the server lives until Close
+  Gate gate_;                 // held open by each Complete: what an answer touches of the server lives until Close
   mutable std::mutex mutex_;  // guards what follows; leaf
   std::unordered_map<const PendingReply*, std::shared_ptr<PendingReply>> waiting_;
   bool refusing_ = false;

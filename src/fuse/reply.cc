@@ -6,15 +6,21 @@
 
 namespace copper::fuse {
 
-int KernelErrno(int code) { return code <= 0 || code >= 512 || code == ENOSYS ? EIO : code; }
+int KernelErrno(int code) {
+  return code <= 0 || code >= 512 || code == ENOSYS ? EIO : code;
+}
 
 Reply::~Reply() {
   if (request_ != nullptr) Error(EIO);
 }
 
-void Reply::Error(int code) { fuse_reply_err(Take(), code); }
+void Reply::Error(int code) {
+  fuse_reply_err(Take(), code);
+}
 
-bool Reply::Entry(const fuse_entry_param& entry) { return fuse_reply_entry(Take(), &entry) == 0; }
+bool Reply::Entry(const fuse_entry_param& entry) {
+  return fuse_reply_entry(Take(), &entry) == 0;
+}
 
 bool Reply::Names(std::span<const char> entries) {
   return fuse_reply_buf(Take(), entries.data(), entries.size()) == 0;
@@ -26,9 +32,13 @@ void Reply::Absent(double timeout) {
   fuse_reply_entry(Take(), &entry);
 }
 
-void Reply::Attr(const struct stat& attributes, double timeout) { fuse_reply_attr(Take(), &attributes, timeout); }
+void Reply::Attr(const struct stat& attributes, double timeout) {
+  fuse_reply_attr(Take(), &attributes, timeout);
+}
 
-void Reply::Link(const char* target) { fuse_reply_readlink(Take(), target); }
+void Reply::Link(const char* target) {
+  fuse_reply_readlink(Take(), target);
+}
 
 void Reply::Data(std::span<const Bytes> pieces) {
   if (pieces.empty()) {
@@ -42,12 +52,20 @@ void Reply::Data(std::span<const Bytes> pieces) {
   }
 }
 
-void Reply::Offset(uint64_t offset) { fuse_reply_lseek(Take(), static_cast<off_t>(offset)); }
+void Reply::Offset(uint64_t offset) {
+  fuse_reply_lseek(Take(), static_cast<off_t>(offset));
+}
 
-void Reply::Statfs(const struct statvfs& figures) { fuse_reply_statfs(Take(), &figures); }
+void Reply::Statfs(const struct statvfs& figures) {
+  fuse_reply_statfs(Take(), &figures);
+}
 
-void Reply::Ioctl(int result) { fuse_reply_ioctl(Take(), result, nullptr, 0); }
+void Reply::Ioctl(int result) {
+  fuse_reply_ioctl(Take(), result, nullptr, 0);
+}
 
-void Reply::None() { fuse_reply_none(Take()); }
+void Reply::None() {
+  fuse_reply_none(Take());
+}
 
 }  // namespace copper::fuse

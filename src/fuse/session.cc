@@ -8,6 +8,7 @@
 #include <string>
 
 #include "copper/base/worker_pool.h"
+#include "greeting.h"
 
 namespace copper::fuse {
 namespace {
@@ -27,13 +28,20 @@ Status Watch(int epoll, int fd, uint32_t events) {
   return {};
 }
 
+void Wait(int epoll) {
+  epoll_event event{};
+  epoll_wait(epoll, &event, 1, -1);
+}
+
 }  // namespace
 
 void Negotiate(fuse_conn_info& connection) {
   // Off: asking for attributes to see whether pages are still true (they are: a changed file is another node); guessing
-  // when a directory's reader wants attributes (always); splicing (slower than a copy from memory).
-  connection.want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ |
-                                            FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_IOCTL_DIR);
+  // when a directory's reader wants attributes (always); splicing (slower than a copy from memory); direct reads in
+  // parts (their caller could not be killed while it waits).
+  connection.want &=
+      ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ |
+                             FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR);
   constexpr unsigned kWanted = FUSE_CAP_READDIRPLUS | FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS |
                                FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
                                FUSE_CAP_EXPLICIT_INVAL_DATA;
@@ -43,7 +51,8 @@ void Negotiate(fuse_conn_info& connection) {
   connection.max_write = 1 << 20;  // nothing is written, but the size of reads follows from it
 }
 
-Result<std::unique_ptr<Session>> Session::Open(const fuse_lowlevel_ops& operations, void* user_data, UniqueFd connection) {
+Result<std::unique_ptr<Session>> Session::Open(const fuse_lowlevel_ops& operations, void* user_data,
+                                               UniqueFd connection) {
   if (const Status made = MakeNonBlocking(connection.get()); !made) return std::unexpected(made.error());
   std::unique_ptr<Session> result(new Session);
   char name[] = "copper";
@@ -59,7 +68,9 @@ Result<std::unique_ptr<Session>> Session::Open(const fuse_lowlevel_ops& operatio
   return result;
 }
 
-Session::~Session() { Stop(); }
+Session::~Session() {
+  Stop();
+}
 
 Status Session::Start(int threads, std::function<void()> on_gone) {
   on_gone_ = std::move(on_gone);
@@ -86,15 +97,30 @@ void Session::Stop() {
 void Session::Run(int epoll) {
   NameThread("copper-fuse");
   fuse_buf buffer{};
-  while (!stopping_) {
-    if (!Serve(buffer)) {
-      Gone();
-      break;
-    }
-    epoll_event event{};
-    epoll_wait(epoll, &event, 1, -1);
+  bool connected = GreetOnce(buffer, epoll);
+  while (connected && !stopping_) {
+    connected = Serve(buffer);
+    if (connected) Wait(epoll);
   }
+  if (!connected) Gone();
   std::free(buffer.mem);
+}
+
+bool Session::GreetOnce(fuse_buf& buffer, int epoll) {
+  const std::lock_guard lock(greeting_);
+  while (!greeted_ && !stopping_) {
+    const int got = fuse_session_receive_buf(session_.get(), &buffer);
+    if (got == -EAGAIN || got == -EINTR) {
+      Wait(epoll);
+      continue;
+    }
+    if (got <= 0) return false;
+    const std::string_view request(static_cast<const char*>(buffer.mem), static_cast<size_t>(got));
+    const auto process = [&] { fuse_session_process_buf(session_.get(), &buffer); };
+    if (!Greet(connection_, request, process)) return false;
+    greeted_ = true;
+  }
+  return fuse_session_exited(session_.get()) == 0;
 }
 
 bool Session::Serve(fuse_buf& buffer) {

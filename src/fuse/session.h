@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -16,13 +17,14 @@ namespace copper::fuse {
 class Session {
  public:
   // `operations` is copied; `user_data` is what handlers find with the request.
-  static Result<std::unique_ptr<Session>> Open(const fuse_lowlevel_ops& operations, void* user_data, UniqueFd connection);
+  static Result<std::unique_ptr<Session>> Open(const fuse_lowlevel_ops& operations, void* user_data,
+                                               UniqueFd connection);
   ~Session();
 
   fuse_session* get() const { return session_.get(); }
 
-  // `on_gone`: the kernel ended the connection (unmounted, aborted, or no common protocol); called once at most, by one of
-  // the threads.
+  // `on_gone`: the kernel ended the connection (unmounted, aborted, or no common protocol); called once at most, by one
+  // of the threads.
   Status Start(int threads, std::function<void()> on_gone);
   // Joins the threads. Requests that are pending stay so. Idempotent.
   void Stop();
@@ -34,6 +36,8 @@ class Session {
   Session() = default;
 
   void Run(int epoll);
+  bool GreetOnce(fuse_buf& buffer,
+                 int epoll);     // the first request, by whichever thread comes first; false: no connection
   bool Serve(fuse_buf& buffer);  // until nothing is there to read; false: the connection is gone
   void Gone();
 
@@ -43,6 +47,8 @@ class Session {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> gone_{false};
   std::function<void()> on_gone_;
+  std::mutex greeting_;  // held until the first request is answered; then free
+  bool greeted_ = false;
   std::vector<UniqueFd> epolls_;  // one a thread
   std::vector<std::thread> threads_;
 };

@@ -61,6 +61,7 @@ std::vector<Pending> Peer::TakeExpired(TimePoint now) {
 std::vector<Pending> Peer::TakeAll() {
   std::vector<Pending> all;
   const std::lock_guard lock(mutex_);
+  all.reserve(under_way_.size() + queue_.size());
   for (auto& [id, pending] : under_way_) all.push_back(std::move(pending));
   std::ranges::move(queue_, std::back_inserter(all));
   under_way_.clear();
@@ -99,6 +100,7 @@ Peer& PeerTable::Get(Rank rank) {
 std::vector<Peer*> PeerTable::All() const {
   const std::shared_lock lock(mutex_);
   std::vector<Peer*> all;
+  all.reserve(peers_.size());
   for (const auto& [rank, peer] : peers_) all.push_back(peer.get());
   return all;
 }

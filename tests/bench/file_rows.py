@@ -109,7 +109,8 @@ def measure_source_reads(setting):
         find_everywhere(job.mounts)
         read_everywhere([mount / LARGE for mount in job.mounts])
         _read_all(job)
-        threads = {thread for pid in job.processes() for thread in threads_of(pid)}
+        # Main threads look into control/ once a second, and never at the source.
+        threads = {thread for pid in job.processes() for thread in threads_of(pid) if thread != pid}
         bytes_read, listed = reads.bytes_read(threads), listings.calls(threads)
         setting.note("source", {"job status": job.status()})
     return [

@@ -43,6 +43,8 @@ void Init(void* memory, fuse_conn_info* connection) {
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA);
   connection->max_read = static_cast<Memory*>(memory)->max_read;
   connection->max_readahead = connection->max_read;
+  connection->max_background = 64;
+  connection->congestion_threshold = 48;
 }
 
 void Lookup(fuse_req_t request, fuse_ino_t, const char* name) {

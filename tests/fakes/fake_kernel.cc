@@ -23,7 +23,9 @@ T FromBytes(std::string_view bytes) {
   return value;
 }
 
-std::string WithNul(std::string_view name) { return std::string(name) + '\0'; }
+std::string WithNul(std::string_view name) {
+  return std::string(name) + '\0';
+}
 
 }  // namespace
 
@@ -42,9 +44,13 @@ FakeKernel::~FakeKernel() {
   thread_.join();
 }
 
-UniqueFd FakeKernel::TakeConnection() { return std::move(connection_); }
+UniqueFd FakeKernel::TakeConnection() {
+  return std::move(connection_);
+}
 
-void FakeKernel::Close() { shutdown(socket_.get(), SHUT_RDWR); }
+void FakeKernel::Close() {
+  shutdown(socket_.get(), SHUT_RDWR);
+}
 
 void FakeKernel::Run() {
   std::string buffer(4 << 20, '\0');
@@ -165,9 +171,13 @@ FakeKernel::Names FakeKernel::ReadNames(uint32_t opcode, uint64_t node, uint64_t
   return names;
 }
 
-void FakeKernel::Forget(uint64_t node, uint64_t lookups) { Send(FUSE_FORGET, node, AsBytes(fuse_forget_in{lookups})); }
+void FakeKernel::Forget(uint64_t node, uint64_t lookups) {
+  Send(FUSE_FORGET, node, AsBytes(fuse_forget_in{lookups}));
+}
 
-void FakeKernel::Interrupt(uint64_t request) { Send(FUSE_INTERRUPT, 0, AsBytes(fuse_interrupt_in{request})); }
+void FakeKernel::Interrupt(uint64_t request) {
+  Send(FUSE_INTERRUPT, 0, AsBytes(fuse_interrupt_in{request}));
+}
 
 std::vector<FakeKernel::Notice> FakeKernel::notices() const {
   const std::lock_guard lock(mutex_);

@@ -22,7 +22,9 @@ class LoopbackFabric::LoopbackEndpoint final : public fabric::Endpoint {
 
   const fabric::Address& address() const override { return address_; }
   std::string DescribeAddress(const fabric::Address& address) const override {
-    return "loopback:" + (address.empty() ? "?" : std::to_string(std::to_integer<int>(address[0])));
+    Rank rank = 0;
+    for (size_t i = 0; i < address.size(); ++i) rank |= std::to_integer<Rank>(address[i]) << (8 * i);
+    return "loopback:" + std::to_string(rank);
   }
   std::string provider() const override { return "loopback"; }
 

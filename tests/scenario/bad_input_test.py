@@ -1,13 +1,16 @@
 """Bad input: exit status 2, one message that says what and where, nothing mounted, nobody left waiting."""
 
+import contextlib
 import os
-import socket
 import re
+import socket
 import subprocess
 import unittest
 
 import copper_job
 
+HELP = copper_job.run(copper_job.CU_FUSE, "--help").stdout
+with_facility_book = unittest.skipUnless("--facility-address-book" in HELP, "this cu_fuse takes no facility address book")
 as_root = unittest.skipUnless(os.geteuid() == 0, "only root can prepare this")
 
 
@@ -26,22 +29,28 @@ class BadInput(copper_job.Scenario):
         command = [*prefix, "mpiexec", "-n", str(ranks), copper_job.CU_FUSE, *words, *map(str, options)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True, start_new_session=True)
-        try:
-            stdout, stderr = process.communicate(timeout=30 * copper_job.PATIENCE)
-        finally:
-            for pid in copper_job.daemons_of(self.root):  # it did start: that is the failure
-                os.kill(pid, copper_job.signal.SIGKILL)
-            process.kill()
+        with process:
+            try:
+                stdout, stderr = process.communicate(timeout=15 * copper_job.PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.fail(f"it was not refused: {command}")
+            finally:
+                process.kill()
+                for pid in copper_job.daemons_of(self.root):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, copper_job.signal.SIGKILL)
         return process.returncode, stdout, stderr
 
-    def refused(self, *options, says, **where):
-        """`says`: what the message must name."""
+    def refused(self, *options, says, lists=False, **where):
+        """`says`: what the message must name; `lists`: it goes on with what there is, on lines that are indented."""
         status, stdout, stderr = self.launch(*options, **where)
-        lines = [line for line in (stdout + stderr).splitlines() if line.strip()]
-        self.assertEqual(2, status, f"{options} {where}: {stdout}{stderr}")
-        self.assertEqual(1, len(lines), f"{options} {where}: not one message but:\n{stdout}{stderr}")
+        said = f"{options} {where}:\n{stdout}{stderr}"
+        self.assertEqual(2, status, said)
+        self.assertTrue(stderr.startswith("cu_fuse: "), said)
+        more = [line for line in stderr.splitlines()[1:] if not (lists and line.startswith("  "))]
+        self.assertEqual([], more, f"more than one message from {said}")
         for fragment in says:
-            self.assertIn(str(fragment), lines[0])
+            self.assertIn(str(fragment), stderr, said)
         self.assertEqual([], [line for line in stdout.splitlines() if line.strip()], "the message belongs on stderr")
         mounted = [point for point in copper_job.mounts_below(self.root) if point != getattr(self, "foreign_mount", None)]
         self.assertEqual([], mounted)
@@ -72,15 +81,20 @@ class BadInput(copper_job.Scenario):
 
     def test_bad_words(self):
         self.refused("--log-type", "paper", says=["--log-type", "paper"])
+
+    @with_facility_book
+    def test_bad_words_about_the_address_book(self):
         self.refused("--address-book-source", "phone", says=["--address-book-source", "phone"])
+        self.refused("--address-book-source", "facility", says=["--facility-address-book"])
 
     def test_required_options(self):
         self.refused(mount="absent", says=["--mount"])
         self.refused(job_directory="absent", says=["--log-output-dir"])
 
     def test_impossible_combinations(self):
-        self.refused("--address-book-source", "facility", says=["--facility-address-book"])
-        self.refused("--trees", "3", says=["3", "2"])
+        self.refused("--trees", "3", says=["--trees", "3", "2"])
+        self.refused(mount=self.source.parent, says=["--mount", "--target"])
+        self.refused(job_directory=self.mount / "0/job", mount=self.mount / "0", ranks=1, says=["--log-output-dir"])
 
     # Places
 
@@ -152,9 +166,11 @@ class BadInput(copper_job.Scenario):
         self.refused(prefix=["unshare", "--mount", "sh", "-c", f"cd {self.root} && {script}", "sh"], says=["/dev/fuse"])
 
     def test_no_usable_provider(self):
-        self.refused("--net-type", "nosuch", says=["--net-type", "nosuch"])
-        self.refused("--net-type", "tcp://nosuch0", says=["nosuch0"])
+        self.refused("--net-type", "nosuch", says=["nosuch"], lists=True)
+        self.refused("--net-type", "tcp://nosuch0", says=["nosuch0"], lists=True)
+        self.refused("--net-type", "tcp://a/b", says=["tcp://a/b"], lists=True)
 
+    @with_facility_book
     def test_a_port_in_use(self):
         job = self.start(1)
         host, address = copper_job.pathlib.Path(f"{job.directory}/logs/copper_address_book.txt").read_text().split()
@@ -168,6 +184,7 @@ class BadInput(copper_job.Scenario):
             busy.listen()
             self.refused("--address-book-source", "facility", "--facility-address-book", book, ranks=1, says=[f"{where}:{port}"])
 
+    @with_facility_book
     def test_facility_books_that_are_wrong(self):
         book = self.root / "book.txt"
         facility = ["--address-book-source", "facility", "--facility-address-book", book]

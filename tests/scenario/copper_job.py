@@ -4,6 +4,7 @@ A scenario derives from Scenario and starts jobs with self.start(...). When a te
 stopped, and a process, a mount or a mount point that is left behind fails the test (and is removed).
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -153,6 +154,11 @@ class Job:
         """pid of a rank's daemon (not of its mounter)."""
         return json.loads(pathlib.Path(f"{self.directory}/logs/ready.json").read_text())["pids"][rank]
 
+    def signal(self, rank, number):
+        """Sends a signal to a rank's daemon, unless that has gone already."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.daemon(rank), number)
+
     def ask(self, request, timeout=30):
         """What the job answers to a request in its control directory."""
         base = f"{self.directory}/control/{uuid.uuid4().hex}"
@@ -238,7 +244,8 @@ class Job:
         """Whatever is left of this job goes: for cleaning up after a failure."""
         self.record_strays()
         for pid in self.alive():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         if self.launcher:
             self.launcher.wait()
         for point in mounts_below(self.root):

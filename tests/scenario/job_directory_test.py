@@ -42,7 +42,7 @@ class JobDirectory(copper_job.Scenario):
         self.assertEqual(0o700, stat.S_IMODE(os.stat(f"{job.directory}/control").st_mode))
 
     def test_every_line_has_its_form(self):
-        job = self.start(options=["--profile-top-n", 0], level=5)
+        job = self.start(level=5)
         self.read_all(job)
         for log in self.logs(job):
             self.assertRegex(log.name, rf"^{re.escape(copper_job.host())}-\d+-output\.log$")

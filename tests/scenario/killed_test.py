@@ -1,5 +1,6 @@
 """Daemons and launchers that are killed: the mounters remove the mounts, nothing is left, the next job starts."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -25,7 +26,7 @@ class Killed(copper_job.Scenario):
         for rank in (0, 2):
             with self.subTest(rank=rank):
                 job = self.start()
-                os.kill(job.daemon(rank), signal.SIGKILL)
+                job.signal(rank, signal.SIGKILL)
                 self.assertTrue(copper_job.until(lambda: job.mounts[rank] not in copper_job.mounts_below(job.root), 5),
                                 "its mounter removes its mount")
                 self.gone(job)
@@ -34,7 +35,7 @@ class Killed(copper_job.Scenario):
     def test_all_daemons_are_killed_at_once(self):
         job = self.start()
         for rank in range(job.ranks):
-            os.kill(job.daemon(rank), signal.SIGKILL)
+            job.signal(rank, signal.SIGKILL)
         self.gone(job)
         self.start_again()
 
@@ -46,17 +47,20 @@ class Killed(copper_job.Scenario):
 
     def test_a_daemon_is_killed_with_files_open_and_readers_waiting(self):
         job = self.start()
-        with open(f"{job.mounts[1]}/file", "rb") as file:
-            os.kill(job.daemon(1), signal.SIGKILL)
+        file = os.open(f"{job.mounts[1]}/file", os.O_RDONLY)
+        try:
+            job.signal(1, signal.SIGKILL)
             self.gone(job)
             with self.assertRaises(OSError):
-                os.fstat(file.fileno())
-                os.stat(f"{job.mounts[1]}/file")
+                os.pread(file, 10, 0)
+        finally:
+            with contextlib.suppress(OSError):  # closing tells the daemon, which is gone
+                os.close(file)
 
     def test_wait_reports_a_job_that_was_killed(self):
         job = self.start(2)
         for rank in range(job.ranks):
-            os.kill(job.daemon(rank), signal.SIGKILL)
+            job.signal(rank, signal.SIGKILL)
         self.gone(job)
         stopped = job.copper("stop", job.directory, "--timeout", "3")
         self.assertNotEqual(0, stopped.returncode)

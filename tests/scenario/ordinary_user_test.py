@@ -85,7 +85,7 @@ class OrdinaryUser(copper_job.Scenario):
     def test_sigkill_leaves_nothing(self):
         job = self.start()
         for rank in range(job.ranks):
-            os.kill(job.daemon(rank), copper_job.signal.SIGKILL)
+            job.signal(rank, copper_job.signal.SIGKILL)
         job.wait_for_end()
         self.assertEqual([], job.left_behind())
 

@@ -57,7 +57,7 @@ class StartStop(copper_job.Scenario):
         for rank in (0, 3):
             with self.subTest(rank=rank):
                 job = self.used(self.start())
-                os.kill(job.daemon(rank), signal.SIGTERM)
+                job.signal(rank, signal.SIGTERM)
                 self.ended(job)
 
     def test_by_unmounting_every_mount(self):

@@ -1,14 +1,17 @@
 // The mounter: a small process of its own session that mounts for the daemon and unmounts when the daemon is gone,
 // however it died. It is forked first of all, before any thread, MPI or fabric exists, since nothing may fork later.
 //
-// The daemon holds one end of a socket pair, the mounter the other. Requests: mount, unmount. When the daemon's end closes,
-// the mounter unmounts what it mounted (lazily, and only if the mount there is still its own), removes the mount point if it
-// made it, and exits. It ignores SIGINT, SIGTERM and SIGHUP: those are for the daemon.
+// The daemon holds one end of a socket pair, the mounter the other. Requests: mount, unmount. When the daemon's end
+// closes, the mounter unmounts what it mounted (lazily, and only if the mount there is still its own), removes the
+// mount point if it made it, and exits. It ignores SIGINT, SIGTERM and SIGHUP: those are for the daemon. It keeps
+// nothing of the daemon's open, its standard output included.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
@@ -16,8 +19,8 @@
 namespace copper::fuse {
 
 struct MountOptions {
-  std::string point;       // absolute; %r and %h already replaced
-  std::string source;      // what mount tables show as the device: "copper"
+  std::string point;              // absolute; %r and %h already replaced
+  std::string source = "copper";  // what mount tables show as the device
   bool allow_other = false;
 };
 
@@ -25,14 +28,19 @@ class Mounter {
  public:
   // Forks. Call with a single thread only.
   static Result<Mounter> Fork();
-  Mounter(Mounter&&) = default;
-  Mounter& operator=(Mounter&&) = default;
+  Mounter(Mounter&& other) noexcept { *this = std::move(other); }
+  Mounter& operator=(Mounter&& other) noexcept;
+  // Unmounts, and waits until the mounter is gone (10 s at most).
+  ~Mounter();
 
   // Mounts (read-only, nosuid, nodev, default_permissions; directly as root, else by fusermount3) and hands over the
   // connection's descriptor. Makes the mount point if absent.
   Result<UniqueFd> Mount(const MountOptions& options);
   // Unmounts and removes the mount point if it was made. Success if it is gone already.
   Status Unmount();
+  // Lets the kernel read further ahead than its default of 128 KiB, which an unprivileged mount is bound to: root only.
+  // To be called when the server answers requests, since the kernel's greeting sets the value back.
+  Status RaiseReadAhead(unsigned kb);
 
   pid_t pid() const { return pid_; }
 
@@ -40,11 +48,12 @@ class Mounter {
   Mounter(UniqueFd socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
   UniqueFd socket_;
   pid_t pid_ = -1;
+  uint32_t sequence_ = 0;
 };
 
-// Whether Copper may be mounted there, without touching anything: refuses a file, a directory that is not empty, somebody
-// else's, reached through somebody else's symlink, or a mount already (except a dead one of one's own, which Mount
-// replaces). The message says what is wrong and what to do.
+// Whether Copper may be mounted there, without touching anything: refuses a file, a directory that is not empty,
+// somebody else's, reached through somebody else's symlink, or a mount already (except a dead one of one's own, which
+// Mount replaces). The message says what is wrong and what to do.
 Status CheckMountPoint(const std::string& point);
 // /dev/fuse exists and may be opened, or fusermount3 is there.
 Status CheckFuse();

@@ -31,13 +31,13 @@ class Server {
   };
 
   // Takes over the connection's descriptor (Mounter::Mount). Serves from Start to Stop.
-  Server(Options options, UniqueFd connection, fetch::Fetcher& fetcher, profile::Counters& counters,
-         const Clock& clock, Logger& log);
+  Server(Options options, UniqueFd connection, fetch::Fetcher& fetcher, profile::Counters& counters, const Clock& clock,
+         Logger& log);
   ~Server();
 
   Status Start();
-  // Refuses new requests, answers what is pending with an error, joins the threads, closes the connection. The mount itself
-  // is the mounter's. Idempotent.
+  // Refuses new requests, answers what is pending with an error, joins the threads, closes the connection. The mount
+  // itself is the mounter's. Idempotent.
   void Stop();
 
  private:

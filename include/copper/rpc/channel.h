@@ -34,25 +34,27 @@ struct Request {
   FileVersion version{};
   uint64_t argument = 0;
   uint32_t argument2 = 0;
-  uint16_t hops = 0;     // so far: 0 from the leaf; whoever passes a request on adds 1
+  uint16_t hops = 0;     // this one included: 1 from the leaf, then 1 more each time it is passed on
   uint16_t attempt = 0;  // 0 for the first
 };
 
 struct Reply {
-  int error = 0;  // the peer's errno
-  uint8_t flags = 0;
+  int error = 0;      // the peer's errno
+  uint8_t flags = 0;  // wire::Flags; kReply is the channel's business
   FileVersion version{};
   uint64_t argument = 0;
   uint32_t argument2 = 0;  // how long this is true, in ms; UINT32_MAX: for the job
+  // With kZeros none is sent: the asking side gets `argument` zero bytes here (a payload given to a Responder says how
+  // many), so that a reply can be passed on as it came.
   Bytes payload{};
 };
 
-// Answers one request, once, from any thread; dropped unanswered, it answers EIO.
+// Answers one request, once, from any thread; dropped unanswered, it answers EIO. Harmless after the channel's end.
 class Responder {
  public:
   using Send = std::move_only_function<void(Reply)>;
   explicit Responder(Send send) : send_(std::move(send)) {}
-  Responder(Responder&&) = default;
+  Responder(Responder&& other) noexcept : send_(std::exchange(other.send_, nullptr)) {}
   Responder& operator=(Responder&&) = delete;
   ~Responder();
   void operator()(Reply reply);

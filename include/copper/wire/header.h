@@ -56,7 +56,7 @@ struct Header {
   int32_t error = 0;          // reply: errno, 0 for success
   FileVersion version{};      // of what is asked for or sent
   uint64_t argument = 0;      // request: chunk, piece or offset; reply: total size, or what was found
-  uint32_t argument2 = 0;     // request: whence; entry limit
+  uint32_t argument2 = 0;     // request: whence; entry limit; reply: ms it is true, UINT32_MAX: for the job
 
   bool IsReply() const { return (flags & kReply) != 0; }
   bool operator==(const Header&) const = default;

@@ -6,6 +6,12 @@
 
 #include "endpoint_harness.h"
 
+// The provider `net` of libfabric 1.17 forgets an fi_info with every endpoint; tcp;ofi_rxm shows that the rest is
+// closed.
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libfabric.so\n";
+}
+
 namespace copper::fabric {
 namespace {
 
@@ -122,7 +128,8 @@ TEST_P(EndpointTest, SendsToADeadPeerEndOnceAtTheLatestWithStop) {
 TEST_P(EndpointTest, StopEndsPendingSendsAndRefusesLaterOnes) {
   Network network(GetParam(), 2);
   Outcomes outcomes;
-  for (uint32_t i = 0; i < 600; ++i) network.endpoints[0]->Send(1, MakeDatagram(i, kChunkSize), outcomes.Expect());
+  const Datagram datagram = MakeDatagram(1, kChunkSize);
+  for (int i = 0; i < 600; ++i) network.endpoints[0]->Send(1, Datagram(datagram), outcomes.Expect());
   network.endpoints[0]->Stop();
   network.endpoints[0]->Stop();
   network.endpoints[0]->Send(1, MakeDatagram(0, 10), outcomes.Expect());

@@ -52,13 +52,14 @@ TEST_F(ChannelTest, EveryFieldOfRequestAndReplyArrives) {
   EXPECT_EQ(request.argument2, 9U);
   EXPECT_EQ(request.hops, 2U);
   EXPECT_EQ(request.attempt, 1U);
-  items[0].respond({.error = ENOENT, .flags = wire::kUnchanged, .version = {1, 2, 3}, .argument = 4});
+  items[0].respond({.error = ENOENT, .flags = wire::kUnchanged, .version = {1, 2, 3}, .argument = 4, .argument2 = 5});
   const Result<Reply> reply = outcome.Get();
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->error, ENOENT);
   EXPECT_EQ(reply->flags, wire::kUnchanged);
   EXPECT_EQ(reply->version, (FileVersion{1, 2, 3}));
   EXPECT_EQ(reply->argument, 4U);
+  EXPECT_EQ(reply->argument2, 5U);
   EXPECT_TRUE(reply->payload.empty());
 }
 

@@ -1,0 +1,66 @@
+// copper: what a person or a script does beside the job.
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+
+#include "copper/base/command_line.h"
+#include "verbs.h"
+
+namespace copper::postproc {
+namespace {
+
+constexpr int kBadUsage = 2;
+
+int Main(const std::vector<std::string>& arguments) {
+  CommandLine line("copper: waits for, asks and stops a Copper job", "copper");
+  line.set_version_flag("--version", "copper " COPPER_VERSION);
+  line.require_subcommand(1);
+  int result = 0;
+  std::string place;
+  double seconds = 0;
+  bool json = false;
+
+  CommandLine* wait = line.add_subcommand("wait", "Returns 0 once every rank serves; 1 with the reason if that fails");
+  wait->add_option("JOBDIR", place, "The job directory (--log-output-dir of cu_fuse)")->required();
+  CLI::Option* wait_timeout =
+      wait->add_option("--timeout", seconds, "Seconds to wait [300]")->check(CLI::NonNegativeNumber);
+  wait->callback([&] { result = Wait(place, std::chrono::duration<double>(wait_timeout->empty() ? 300 : seconds)); });
+
+  CommandLine* stop = line.add_subcommand("stop", "Ends the job on every node; returns when it has ended");
+  stop->add_option("PLACE", place, "The job directory, or a mount of the job on this node")->required();
+  CLI::Option* stop_timeout =
+      stop->add_option("--timeout", seconds, "Seconds to wait [60]")->check(CLI::NonNegativeNumber);
+  stop->callback([&] { result = Stop(place, std::chrono::duration<double>(stop_timeout->empty() ? 60 : seconds)); });
+
+  CommandLine* status = line.add_subcommand("status", "Ranks, requests, and where the bytes came from");
+  status->add_option("PLACE", place, "The job directory, or a mount of the job on this node")->required();
+  status->add_flag("--json", json, "As JSON, with everything that is counted");
+  status->callback([&] { result = ShowStatus(place, json); });
+
+  std::vector<std::string> reversed = NormalizeArguments(arguments, {});
+  std::ranges::reverse(reversed);  // as CLI11 wants them
+  try {
+    line.parse(std::move(reversed));
+  } catch (const CLI::ParseError& wrong) {
+    return line.exit(wrong) == 0 ? 0 : kBadUsage;
+  }
+  return result;
+}
+
+}  // namespace
+
+int Refuse(const std::string& message) {
+  std::fprintf(stderr, "copper: %s\n", message.c_str());
+  return 1;
+}
+
+}  // namespace copper::postproc
+
+int main(int argc, char** argv) {
+  try {
+    return copper::postproc::Main({argv + 1, argv + argc});
+  } catch (const std::exception& failure) {
+    return copper::postproc::Refuse(failure.what());
+  }
+}

@@ -1,0 +1,119 @@
+// copper status: ranks, requests, hits, and where the bytes came from.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "job.h"
+#include "verbs.h"
+
+namespace copper::postproc {
+namespace {
+
+constexpr auto kTimeout = std::chrono::seconds(30);
+
+// A number of the status; 0 where it is absent.
+uint64_t Number(const Json& json, const char* group, const char* name) {
+  const auto found = json.find(group);
+  if (found == json.end() || !found->is_object()) return 0;
+  const auto number = found->find(name);
+  return number != found->end() && number->is_number_unsigned() ? number->get<uint64_t>() : 0;
+}
+
+std::string Text(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  if (found == json.end()) return "";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::string Size(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  auto amount = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; amount >= 1024 && unit + 1 < std::size(kUnits); ++unit) amount /= 1024;
+  return fmt::format("{:.{}f} {}", amount, unit == 0 ? 0 : 1, kUnits[unit]);
+}
+
+uint64_t CachedBytes(const Json& part) {
+  uint64_t bytes = 0;
+  for (const char* table : {"metadata", "tree", "data"}) {
+    const auto cache = part.find("cache");
+    if (cache != part.end() && cache->is_object()) bytes += Number(*cache, table, "bytes");
+  }
+  return bytes;
+}
+
+constexpr std::string_view kRow =
+    "{:>6}  {:<16} {:>8}  {:<11} {:>10} {:>9} {:>9} {:>9}  {:>10} {:>10} {:>10}  {:>10} {:>10}\n";
+
+void PrintHeader() {
+  fmt::print(kRow, "rank", "host", "pid", "mount", "requests", "hits", "misses", "absent", "cache", "parent", "source",
+             "held", "memory");
+}
+
+void PrintRow(const Json& part, const std::string& rank, const std::string& host, const std::string& pid,
+              const std::string& mount) {
+  fmt::print(kRow, rank, host, pid, mount, Number(part, "requests", "total"), Number(part, "events", "hits"),
+             Number(part, "events", "misses"), Number(part, "events", "negative"),
+             Size(Number(part, "events", "bytes_from_cache")), Size(Number(part, "events", "bytes_from_parent")),
+             Size(Number(part, "events", "bytes_from_source")), Size(CachedBytes(part)),
+             Size(Number(part, "memory", "rss_bytes")));
+}
+
+void PrintRank(const Json& rank) {
+  PrintRow(rank, Text(rank, "rank"), Text(rank, "host"), Text(rank, "pid"),
+           rank.value("mounted", false) ? "mounted" : "unmounted");
+}
+
+void PrintJob(Json status) {
+  Json& ranks = status["ranks"];
+  const Json& totals = status["totals"];
+  std::sort(ranks.begin(), ranks.end(), [](const Json& a, const Json& b) { return a["rank"] < b["rank"]; });
+  PrintHeader();
+  for (const Json& rank : ranks) PrintRank(rank);
+  const uint64_t all = totals.value("ranks", uint64_t{0});
+  PrintRow(totals, "all", fmt::format("{} ranks", all), "",
+           fmt::format("{} mounted", totals.value("mounted", uint64_t{0})));
+  const Json& unreachable = totals["unreachable"];
+  if (!unreachable.empty())
+    fmt::print("not answering, with whatever is below them in the tree: ranks {}\n", unreachable.dump());
+  if (ranks.size() < all) fmt::print("({} ranks are only in the sum)\n", all - ranks.size());
+}
+
+int Print(const Json& answer, bool json) {
+  const auto status = answer.find("status");
+  const bool whole = status != answer.end() && status->is_object() && status->contains("ranks") &&
+                     status->contains("totals") && (*status)["totals"].contains("unreachable");
+  if (!whole)
+    return Refuse("the job does not tell its status: " + answer.value("message", std::string("no reason given")));
+  if (json) {
+    fmt::print("{}\n", status->dump(2));
+  } else {
+    PrintJob(*status);
+  }
+  return 0;
+}
+
+int PrintOne(const Json& rank, bool json) {
+  if (json) {
+    fmt::print("{}\n", rank.dump(2));
+    return 0;
+  }
+  PrintHeader();
+  PrintRank(rank);
+  fmt::print("(this rank alone: the job directory {} does not answer here)\n", Text(rank, "job_directory"));
+  return 0;
+}
+
+}  // namespace
+
+int ShowStatus(const std::string& place, bool json) {
+  const Result<Place> found = FindJob(place);
+  if (!found) return Refuse(found.error().Describe());
+  const Result<Json> answer = Ask(found->job, "status", kTimeout);
+  if (answer) return Print(*answer, json);
+  if (found->mount_status) return PrintOne(*found->mount_status, json);
+  return Refuse(answer.error().Describe());
+}
+
+}  // namespace copper::postproc

@@ -1,0 +1,27 @@
+// The place where a mount goes: whether it may go there, making it, and taking it away again.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "copper/base/result.h"
+
+namespace copper::fuse {
+
+// The point with every symlink followed (what is absent stays as it is). Refuses a path that is not absolute, or that a
+// symlink of somebody else's (neither root's nor one's own) is part of.
+Result<std::string> ResolveMountPoint(const std::string& point);
+
+// Whether a mount at this (resolved) point is one's own Copper mount without a daemon.
+bool IsOwnDeadMount(const std::string& point);
+// Takes dead mounts of one's own away.
+Status HealMountPoint(const std::string& point);
+
+// mkdir -p; returns what it made, the outermost first.
+Result<std::vector<std::string>> MakeMountPoint(const std::string& point);
+void RemoveMade(const std::vector<std::string>& made);
+
+// Lazily: succeeds however busy the mount is. As root directly, else by fusermount3.
+Status UnmountLazily(const std::string& point);
+
+}  // namespace copper::fuse

@@ -1,0 +1,140 @@
+// The daemon's side of the mounter.
+#include "copper/fuse/mounter.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+
+#include "copper/base/clock.h"
+#include "mounter_process.h"
+#include "mounter_protocol.h"
+
+namespace copper::fuse {
+namespace {
+
+constexpr Duration kDeadline = std::chrono::seconds(10);
+
+// Whether something can be read (or the other end is closed) before the deadline.
+bool WaitFor(int socket, short events, TimePoint deadline) {
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    if (left <= 0) return false;
+    pollfd state{.fd = socket, .events = events, .revents = 0};
+    const int ready = poll(&state, 1, static_cast<int>(left));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+}
+
+struct Received {
+  MounterReply reply;
+  UniqueFd connection;
+};
+
+Result<Received> Receive(int socket) {
+  Received received;
+  iovec part{&received.reply, sizeof received.reply};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  const ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  if (got < 0) return FailErrno("cannot hear the mounter");
+  if (got != static_cast<ssize_t>(sizeof received.reply)) return Fail(EPIPE, "the mounter process is gone");
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    received.connection.Reset(fd);
+  }
+  return received;
+}
+
+Result<UniqueFd> Ask(int socket, const MounterRequest& request) {
+  if (send(socket, &request, sizeof request, MSG_NOSIGNAL) < 0) return FailErrno("the mounter process is gone");
+  const TimePoint deadline = std::chrono::steady_clock::now() + kDeadline;
+  while (WaitFor(socket, POLLIN, deadline)) {
+    auto received = Receive(socket);
+    if (!received) return std::unexpected(received.error());
+    if (received->reply.sequence != request.sequence) continue;  // to a request that was given up
+    if (received->reply.error != 0) return Fail(received->reply.error, received->reply.message);
+    return std::move(received->connection);
+  }
+  return Fail(ETIMEDOUT, "the mounter process did not answer in 10 s");
+}
+
+bool Put(char* to, size_t size, const std::string& text) {
+  if (text.size() >= size || text.find('\0') != std::string::npos) return false;
+  std::memcpy(to, text.data(), text.size());
+  return true;
+}
+
+Status OnlyStatus(const Result<UniqueFd>& answer) {
+  if (!answer) return std::unexpected(answer.error());
+  return {};
+}
+
+}  // namespace
+
+Result<Mounter> Mounter::Fork() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return FailErrno("cannot start the mounter");
+  UniqueFd ours(ends[0]), theirs(ends[1]);
+  const pid_t pid = fork();
+  if (pid < 0) return FailErrno("cannot start the mounter");
+  if (pid == 0) RunMounter(std::move(theirs));
+  return Mounter(std::move(ours), pid);
+}
+
+Mounter& Mounter::operator=(Mounter&& other) noexcept {
+  std::swap(socket_, other.socket_);
+  std::swap(pid_, other.pid_);
+  std::swap(sequence_, other.sequence_);
+  return *this;
+}
+
+// The mounter ends when it reads the end of the socket; its own end closes when it is gone.
+Mounter::~Mounter() {
+  if (!socket_) return;
+  shutdown(socket_.get(), SHUT_WR);
+  if (WaitFor(socket_.get(), POLLIN | POLLHUP, std::chrono::steady_clock::now() + kDeadline)) waitpid(pid_, nullptr, 0);
+}
+
+Result<UniqueFd> Mounter::Mount(const MountOptions& options) {
+  MounterRequest request;
+  request.sequence = ++sequence_;
+  request.verb = MounterVerb::kMount;
+  request.allow_other = options.allow_other ? 1 : 0;
+  if (options.source.find_first_of(",\\") != std::string::npos ||
+      !Put(request.source, sizeof request.source, options.source)) {
+    return Fail(EINVAL, "the mount's source name " + options.source + " is not usable");
+  }
+  if (!Put(request.point, sizeof request.point, options.point))
+    return Fail(ENAMETOOLONG, "the mount point's path is too long");
+  auto connection = Ask(socket_.get(), request);
+  if (connection && !*connection) return Fail(EPROTO, "the mounter mounted but handed no connection over");
+  return connection;
+}
+
+Status Mounter::Unmount() {
+  MounterRequest request;
+  request.sequence = ++sequence_;
+  request.verb = MounterVerb::kUnmount;
+  return OnlyStatus(Ask(socket_.get(), request));
+}
+
+Status Mounter::RaiseReadAhead(unsigned kb) {
+  MounterRequest request;
+  request.sequence = ++sequence_;
+  request.verb = MounterVerb::kRaiseReadAhead;
+  request.read_ahead_kb = kb;
+  return OnlyStatus(Ask(socket_.get(), request));
+}
+
+}  // namespace copper::fuse

@@ -1,0 +1,47 @@
+// The mounter's own side: what runs in the forked process.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "copper/base/result.h"
+#include "copper/base/unique_fd.h"
+#include "fuse_api.h"
+#include "mount_table.h"
+#include "mounter_protocol.h"
+
+namespace copper::fuse {
+
+// One mount, from its making to its end.
+class OwnedMount {
+ public:
+  static Result<std::unique_ptr<OwnedMount>> Make(const std::string& point, const std::string& source,
+                                                  bool allow_other);
+  OwnedMount(const OwnedMount&) = delete;
+  ~OwnedMount();  // unmounts
+
+  int connection() const { return fuse_session_fd(session_.get()); }
+  // Unmounts if the mount there is still this one, ends the connection (which fails the requests that wait), removes
+  // the directories that were made. Idempotent.
+  Status Unmount();
+  Status RaiseReadAhead(unsigned kb) const;
+
+ private:
+  struct Destroy {
+    void operator()(fuse_session* session) const { fuse_session_destroy(session); }
+  };
+  OwnedMount() = default;
+  bool IsStillThere() const;
+
+  std::string point_;
+  std::vector<std::string> made_;  // directories
+  std::unique_ptr<fuse_session, Destroy> session_;
+  std::optional<MountEntry> entry_;  // as it was right after mounting
+};
+
+// Serves requests until the daemon's end of the socket is closed, then unmounts and ends the process.
+[[noreturn]] void RunMounter(UniqueFd socket);
+
+}  // namespace copper::fuse

@@ -1,0 +1,98 @@
+#include "app/checks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "app/job_lock.h"
+#include "copper/base/files.h"
+#include "temporary_directory.h"
+
+namespace copper::app {
+namespace {
+
+using testing::HasSubstr;
+
+class ChecksTest : public testing::Test {
+ protected:
+  std::string In(const std::string& name) const { return directory_.path() + "/" + name; }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(ChecksTest, TargetIsGivenWithoutSymlinks) {
+  ASSERT_TRUE(MakeDirectories(In("real/tree")));
+  std::filesystem::create_symlink(In("real"), In("link"));
+  EXPECT_EQ(ResolveTarget(In("link/tree")).value_or(""), In("real/tree"));
+}
+
+TEST_F(ChecksTest, TargetMustBeADirectory) {
+  ASSERT_TRUE(WriteWholeFile(In("file"), ""));
+  const Result<std::string> file = ResolveTarget(In("file"));
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().code, ENOTDIR);
+  const Result<std::string> missing = ResolveTarget(In("missing"));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ENOENT);
+  EXPECT_THAT(missing.error().message, HasSubstr(In("missing")));
+}
+
+TEST_F(ChecksTest, JobDirectoryMayBeAbsentOrOnesOwn) {
+  EXPECT_TRUE(CheckJobDirectory(directory_.path()));
+  EXPECT_TRUE(CheckJobDirectory(In("new/below/it")));
+}
+
+TEST_F(ChecksTest, JobDirectoryIsNoFile) {
+  ASSERT_TRUE(WriteWholeFile(In("file"), ""));
+  const Status checked = CheckJobDirectory(In("file"));
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, ENOTDIR);
+}
+
+TEST_F(ChecksTest, JobDirectoryIsNobodyElses) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a directory away";
+  ASSERT_TRUE(MakeDirectories(In("theirs")));
+  ASSERT_EQ(chown(In("theirs").c_str(), 12345, 12345), 0);
+  const Status checked = CheckJobDirectory(In("theirs"));
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message, HasSubstr("somebody else"));
+}
+
+TEST_F(ChecksTest, JobDirectoryIsNotReachedThroughSomebodyElsesSymlink) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a symlink away";
+  ASSERT_TRUE(MakeDirectories(In("mine")));
+  std::filesystem::create_symlink(In("mine"), In("link"));
+  EXPECT_TRUE(CheckJobDirectory(In("link/job")));
+  ASSERT_EQ(lchown(In("link").c_str(), 12345, 12345), 0);
+  for (const char* path : {"link", "link/job"}) {
+    const Status checked = CheckJobDirectory(In(path));
+    ASSERT_FALSE(checked) << path;
+    EXPECT_THAT(checked.error().message, HasSubstr(In("link")));
+  }
+}
+
+TEST_F(ChecksTest, OneJobAtATime) {
+  const JobDirectory job(In("job"));
+  Result<UniqueFd> first = LockJobDirectory(job);
+  ASSERT_TRUE(first);
+  const Result<UniqueFd> second = LockJobDirectory(job);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, EBUSY);
+  first->Reset();
+  EXPECT_TRUE(LockJobDirectory(job));
+}
+
+TEST_F(ChecksTest, AFailedStartLeavesItsReasonButNotInARunningJob) {
+  const JobDirectory job(In("job"));
+  RecordFailedStart(job, 2, "no target");
+  EXPECT_THAT(ReadWholeFile(job.exit_file()).value_or(""), HasSubstr("no target"));
+  const Result<UniqueFd> running = LockJobDirectory(job);
+  ASSERT_TRUE(running);
+  RecordFailedStart(job, 2, "another");
+  EXPECT_THAT(ReadWholeFile(job.exit_file()).value_or(""), HasSubstr("no target"));
+}
+
+}  // namespace
+}  // namespace copper::app

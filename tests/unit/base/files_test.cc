@@ -1,0 +1,49 @@
+#include "copper/base/files.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "unit/base/temp_directory.h"
+
+namespace copper {
+namespace {
+
+TEST(Files, WhatIsWrittenIsRead) {
+  const TempDirectory directory;
+  const std::string content(200'000, 'x');
+  ASSERT_TRUE(WriteWholeFile(directory.At("f"), content, 0600));
+  EXPECT_EQ(*ReadWholeFile(directory.At("f")), content);
+  struct stat found{};
+  ASSERT_EQ(stat(directory.At("f").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777U, 0600U);
+  ASSERT_TRUE(WriteWholeFile(directory.At("f"), "short"));
+  EXPECT_EQ(*ReadWholeFile(directory.At("f")), "short");
+  EXPECT_EQ(directory.entries(), 1U) << "no temporary file is left";
+}
+
+TEST(Files, ErrorsNameTheFile) {
+  const TempDirectory directory;
+  const auto absent = ReadWholeFile(directory.At("absent"));
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().code, ENOENT);
+  EXPECT_NE(absent.error().message.find(directory.At("absent")), std::string::npos);
+  EXPECT_EQ(WriteWholeFile(directory.At("no/such"), "").error().code, ENOENT);
+  ASSERT_EQ(mkdir(directory.At("d").c_str(), 0755), 0);
+  EXPECT_FALSE(WriteWholeFile(directory.At("d"), "")) << "not over a directory";
+  EXPECT_EQ(directory.entries(), 1U);
+}
+
+TEST(Files, DirectoriesAreMadeWithTheirParents) {
+  const TempDirectory directory;
+  EXPECT_TRUE(MakeDirectories(directory.At("a/b/c")));
+  EXPECT_TRUE(MakeDirectories(directory.At("a/b/c")));
+  EXPECT_TRUE(MakeDirectories(directory.At("a/b/d/")));
+  EXPECT_TRUE(std::filesystem::is_directory(directory.At("a/b/d")));
+  ASSERT_TRUE(WriteWholeFile(directory.At("file"), ""));
+  EXPECT_EQ(MakeDirectories(directory.At("file")).error().code, ENOTDIR);
+  EXPECT_EQ(MakeDirectories(directory.At("file/below")).error().code, ENOTDIR);
+}
+
+}  // namespace
+}  // namespace copper

@@ -1,0 +1,132 @@
+#include "copper/base/log.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <regex>
+#include <thread>
+#include <vector>
+
+#include "copper/base/files.h"
+#include "unit/base/temp_directory.h"
+
+namespace copper {
+namespace {
+
+// The name of a function as it stands in a line, as a regex. clang 19 knows none for a default argument of a consteval
+// constructor, and leaves it empty.
+std::string Function(const std::string& name) {
+#ifdef __clang__
+  return "\\((" + name + ")?\\) ";
+#else
+  return "\\(" + name + "\\) ";
+#endif
+}
+
+std::vector<std::string> Lines(const std::string& file) {
+  std::vector<std::string> lines(1);
+  const auto text = ReadWholeFile(file);
+  for (const char c : text ? *text : std::string()) {
+    if (c == '\n') {
+      lines.emplace_back();
+    } else {
+      lines.back() += c;
+    }
+  }
+  lines.pop_back();  // every line ends
+  return lines;
+}
+
+struct Speaker {
+  void Speak(Logger& log) const { log.Warning("from a member"); }
+};
+
+TEST(Log, LinesHaveTimeLevelFunctionAndMessage) {
+  const TempDirectory directory;
+  Logger log(LogLevel::kDebug, LogType::kFile, directory.At("log"));
+  log.Info("user-facing log_level: {}", 4);
+  log.Fatal("one");
+  log.Error("two {} {}", "words", 2.5);
+  Speaker().Speak(log);
+  [&log] { log.Debug("from a lambda"); }();
+  const auto lines = Lines(directory.At("log"));
+  ASSERT_EQ(lines.size(), 5U);
+  const std::string time = R"(^\d{4}-\d\d-\d\d \d\d-\d\d-\d\d\.\d{3} )";
+  const auto expect = [&](size_t line, const std::string& level, const std::string& function, const std::string& text) {
+    const std::regex pattern(time + "\\[" + level + "\\] " + Function(function) + text + "$");
+    EXPECT_TRUE(std::regex_match(lines[line], pattern)) << lines[line];
+  };
+  expect(0, "Info", "TestBody", "user-facing log_level: 4");
+  expect(1, "Fatal", "TestBody", "one");
+  expect(2, "Error", "TestBody", "two words 2\\.5");
+  expect(3, "Warning", "Speak", "from a member");
+  expect(4, "Debug", "\\S+", "from a lambda");
+}
+
+TEST(Log, TheFileIsMadeWithItsFirstLine) {
+  const TempDirectory directory;
+  Logger log(LogLevel::kWarning, LogType::kFile, directory.At("log"));
+  log.Info("too quiet");
+  EXPECT_EQ(directory.entries(), 0U);
+  EXPECT_FALSE(log.Enabled(LogLevel::kInfo));
+  EXPECT_TRUE(log.Enabled(LogLevel::kWarning));
+  log.Warning("loud enough");
+  EXPECT_EQ(Lines(directory.At("log")).size(), 1U);
+}
+
+TEST(Log, LevelZeroWritesNothing) {
+  const TempDirectory directory;
+  Logger log(LogLevel::kNone, LogType::kBoth, directory.At("log"));
+  testing::internal::CaptureStdout();
+  log.Fatal("unheard");
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  EXPECT_EQ(directory.entries(), 0U);
+  EXPECT_FALSE(log.Enabled(LogLevel::kNone));
+}
+
+TEST(Log, GoesToStdoutWhereAsked) {
+  const TempDirectory directory;
+  testing::internal::CaptureStdout();
+  {
+    Logger only(LogLevel::kInfo, LogType::kStdout, directory.At("only"));
+    only.Info("first");
+    Logger both(LogLevel::kInfo, LogType::kBoth, directory.At("both"));
+    both.Info("second");
+  }
+  const std::string out = testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(
+      std::regex_search(out, std::regex(Function("TestBody") + "first\n.*" + Function("TestBody") + "second\n$")))
+      << out;
+  EXPECT_EQ(Lines(directory.At("both")).size(), 1U);
+  EXPECT_EQ(directory.entries(), 1U);
+}
+
+TEST(Log, LinesOfManyThreadsStayWhole) {
+  const TempDirectory directory;
+  {
+    Logger log(LogLevel::kInfo, LogType::kFile, directory.At("log"));
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&log] {
+        for (int i = 0; i < 200; ++i) log.Info("{}", std::string(100, 'x'));
+      });
+    }
+  }
+  const auto lines = Lines(directory.At("log"));
+  EXPECT_EQ(lines.size(), 800U);
+  for (const std::string& line : lines) EXPECT_TRUE(line.ends_with(") " + std::string(100, 'x'))) << line;
+}
+
+TEST(Log, AnUnwritableFileCostsLinesNotTheJob) {
+  testing::internal::CaptureStderr();
+  Logger log(LogLevel::kInfo, LogType::kFile, "/proc/no/such/log");
+  log.Info("lost");
+  log.Info("lost too");
+  const std::string complaint = testing::internal::GetCapturedStderr();
+  EXPECT_NE(complaint.find("/proc/no/such/log"), std::string::npos);
+  EXPECT_EQ(std::ranges::count(complaint, '\n'), 1) << complaint;
+}
+
+}  // namespace
+}  // namespace copper

@@ -1,0 +1,241 @@
+// The server behind the real kernel: what must work from a mount, and how few requests it takes.
+#include <dirent.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "copper/fuse/mounter.h"
+#include "copper/fuse/server.h"
+#include "fakes/test_job.h"
+#include "temporary_directory.h"
+
+namespace copper::fuse {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RealMount : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!CheckFuse()) GTEST_SKIP() << "no FUSE here: " << CheckFuse().error().Describe();
+    auto mounter = Mounter::Fork();  // before any thread
+    ASSERT_TRUE(mounter);
+    mounter_.emplace(std::move(*mounter));
+    auto connection = mounter_->Mount({.point = point_});
+    ASSERT_TRUE(connection) << connection.error().Describe();
+    job_ = std::make_unique<fakes::TestJob>(1);
+    Server::Options options;
+    options.live_files["status.json"] = [this] { return std::to_string(++renderings_) + "\n"; };
+    options.on_stop_command = [this] { ++stop_commands_; };
+    options.on_unmounted = [this] { ++unmounted_; };
+    server_ = std::make_unique<Server>(std::move(options), std::move(*connection), job_->node(0).fetcher(), counters_,
+                                       job_->clock(), log_);
+    ASSERT_TRUE(server_->Start());
+  }
+
+  void TearDown() override {
+    if (!mounter_) return;
+    EXPECT_TRUE(mounter_->Unmount());
+    server_.reset();
+    EXPECT_FALSE(fs::exists(point_));
+  }
+
+  std::string In(const std::string& path) const { return point_ + path; }
+  fakes::MemoryStore& store() { return job_->store(); }
+  uint64_t Count(profile::Operation operation) const { return counters_.Get(operation); }
+
+  static std::string ReadFile(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+
+  TemporaryDirectory directory_;
+  const std::string point_ = directory_.path() + "/mnt";
+  Logger log_{LogLevel::kNone, LogType::kStdout, ""};
+  profile::Counters counters_;
+  std::optional<Mounter> mounter_;
+  std::unique_ptr<fakes::TestJob> job_;
+  std::atomic<int> renderings_{0}, stop_commands_{0}, unmounted_{0};
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(RealMount, WhatTheKernelHasSeenComesBackNoMore) {
+  store().AddFile("/lib/a.py", "import b\n");
+  for (int i = 0; i < 50; ++i) {
+    struct stat found{};
+    ASSERT_EQ(stat(In("/lib/a.py").c_str(), &found), 0);
+    EXPECT_EQ(found.st_size, 9);
+    EXPECT_EQ(ReadFile(In("/lib/a.py")), "import b\n");
+    EXPECT_NE(access(In("/lib/absent.py").c_str(), F_OK), 0);
+  }
+  EXPECT_EQ(Count(profile::Operation::kLookup), 3U);
+  EXPECT_LE(Count(profile::Operation::kRead), 3U);
+  EXPECT_LE(Count(profile::Operation::kOther), 2U);  // one refused OPEN, one OPENDIR at most
+}
+
+TEST_F(RealMount, AListingWithAttributesNeedsNoLookups) {
+  for (int i = 0; i < 500; ++i)
+    store().AddFile("/many/f" + std::to_string(i), std::string(static_cast<size_t>(i), 'x'));
+  std::set<uint64_t> numbers;
+  uintmax_t bytes = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(In("/many"))) {
+    struct stat found{};
+    ASSERT_EQ(lstat(entry.path().c_str(), &found), 0);
+    numbers.insert(found.st_ino);
+    bytes += static_cast<uintmax_t>(found.st_size);
+  }
+  EXPECT_EQ(numbers.size(), 500U);
+  EXPECT_EQ(bytes, 500U * 499 / 2);
+  EXPECT_LE(Count(profile::Operation::kLookup), 1U);
+  EXPECT_GT(Count(profile::Operation::kReaddirplus), 0U);
+  EXPECT_EQ(Count(profile::Operation::kReaddir), 0U);
+}
+
+TEST_F(RealMount, MapsSharedAndPrivate) {
+  std::string content(3 * kChunkSize + 12'345, '\0');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 31 + i / 4096);
+  store().AddFile("/data", content);
+  const UniqueFd file(open(In("/data").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(file);
+  for (const int flags : {MAP_SHARED, MAP_PRIVATE}) {
+    void* const map = mmap(nullptr, content.size(), PROT_READ, flags, file.get(), 0);
+    ASSERT_NE(map, MAP_FAILED);
+    EXPECT_EQ(std::memcmp(map, content.data(), content.size()), 0);
+    munmap(map, content.size());
+  }
+  EXPECT_EQ(ReadFile(In("/data")), content);
+}
+
+TEST_F(RealMount, IsReadOnly) {
+  store().AddFile("/d/f", "data");
+  EXPECT_EQ(open(In("/d/f").c_str(), O_WRONLY | O_CLOEXEC), -1);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_EQ(open(In("/d/new").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644), -1);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_NE(unlink(In("/d/f").c_str()), 0);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_NE(rename(In("/d/f").c_str(), In("/d/g").c_str()), 0);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_NE(mkdir(In("/new").c_str(), 0755), 0);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_NE(chmod(In("/d/f").c_str(), 0600), 0);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_NE(truncate(In("/d/f").c_str(), 0), 0);
+  EXPECT_EQ(errno, EROFS);
+  EXPECT_EQ(ReadFile(In("/d/f")), "data");
+}
+
+TEST_F(RealMount, AnswersLikeTheSource) {
+  store().AddSymlink("/link", "lib/../target file");
+  store().AddFile("/target file", "there");
+  store().AddDirectory("/lib");
+  EXPECT_EQ(ReadFile(In("/link")), "there");
+  EXPECT_EQ(fs::read_symlink(In("/link")), "lib/../target file");
+  struct statvfs figures{};
+  ASSERT_EQ(statvfs(point_.c_str(), &figures), 0);
+  EXPECT_EQ(figures.f_blocks, store().Statfs()->blocks);
+  EXPECT_NE(figures.f_flag & ST_RDONLY, 0U);
+  char value[16];
+  EXPECT_EQ(getxattr(In("/link").c_str(), "user.x", value, sizeof value), -1);
+  EXPECT_EQ(errno, EOPNOTSUPP);
+  const UniqueFd file(open(In("/link").c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(lseek(file.get(), 0, SEEK_HOLE), 5);
+  EXPECT_EQ(lseek(file.get(), 0, SEEK_END), 5);
+}
+
+TEST_F(RealMount, LiveFilesAreFreshAndTheControlFileStops) {
+  const auto first = std::stoi(ReadFile(In("/.copper/status.json")));
+  const auto second = std::stoi(ReadFile(In("/.copper/status.json")));
+  EXPECT_GT(second, first);
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(In("/.copper"))) names.insert(entry.path().filename());
+  EXPECT_EQ(names, (std::set<std::string>{"control", "status.json"}));
+  for (const auto& entry : fs::directory_iterator(point_)) EXPECT_NE(entry.path().filename(), ".copper");
+  const UniqueFd control(open(In("/.copper/control").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(control);
+  EXPECT_EQ(ioctl(control.get(), kStopCommand), 0);
+  EXPECT_EQ(stop_commands_, 1);
+  EXPECT_EQ(ioctl(control.get(), kStopCommand + 1), -1);
+  EXPECT_EQ(errno, ENOTTY);
+}
+
+TEST_F(RealMount, ANameThatAppearsIsSeenAfterItsTime) {
+  store().AddFile("/d/a", "a");
+  EXPECT_FALSE(fs::exists(In("/d/b")));
+  store().AddFile("/d/b", "b");
+  EXPECT_FALSE(fs::exists(In("/d/b")));  // for its time it stays absent
+  job_->clock().Advance(std::chrono::seconds(10));
+  EXPECT_FALSE(fs::exists(In("/d/c")));  // renews the absences of the directory
+  // The kernel hears of it from the notifier's thread, at last by the time that it was told itself (2 s).
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!fs::exists(In("/d/b")) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(ReadFile(In("/d/b")), "b");
+}
+
+TEST_F(RealMount, AReaderOfAKilledWaitIsInterrupted) {
+  store().AddFile("/slow", "slow");
+  store().Block(fakes::MemoryStore::Kind::kRead, "/slow");
+  std::atomic<int> error{0};
+  std::atomic<bool> done{false};
+  std::thread reader([&] {
+    struct sigaction action{};
+    action.sa_handler = [](int) {};
+    sigaction(SIGUSR2, &action, nullptr);  // without SA_RESTART
+    const UniqueFd file(open(In("/slow").c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
+    alignas(4096) static char page[4096];
+    if (read(file.get(), page, sizeof page) < 0) error = errno;
+    done = true;
+    done.notify_all();
+  });
+  EXPECT_TRUE(store().WaitUntilBlocked(fakes::MemoryStore::Kind::kRead, "/slow", 1));
+  pthread_kill(reader.native_handle(), SIGUSR2);
+  done.wait(false);
+  reader.join();
+  EXPECT_EQ(error, EINTR);
+  store().Release(fakes::MemoryStore::Kind::kRead, "/slow");
+}
+
+TEST_F(RealMount, StopWithReadersEndsThem) {
+  store().AddFile("/slow", "slow");
+  store().Block(fakes::MemoryStore::Kind::kRead, "/slow");
+  std::atomic<int> error{0};
+  std::thread reader([&] {
+    const UniqueFd file(open(In("/slow").c_str(), O_RDONLY | O_CLOEXEC));
+    char text[16];
+    if (read(file.get(), text, sizeof text) < 0) error = errno;
+  });
+  EXPECT_TRUE(store().WaitUntilBlocked(fakes::MemoryStore::Kind::kRead, "/slow", 1));
+  server_->Stop();
+  reader.join();
+  EXPECT_EQ(error, EIO);
+  store().Release(fakes::MemoryStore::Kind::kRead, "/slow");
+}
+
+TEST_F(RealMount, ReadAheadCanBeRaisedByRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  struct stat found{};
+  ASSERT_EQ(stat(point_.c_str(), &found), 0);  // the greeting is over
+  ASSERT_TRUE(mounter_->RaiseReadAhead(1024));
+  std::string content(2 * kChunkSize, 'x');
+  store().AddFile("/big", content);
+  EXPECT_EQ(ReadFile(In("/big")), content);
+  EXPECT_LT(Count(profile::Operation::kRead), 12U);  // 16 and more of 128 KiB
+}
+
+}  // namespace
+}  // namespace copper::fuse

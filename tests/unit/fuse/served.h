@@ -1,0 +1,48 @@
+// A server over one rank's fetcher and a source in memory, with the fake kernel in front.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "copper/fuse/server.h"
+#include "fakes/fake_kernel.h"
+#include "fakes/test_job.h"
+
+namespace copper::fuse {
+
+class Served : public testing::Test {
+ protected:
+  using Kind = fakes::MemoryStore::Kind;
+
+  void Start(fetch::Fetcher::Options options = {}) {
+    job_ = std::make_unique<fakes::TestJob>(1, options);
+    Server::Options serving;
+    serving.threads = 2;
+    serving.live_files["status.json"] = [this] { return "{\"looks\": " + std::to_string(++renderings_) + "}\n"; };
+    serving.on_stop_command = [this] { ++stop_commands_; };
+    serving.on_unmounted = [this] {
+      ++unmounted_;
+      unmounted_.notify_all();
+    };
+    server_ = std::make_unique<Server>(std::move(serving), kernel_.TakeConnection(), job_->node(0).fetcher(), counters_,
+                                       job_->clock(), log_);
+    ASSERT_TRUE(server_->Start());
+    init_ = kernel_.Init();
+  }
+
+  fakes::MemoryStore& store() { return job_->store(); }
+
+  fakes::FakeKernel kernel_;
+  Logger log_{LogLevel::kNone, LogType::kStdout, ""};
+  profile::Counters counters_;
+  std::unique_ptr<fakes::TestJob> job_;
+  std::atomic<int> renderings_{0}, stop_commands_{0}, unmounted_{0};
+  std::unique_ptr<Server> server_;
+  fuse_init_out init_{};
+};
+
+}  // namespace copper::fuse

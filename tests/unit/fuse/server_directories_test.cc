@@ -1,0 +1,173 @@
+#include <dirent.h>
+
+#include <set>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "served.h"
+
+namespace copper::fuse {
+namespace {
+
+using fakes::FakeKernel;
+
+class ServedDirectories : public Served {
+ protected:
+  void MakeMany(int count) {
+    for (int i = 0; i < count; ++i) store().AddFile("/many/file" + std::to_string(i), std::to_string(i));
+  }
+  // The stream as a reader goes through it.
+  std::vector<FakeKernel::Name> ReadAll(uint64_t id, int& requests) {
+    std::vector<FakeKernel::Name> all;
+    uint64_t offset = 0;
+    for (requests = 1;; ++requests) {
+      const auto page = kernel_.Readdirplus(id, offset);
+      EXPECT_EQ(page.error, 0);
+      if (page.names.empty()) return all;
+      all.insert(all.end(), page.names.begin(), page.names.end());
+      offset = all.back().offset;
+    }
+  }
+};
+
+TEST_F(ServedDirectories, ReaddirplusGivesAllNamesWithAttributesInPages) {
+  Start();
+  MakeMany(1000);
+  const uint64_t many = kernel_.Lookup(1, "many").out.nodeid;
+  int requests = 0;
+  const auto names = ReadAll(many, requests);
+  ASSERT_EQ(names.size(), 1002U);
+  EXPECT_GT(requests, 10);
+  EXPECT_EQ(names[0].name, ".");
+  EXPECT_EQ(names[1].name, "..");
+  EXPECT_EQ(names[0].out.nodeid, 0U);  // the kernel counts no lookup for these two
+  EXPECT_EQ(names[1].out.nodeid, 0U);
+  std::set<std::string> distinct;
+  std::set<uint64_t> numbers;
+  for (size_t i = 2; i < names.size(); ++i) {
+    distinct.insert(names[i].name);
+    numbers.insert(names[i].number);
+    EXPECT_NE(names[i].out.nodeid, 0U);
+    EXPECT_EQ(names[i].out.attr.size, names[i].name.size() - 4);
+    EXPECT_EQ(names[i].out.attr.ino, names[i].number);
+  }
+  EXPECT_EQ(distinct.size(), 1000U);
+  EXPECT_EQ(numbers.size(), 1000U);
+  // What came with the listing is known: the same node, and no question to the source.
+  const auto before = store().counts();
+  EXPECT_EQ(kernel_.Lookup(many, names[500].name).out.nodeid, names[500].out.nodeid);
+  EXPECT_EQ(store().counts(), before);
+}
+
+TEST_F(ServedDirectories, NamesWithoutAttributesAreNamesOnly) {
+  Start();
+  MakeMany(3);
+  store().SetAttributesInListings(false);
+  const auto page = kernel_.Readdirplus(kernel_.Lookup(1, "many").out.nodeid, 0);
+  ASSERT_EQ(page.names.size(), 5U);
+  EXPECT_EQ(page.names[2].name, "file0");
+  EXPECT_EQ(page.names[2].out.nodeid, 0U);
+  EXPECT_EQ(page.names[2].type, static_cast<uint32_t>(DT_REG));
+  // The number is the one that the name has when it is looked up.
+  EXPECT_EQ(kernel_.Walk("many/file0").out.attr.ino, page.names[2].number);
+}
+
+TEST_F(ServedDirectories, ReaddirCountsNoLookups) {
+  Start();
+  MakeMany(3);
+  const uint64_t many = kernel_.Lookup(1, "many").out.nodeid;
+  const auto page = kernel_.Readdir(many, 0);
+  ASSERT_EQ(page.names.size(), 5U);
+  EXPECT_EQ(page.names[4].name, "file2");
+  EXPECT_EQ(kernel_.Readdir(many, page.names[4].offset).names.size(), 0U);
+  EXPECT_EQ(kernel_.Readdir(many, page.names[3].offset).names.size(), 1U);
+}
+
+TEST_F(ServedDirectories, EveryOffsetContinuesWhereItStood) {
+  Start();
+  MakeMany(200);
+  const uint64_t many = kernel_.Lookup(1, "many").out.nodeid;
+  int requests = 0;
+  const auto names = ReadAll(many, requests);
+  for (size_t i = 0; i + 1 < names.size(); i += 17) {
+    const auto page = kernel_.Readdirplus(many, names[i].offset);
+    ASSERT_FALSE(page.names.empty());
+    EXPECT_EQ(page.names[0].name, names[i + 1].name);
+  }
+}
+
+TEST_F(ServedDirectories, AnOffsetOfNoListingFails) {
+  Start();
+  MakeMany(3);
+  const uint64_t many = kernel_.Lookup(1, "many").out.nodeid;
+  EXPECT_EQ(kernel_.Readdirplus(many, 5).error, ESTALE);  // never begun
+  ASSERT_EQ(kernel_.Readdirplus(many, 0).error, 0);
+  EXPECT_EQ(kernel_.Readdirplus(many, uint64_t{7} << 32 | 3).error, ESTALE);
+  EXPECT_EQ(kernel_.Readdirplus(many, 100).names.size(), 0U);  // past the end
+}
+
+TEST_F(ServedDirectories, FilesAreNoDirectories) {
+  Start();
+  store().AddFile("/f", "f");
+  EXPECT_EQ(kernel_.Readdirplus(kernel_.Lookup(1, "f").out.nodeid, 0).error, ENOTDIR);
+}
+
+TEST_F(ServedDirectories, LiveFilesAreMadeAtEachLookup) {
+  Start();
+  store().AddFile("/f", "f");
+  for (const auto& name : kernel_.Readdirplus(1, 0).names) EXPECT_NE(name.name, ".copper");
+  const auto directory = kernel_.Lookup(1, ".copper");
+  ASSERT_TRUE(S_ISDIR(directory.out.attr.mode));
+  EXPECT_EQ(directory.out.entry_valid, 0U);
+  EXPECT_EQ(directory.out.attr.uid, geteuid());
+
+  const auto first = kernel_.Lookup(directory.out.nodeid, "status.json");
+  const auto second = kernel_.Lookup(directory.out.nodeid, "status.json");
+  EXPECT_NE(first.out.nodeid, second.out.nodeid);
+  EXPECT_EQ(second.out.entry_valid + second.out.attr_valid + second.out.entry_valid_nsec, 0U);
+  EXPECT_EQ(kernel_.Read(first.out.nodeid, 0, 4096).body, "{\"looks\": 1}\n");
+  EXPECT_EQ(kernel_.Read(second.out.nodeid, 0, 4096).body, "{\"looks\": 2}\n");
+  EXPECT_EQ(second.out.attr.size, kernel_.Read(second.out.nodeid, 0, 4096).body.size());
+  EXPECT_EQ(kernel_.Lookup(directory.out.nodeid, "nothing").error, ENOENT);
+
+  const auto names = kernel_.Readdirplus(directory.out.nodeid, 0).names;
+  ASSERT_EQ(names.size(), 4U);
+  EXPECT_EQ(names[2].name, "control");
+  EXPECT_EQ(names[3].name, "status.json");
+  EXPECT_EQ(names[3].number, first.out.attr.ino);
+}
+
+TEST_F(ServedDirectories, TheControlFileStopsTheJobForItsUserOnly) {
+  Start();
+  const auto control = kernel_.Walk(".copper/control");
+  ASSERT_EQ(control.out.attr.mode, static_cast<uint32_t>(S_IFREG | 0600));
+  fuse_ioctl_in in{};
+  in.cmd = kStopCommand;
+  const std::string_view body(reinterpret_cast<const char*>(&in), sizeof in);
+  kernel_.SetUser(geteuid() + 1);
+  EXPECT_EQ(kernel_.Call(FUSE_IOCTL, control.out.nodeid, body).error, EPERM);
+  kernel_.SetUser(geteuid());
+  EXPECT_EQ(kernel_.Call(FUSE_IOCTL, 1, body).error, ENOTTY);
+  EXPECT_EQ(stop_commands_, 0);
+  EXPECT_EQ(kernel_.Call(FUSE_IOCTL, control.out.nodeid, body).error, 0);
+  EXPECT_EQ(stop_commands_, 1);
+}
+
+TEST_F(ServedDirectories, AChangedDirectoryIsToldToTheKernelByName) {
+  Start();
+  MakeMany(3);
+  const uint64_t many = kernel_.Lookup(1, "many").out.nodeid;
+  EXPECT_EQ(kernel_.Lookup(many, "later").out.nodeid, 0U);
+  store().AddFile("/many/later", "there");
+  job_->clock().Advance(std::chrono::seconds(10));
+  EXPECT_EQ(kernel_.Lookup(many, "other").out.nodeid, 0U);  // the absence is renewed, and the change seen
+  ASSERT_TRUE(kernel_.WaitForNotices(2));
+  const auto notices = kernel_.notices();
+  EXPECT_EQ(notices[0].code, FUSE_NOTIFY_INVAL_ENTRY);
+  EXPECT_THAT(notices[0].body, testing::HasSubstr("later"));
+  EXPECT_EQ(notices[1].code, FUSE_NOTIFY_INVAL_INODE);
+  EXPECT_NE(kernel_.Lookup(many, "later").out.nodeid, 0U);
+}
+
+}  // namespace
+}  // namespace copper::fuse
