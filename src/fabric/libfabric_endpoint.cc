@@ -192,7 +192,7 @@ std::string WhatThisHostHas() {
   return lines.empty() ? "This host has no network that libfabric can use (see fi_info)" : text;
 }
 
-Error Explain(const EndpointOptions& options, Error last) {
+Error Explain(const EndpointOptions& options, const Error& last) {
   std::string asked = "net type " + options.net_type;
   if (!options.bind_address.empty()) asked += ", address " + options.bind_address;
   const bool in_use = last.code == EADDRINUSE;
@@ -227,7 +227,7 @@ Result<Choice> Choose(const EndpointOptions& options) {
 Result<std::unique_ptr<Endpoint>> OpenLibfabricEndpoint(const EndpointOptions& options, Logger& log) {
   if (options.head_size == 0) return Fail(EINVAL, "the head of a datagram can't be empty");
   auto choice = Choose(options);
-  if (!choice) return std::unexpected(Explain(options, std::move(choice).error()));
+  if (!choice) return std::unexpected(Explain(options, choice.error()));
   Error last{ENODEV, "nothing here fits that"};
   for (const size_t i : choice->best_first) {
     const std::string name = Describe(DescribeProviders(choice->infos)[i]);
@@ -242,7 +242,7 @@ Result<std::unique_ptr<Endpoint>> OpenLibfabricEndpoint(const EndpointOptions& o
       if (last.code == EADDRINUSE) break;  // the port is the user's choice: another provider would not be it
     }
   }
-  return std::unexpected(Explain(options, std::move(last)));
+  return std::unexpected(Explain(options, last));
 }
 
 }  // namespace copper::fabric

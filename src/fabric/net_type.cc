@@ -151,6 +151,7 @@ std::vector<size_t> RankCandidates(std::span<const Candidate> candidates, const 
   }
   std::ranges::sort(allowed);  // equal keys: in the order of libfabric
   std::vector<size_t> positions;
+  positions.reserve(allowed.size());
   for (const auto& [key, position] : allowed) positions.push_back(position);
   return positions;
 }

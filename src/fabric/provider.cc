@@ -75,6 +75,7 @@ std::vector<InfoPtr> QueryProviders(size_t head_size) {
 
 std::vector<Candidate> DescribeProviders(const std::vector<InfoPtr>& infos) {
   std::vector<Candidate> candidates;
+  candidates.reserve(infos.size());
   for (const InfoPtr& info : infos) candidates.push_back(DescribeInfo(*info));
   return candidates;
 }

@@ -12,7 +12,7 @@ namespace {
 // Enough to cover the time from an arrival to the next post. The memory of a buffer is touched only by what arrives.
 constexpr size_t kPosted = 16;
 // Smaller payloads are copied to memory of their size, larger ones keep the buffer they arrived in.
-constexpr size_t kHandOverFrom = 256 * 1024;
+constexpr size_t kHandOverFrom = size_t{256} * 1024;
 
 }  // namespace
 
