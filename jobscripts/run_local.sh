@@ -8,6 +8,8 @@
 # The import runs the machine's own interpreter with PYTHONPATH in the mount, as jobs do on large machines: the packages
 # are what thousands of nodes open at once. `python3 -S` knows no other place for them, so nothing comes from elsewhere
 # unnoticed, and the program checks that every module of theirs came from the mount.
+#
+# COPPER_BUILD_DIR=DIR in the environment: what was built there is run, and nothing is built.
 set -euo pipefail
 # shellcheck source=jobscripts/common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
@@ -39,7 +41,7 @@ else
   what='import numpy, scipy, pandas'
 fi
 
-build=$COPPER_ROOT/build/release
+build=${COPPER_BUILD_DIR:-$COPPER_ROOT/build/release}
 cu_fuse=$build/bin/cu_fuse
 copper=$build/bin/copper
 place=$(mktemp -d "${TMPDIR:-/tmp}/copper-local-XXXXXX")
@@ -170,7 +172,7 @@ report() {
   timing_row 'without Copper' native
   printf '\n  %-24s %15s %15s\n' 'over all nodes' 'cold' 'warm'
   figure_row 'requests of the kernels' requests
-  figure_row 'bytes asked for' bytes_asked mebibytes
+  figure_row 'bytes from the cache' bytes_from_cache mebibytes
   figure_row 'bytes from the source' bytes_from_source mebibytes
   figure_row 'bytes between nodes' bytes_from_parent mebibytes
   figure_row 'reads at the source' reads_at_source
@@ -180,7 +182,7 @@ report() {
 }
 
 "$COPPER_ROOT/jobscripts/install_dependencies.sh" --python
-configure_and_build release cu_fuse copper || die 1 'the build failed'
+[[ ${COPPER_BUILD_DIR-} ]] || configure_and_build release cu_fuse copper || die 1 'the build failed'
 
 mapfile -t natives < <(for ((rank = 0; rank < nodes; ++rank)); do echo; done)
 mounts=()

@@ -60,6 +60,7 @@ class Daemon {
   Status Mount();
   Status Connect();
   Status StartServing();
+  Status ProveMount();  // asks it something; and tunes it, which works only then
   Status Announce();
 
   Status PlanTrees();

@@ -1,5 +1,6 @@
 // How a daemon comes up.
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,8 @@ constexpr uint32_t kDefaultTrees = 32;
 // Reads of the source that one root has under way: what hides the latency of a parallel file system, where a cold read
 // takes milliseconds, without a lone root asking more of it than a single busy node does today.
 constexpr size_t kSourceThreads = 16;
+// Where the kernel lets it be set, it reads a chunk ahead in one request.
+constexpr unsigned kReadAheadKb = kChunkSize / 1024;
 
 // As mount tables have it: symlinks resolved. The last name is left alone: below it may be a dead mount.
 std::string ResolveMountPoint(const std::string& point) {
@@ -54,8 +57,8 @@ int64_t Daemon::SinceStart() const {
 
 Status Daemon::Start() {
   using Step = Status (Daemon::*)();
-  for (const Step step :
-       {&Daemon::CheckHost, &Daemon::Meet, &Daemon::OpenFabric, &Daemon::Mount, &Daemon::Connect, &Daemon::Announce}) {
+  for (const Step step : {&Daemon::CheckHost, &Daemon::Meet, &Daemon::OpenFabric, &Daemon::Mount, &Daemon::Connect,
+                          &Daemon::ProveMount, &Daemon::Announce}) {
     const Status agreed = world_.Agree((this->*step)(), host_);
     if (agreed) continue;
     Unmount();
@@ -245,6 +248,14 @@ std::string Daemon::AddressBookText() const {
 
 Json Daemon::OwnStatus() {
   return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, cache_, channel_->counters(), *forest_);
+}
+
+Status Daemon::ProveMount() {
+  struct stat root{};
+  if (lstat(mount_point_.c_str(), &root) != 0) return FailErrno("the mount at " + mount_point_ + " does not answer");
+  if (geteuid() != 0) return {};  // the kernel keeps 128 KiB
+  if (const Status raised = mounter_.RaiseReadAhead(kReadAheadKb); !raised) log_.Debug("{}", raised.error().Describe());
+  return {};
 }
 
 Status Daemon::Announce() {

@@ -15,23 +15,19 @@ constexpr size_t kAlignFrom = 64 * 1024;
 }  // namespace
 
 Buffer Buffer::Allocate(size_t size) {
-  Buffer buffer;
   const size_t alignment = size >= kAlignFrom ? kPage : alignof(std::max_align_t);
   const size_t rounded = std::max(alignment, (size + alignment - 1) / alignment * alignment);
-  buffer.data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
-  if (!buffer.data_) throw std::bad_alloc();
-  buffer.size_ = size;
-  return buffer;
+  auto* const memory = static_cast<std::byte*>(std::aligned_alloc(alignment, rounded));
+  if (memory == nullptr) throw std::bad_alloc();
+  return {std::shared_ptr<std::byte>(memory, [](std::byte* data) { std::free(data); }), size};
 }
-
-void Buffer::Free::operator()(std::byte* data) const { std::free(data); }
 
 Bytes Buffer::Freeze(size_t used) && {
   Bytes bytes;
   bytes.data_ = data_.get();
   bytes.size_ = std::min(used, size_);
   bytes.charge_ = size_;
-  bytes.owner_ = std::shared_ptr<const void>(data_.release(), [](const void* data) { std::free(const_cast<void*>(data)); });
+  bytes.owner_ = std::move(data_);
   size_ = 0;
   return bytes;
 }

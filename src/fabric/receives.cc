@@ -10,9 +10,9 @@ namespace copper::fabric {
 namespace {
 
 // Enough to cover the time from an arrival to the next post. The memory of a buffer is touched only by what arrives.
-constexpr size_t kPosted = 16;
+constexpr size_t kPosted = 8;
 // Smaller payloads are copied to memory of their size, larger ones keep the buffer they arrived in.
-constexpr size_t kHandOverFrom = size_t{256} * 1024;
+constexpr size_t kHandOverFrom = kChunkSize / 4 * 3;
 
 }  // namespace
 
@@ -25,7 +25,7 @@ Receives::Receives(Transport& transport, size_t head_size, Logger& log)
 }
 
 // Gives the operation the memory that it lacks.
-Status Receives::Prepare(ReceiveOperation& operation) const {
+Status Receives::Prepare(ReceiveOperation& operation) {
   if (operation.head.empty()) {
     operation.head.resize(scatters() ? head_size_ : head_size_ + kChunkSize);
     auto region = transport_.Register(operation.head, FI_RECV);
@@ -33,7 +33,7 @@ Status Receives::Prepare(ReceiveOperation& operation) const {
     operation.head_region = std::move(*region);
   }
   if (scatters() && !operation.payload) {
-    operation.payload = Buffer::Allocate(kChunkSize);
+    operation.payload = chunks_.Allocate(kChunkSize);
     auto region = transport_.Register({operation.payload.data(), kChunkSize}, FI_RECV);
     if (!region) return std::unexpected(std::move(region).error());
     operation.payload_region = std::move(*region);
@@ -41,7 +41,7 @@ Status Receives::Prepare(ReceiveOperation& operation) const {
   return {};
 }
 
-ssize_t Receives::PostOne(ReceiveOperation& operation) const {
+ssize_t Receives::PostOne(ReceiveOperation& operation) {
   if (const Status prepared = Prepare(operation); !prepared) return -prepared.error().code;
   const std::array vectors = {iovec{operation.head.data(), operation.head.size()},
                               iovec{operation.payload.data(), operation.payload.size()}};

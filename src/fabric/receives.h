@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "copper/base/chunk_allocator.h"
 #include "copper/base/log.h"
 #include "fabric/operation.h"
 #include "fabric/transport.h"
@@ -23,14 +24,15 @@ class Receives {
   void Fail(ReceiveOperation& operation, int error);
 
  private:
-  Status Prepare(ReceiveOperation& operation) const;
-  ssize_t PostOne(ReceiveOperation& operation) const;
+  Status Prepare(ReceiveOperation& operation);
+  ssize_t PostOne(ReceiveOperation& operation);
   Bytes TakePayload(ReceiveOperation& operation, size_t size) const;
   bool scatters() const { return transport_.info->rx_attr->iov_limit >= 2; }
 
   Transport& transport_;
   const size_t head_size_;
   Logger& log_;
+  ChunkAllocator chunks_;
   std::vector<std::unique_ptr<ReceiveOperation>> operations_;
   std::vector<ReceiveOperation*> unposted_;
 };

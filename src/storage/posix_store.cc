@@ -37,8 +37,8 @@ struct Filled {
 };
 
 // Up to `length` bytes from `offset` on; fewer only at the end of the file.
-Result<Filled> ReadFully(int fd, uint64_t offset, size_t length) try {
-  Filled filled{Buffer::Allocate(length), 0};
+Result<Filled> ReadFully(ChunkAllocator& chunks, int fd, uint64_t offset, size_t length) try {
+  Filled filled{chunks.Allocate(length), 0};
   while (filled.size < length) {
     const ssize_t got =
         pread(fd, filled.buffer.data() + filled.size, length - filled.size, static_cast<off_t>(offset + filled.size));
@@ -112,7 +112,7 @@ Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& versi
   ++counters_.reads;
   const auto file = OpenVersion(path, version);
   if (!file) return std::unexpected(file.error());
-  Result<Filled> filled = ReadFully((*file)->get(), offset, length);
+  Result<Filled> filled = ReadFully(chunks_, (*file)->get(), offset, length);
   if (!filled) return std::unexpected(filled.error());
   if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
   if (filled->size < length) return Fail(ESTALE);
@@ -124,7 +124,7 @@ Result<Bytes> PosixStore::ReadLive(const std::string& path, uint64_t offset, siz
   ++counters_.reads;
   const Result<UniqueFd> file = tree_->OpenFile(path, nullptr);
   if (!file) return std::unexpected(file.error());
-  const Result<Filled> filled = ReadFully(file->get(), offset, length);
+  const Result<Filled> filled = ReadFully(chunks_, file->get(), offset, length);
   if (!filled) return std::unexpected(filled.error());
   counters_.bytes_read += filled->size;
   return Bytes::Copy({filled->buffer.data(), filled->size});  // most are much shorter than what was asked for

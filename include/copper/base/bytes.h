@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace copper {
 
@@ -14,6 +15,11 @@ class Buffer {
  public:
   Buffer() = default;
   static Buffer Allocate(size_t size);
+  // Memory of somebody else's making, given back with the last reference.
+  Buffer(std::shared_ptr<std::byte> memory, size_t size) : data_(std::move(memory)), size_(size) {}
+
+  Buffer(Buffer&&) = default;
+  Buffer& operator=(Buffer&&) = default;
 
   std::byte* data() const { return data_.get(); }
   size_t size() const { return size_; }
@@ -23,10 +29,7 @@ class Buffer {
   Bytes Freeze(size_t used) &&;
 
  private:
-  struct Free {
-    void operator()(std::byte* data) const;
-  };
-  std::unique_ptr<std::byte[], Free> data_;
+  std::shared_ptr<std::byte> data_;
   size_t size_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 
+#include "copper/base/chunk_allocator.h"
 #include "copper/base/clock.h"
 #include "copper/base/unique_fd.h"
 #include "copper/storage/backing_store.h"
@@ -54,6 +55,7 @@ class PosixStore final : public BackingStore {
   const std::unique_ptr<OpenFiles> open_files_;
   const FileSystems& file_systems_;
   const Clock& clock_;
+  ChunkAllocator chunks_;
   SourceCounters counters_;
 };
 
