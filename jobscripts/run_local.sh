@@ -189,7 +189,7 @@ mounts=()
 for ((rank = 0; rank < nodes; ++rank)); do mounts+=("$place/mnt/$rank"); done
 
 say 'once without Copper, so that every run below finds the source in the page cache'
-run_everywhere unmeasured ''
+run_everywhere before-copper ''
 say "starting Copper as $nodes nodes"
 start_job
 figures >"$place/figures.start"

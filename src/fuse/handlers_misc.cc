@@ -1,6 +1,7 @@
 // statfs, access, ioctl.
 #include <unistd.h>
 
+#include "copper/base/control_ioctl.h"
 #include "handlers.h"
 
 namespace copper::fuse {

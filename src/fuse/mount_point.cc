@@ -133,8 +133,8 @@ Result<std::string> ResolveMountPoint(const std::string& point) {
 bool IsOwnDeadMount(const std::string& point) {
   const auto mounts = MountsAt(point);
   if (!mounts || mounts->empty()) return false;
-  const MountEntry& top = mounts->back();
-  if (top.type != kType || top.user_id() != static_cast<int64_t>(geteuid())) return false;
+  const MountInfo& top = mounts->back();
+  if (top.type != kType || UserOf(top) != static_cast<int64_t>(geteuid())) return false;
   struct statfs figures{};
   return statfs(point.c_str(), &figures) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
@@ -168,8 +168,10 @@ void RemoveMade(const std::vector<std::string>& made) {
   }
 }
 
+// MNT_FORCE ends the connection: whoever waits for an answer gets an error, even where a process that can't be freed
+// (it waits for its own dead mount) still holds the connection's descriptor.
 Status UnmountLazily(const std::string& point) {
-  if (geteuid() == 0 && umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) return {};
+  if (geteuid() == 0 && umount2(point.c_str(), MNT_DETACH | MNT_FORCE | UMOUNT_NOFOLLOW) == 0) return {};
   if (geteuid() == 0 && errno != EPERM) return FailErrno("cannot unmount " + point);
   return Fusermount(point);
 }

@@ -38,7 +38,7 @@ class OwnedMount {
   std::string point_;
   std::vector<std::string> made_;  // directories
   std::unique_ptr<fuse_session, Destroy> session_;
-  std::optional<MountEntry> entry_;  // as it was right after mounting
+  std::optional<MountInfo> entry_;  // as it was right after mounting
 };
 
 // Serves requests until the daemon's end of the socket is closed, then unmounts and ends the process.

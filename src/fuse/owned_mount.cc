@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "copper/base/files.h"
@@ -82,7 +83,7 @@ OwnedMount::~OwnedMount() {
 bool OwnedMount::IsStillThere() const {
   const auto mounts = MountsAt(point_);
   if (!entry_ || !mounts || mounts->empty()) return false;
-  const MountEntry& top = mounts->back();
+  const MountInfo& top = mounts->back();
   if (top.id != entry_->id || top.device != entry_->device || top.type != entry_->type) return false;
   pollfd state{.fd = connection(), .events = 0, .revents = 0};
   const bool ended = poll(&state, 1, 0) == 1 && (state.revents & POLLERR) != 0;
@@ -101,7 +102,8 @@ Status OwnedMount::Unmount() {
 
 Status OwnedMount::RaiseReadAhead(unsigned kb) const {
   if (!entry_) return Fail(ENOTCONN, "nothing is mounted");
-  const std::string path = "/sys/class/bdi/" + entry_->device + "/read_ahead_kb";
+  const std::string path = "/sys/class/bdi/" + std::to_string(major(entry_->device)) + ":" +
+                           std::to_string(minor(entry_->device)) + "/read_ahead_kb";
   const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
   const std::string text = std::to_string(kb);
   if (!file || write(file.get(), text.data(), text.size()) < 0)

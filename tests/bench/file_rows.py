@@ -78,11 +78,11 @@ def measure_large_reads(setting):
     read_everywhere(native)
     for _ in range(setting.rounds):
         with CopperJob(setting.tree, NODES) as job:
-            like = job.mount(0)
+            limits = job.mount(0).read_limits()
             rates["cold"].append(read_everywhere([mount / LARGE for mount in job.mounts]))
             rates["warm"].append(read_everywhere([mount / LARGE for mount in job.mounts]))
         rates["native"].append(read_everywhere(native))
-        with MemoryMounts(LARGE_SIZE, like) as memory:
+        with MemoryMounts(LARGE_SIZE, limits) as memory:
             rates["memory"].append(read_everywhere([mount / "large.bin" for mount in memory.mounts]))
     setting.note("large", rates)
     return [

@@ -38,6 +38,11 @@ class Mount:
     def read_ahead_file(self):
         return pathlib.Path(f"/sys/class/bdi/0:{self.connection}/read_ahead_kb")
 
+    def read_limits(self):
+        """(largest read request in bytes, read-ahead in KiB), both as text."""
+        limits = [option.removeprefix("max_read=") for option in self.options if option.startswith("max_read=")]
+        return (limits[0] if limits else str(1 << 20)), self.read_ahead_file().read_text()
+
 
 def mounts_in(directory):
     found = {}
@@ -107,11 +112,9 @@ class CopperJob:
 class MemoryMounts:
     """Four FUSE mounts, each serving a file from its own memory: what FUSE alone can deliver here."""
 
-    def __init__(self, size, like, count=4):
-        """Limits of the kernel's reads as of the mount `like`."""
-        limits = [option[len("max_read=") :] for option in like.options if option.startswith("max_read=")]
-        self._arguments = [str(size), limits[0] if limits else str(1 << 20)]
-        self._read_ahead = like.read_ahead_file().read_text()
+    def __init__(self, size, read_limits, count=4):
+        max_read, self._read_ahead = read_limits
+        self._arguments = [str(size), max_read]
         self._work = make_work_directory()
         self.mounts = [self._work / f"mount{i}" for i in range(count)]
         self._servers = []

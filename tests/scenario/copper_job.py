@@ -5,6 +5,7 @@ stopped, and a process, a mount or a mount point that is left behind fails the t
 """
 
 import contextlib
+import errno
 import json
 import os
 import pathlib

@@ -18,9 +18,6 @@ namespace copper::fuse {
 // The files of `.copper/`: each is made anew at each lookup (status.json, cache_usage.json, address_book.txt).
 using LiveFiles = std::map<std::string, std::function<std::string()>>;
 
-// ioctl on `.copper/control` (made for the job's own user only). Sent by `copper stop MOUNT`.
-inline constexpr unsigned kStopCommand = 0x4301;  // _IO('C', 1)
-
 class Server {
  public:
   struct Options {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "copper/base/mount_info.h"
 #include "copper/base/result.h"
 
 namespace copper::storage {
@@ -29,9 +30,9 @@ struct Mount {
 // The type under which Copper's own mounts appear in mount tables.
 inline constexpr std::string_view kCopperType = "fuse.copper";
 
-Result<std::vector<Mount>> ReadMountTable(const std::string& mountinfo = "/proc/self/mountinfo");
-// The mounts that paths lead to, as proc(5) describes them: one that another was mounted over is left out.
-std::vector<Mount> ParseMountInfo(std::string_view mountinfo);
+// The mounts that paths lead to: one that another was mounted over is left out.
+std::vector<Mount> ReachableMounts(const std::vector<MountInfo>& all);
+Result<std::vector<Mount>> ReadMountTable(const std::string& mountinfo = kMountInfoFile);
 bool IsNetworkType(std::string_view type);  // lustre, gpfs, nfs, nfs4, ceph, beegfs, panfs, cifs, dvs, ...
 bool IsPseudoType(std::string_view type);   // proc, sysfs, cgroup2, debugfs, autofs, ...
 

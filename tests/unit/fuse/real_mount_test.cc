@@ -17,6 +17,7 @@
 #include <sstream>
 #include <thread>
 
+#include "copper/base/control_ioctl.h"
 #include "copper/fuse/mounter.h"
 #include "copper/fuse/server.h"
 #include "fakes/test_job.h"
@@ -221,6 +222,7 @@ TEST_F(RealMount, StopWithReadersEndsThem) {
   });
   EXPECT_TRUE(store().WaitUntilBlocked(fakes::MemoryStore::Kind::kRead, "/slow", 1));
   server_->Stop();
+  EXPECT_TRUE(mounter_->Unmount());  // ends what the reader asks after Stop: closing the file is a request too
   reader.join();
   EXPECT_EQ(error, EIO);
   store().Release(fakes::MemoryStore::Kind::kRead, "/slow");

@@ -3,6 +3,7 @@
 #include <set>
 #include <string>
 
+#include "copper/base/control_ioctl.h"
 #include "gmock/gmock.h"
 #include "served.h"
 

@@ -11,15 +11,15 @@ namespace {
 
 std::vector<std::string> Points(std::string_view mountinfo) {
   std::vector<std::string> points;
-  for (const Mount& mount : ParseMountInfo(mountinfo)) points.push_back(mount.point + ":" + mount.type);
+  for (const Mount& mount : ReachableMounts(ParseMountInfo(mountinfo))) points.push_back(mount.point + ":" + mount.type);
   return points;
 }
 using Names = std::vector<std::string>;
 
 TEST(MountTable, ReadsEveryField) {
-  const auto mounts = ParseMountInfo(
+  const auto mounts = ReachableMounts(ParseMountInfo(
       "36 25 98:7 /sub /mnt\\0402\\134x rw,noatime shared:1 master:2 - fuse.sshfs user@host:/a\\040b "
-      "rw,errors=continue\n");
+      "rw,errors=continue\n"));
   ASSERT_EQ(mounts.size(), 1U);
   EXPECT_EQ(mounts[0].point, "/mnt 2\\x");
   EXPECT_EQ(mounts[0].type, "fuse.sshfs");
@@ -31,7 +31,7 @@ TEST(MountTable, ReadsEveryField) {
 TEST(MountTable, WorksWithoutOptionalFieldsAndSkipsWhatIsNoLine) {
   EXPECT_EQ(Points("1 0 8:1 / / rw - ext4 /dev/sda rw\ngarbage\n\n2 1 0:5 / /proc rw - proc proc rw"),
             (Names{"/:ext4", "/proc:proc"}));
-  EXPECT_TRUE(ParseMountInfo("").empty());
+  EXPECT_TRUE(ReachableMounts(ParseMountInfo("")).empty());
 }
 
 TEST(MountTable, LeavesOutWhatIsMountedOver) {

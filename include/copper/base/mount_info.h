@@ -1,0 +1,33 @@
+// The mount table of this process, as /proc/self/mountinfo has it (proc(5)). Reading it asks no file system, so a dead or
+// hanging mount does no harm.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "copper/base/result.h"
+
+namespace copper {
+
+inline constexpr char kMountInfoFile[] = "/proc/self/mountinfo";
+
+struct MountInfo {
+  uint64_t id = 0;      // of the mount, as long as it is there
+  uint64_t parent = 0;  // the mount that it lies on
+  uint64_t device = 0;  // st_dev of what is in it
+  std::string root;     // what of the file system is mounted: "/", unless it is a bind mount
+  std::string point;    // absolute, unescaped
+  std::string type;     // "ext4", "fuse.copper"
+  std::string source;   // "host:/export", "/dev/vda"
+  std::string options;  // of the file system: "rw,user_id=0,group_id=0"
+
+  bool operator==(const MountInfo&) const = default;
+};
+
+// In the order of the file: later mounts at one point lie over earlier ones. Lines that make no sense are left out.
+std::vector<MountInfo> ParseMountInfo(std::string_view text);
+Result<std::vector<MountInfo>> ReadMountInfo(const std::string& file = kMountInfoFile);
+
+}  // namespace copper

@@ -1,0 +1,118 @@
+"""The source changes under the job: one version of each path, or ESTALE; never a mix, never zeros."""
+
+import concurrent.futures
+import errno
+import os
+import pathlib
+import time
+
+import copper_job
+
+MIB = 1 << 20
+
+
+class ChangedSource(copper_job.Scenario):
+    def test_what_was_read_stays_what_it_was(self):
+        self.write("file", b"first version")
+        self.write("large", b"1" * (3 * MIB))
+        job = self.start()
+        for mount in job.mounts:
+            self.assertEqual(b"first version", pathlib.Path(f"{mount}/file").read_bytes())
+            self.assertEqual(b"1" * (3 * MIB), pathlib.Path(f"{mount}/large").read_bytes())
+        self.write("file", b"another, longer version")
+        self.write("large", b"2" * (3 * MIB))
+        for mount in job.mounts:
+            self.assertEqual(b"first version", pathlib.Path(f"{mount}/file").read_bytes())
+            self.assertEqual(b"1" * (3 * MIB), pathlib.Path(f"{mount}/large").read_bytes())
+            self.assertEqual(13, os.stat(f"{mount}/file").st_size)
+
+    def stale(self, job, name):
+        """Nothing is known of the bytes: ESTALE on every mount, and logged where it was seen."""
+        for mount in job.mounts:
+            for _ in range(2):
+                with open(f"{mount}/{name}", "rb", buffering=0) as file:
+                    self.assert_errno(errno.ESTALE, file.read, 100)
+        logs = [log.read_text() for log in pathlib.Path(f"{job.directory}/logs").glob("*-output.log")]
+        lines = [line for log in logs for line in log.splitlines() if f"/{name}" in line and "parent rpc_" not in line]
+        self.assertTrue(lines, "a log line names the path")
+        for log in logs:
+            self.assertLessEqual(sum(f"/{name}" in line and "parent rpc_" not in line for line in log.splitlines()), 1)
+
+    def looked_at(self, content=b"first"):
+        """Attributes are known on every mount, the bytes nowhere. Large, so that they do not come with the attributes."""
+        self.write("directory/changed", content * MIB)
+        self.write("directory/other", b"other")
+        job = self.start()
+        for mount in job.mounts:
+            self.assertEqual(len(content) * MIB, os.stat(f"{mount}/directory/changed").st_size)
+        return job
+
+    def others_are_well(self, job):
+        for mount in job.mounts:
+            self.assertEqual(b"other", pathlib.Path(f"{mount}/directory/other").read_bytes())
+
+    def test_rewritten_before_it_was_read(self):
+        job = self.looked_at()
+        self.write("directory/changed", b"later" * MIB)
+        self.stale(job, "directory/changed")
+        self.others_are_well(job)
+
+    def test_truncated_before_it_was_read(self):
+        job = self.looked_at()
+        os.truncate(self.source / "directory/changed", 10)
+        self.stale(job, "directory/changed")
+        self.others_are_well(job)
+
+    def test_replaced_before_it_was_read(self):
+        job = self.looked_at()
+        self.write("new", b"other" * MIB)
+        os.rename(self.source / "new", self.source / "directory/changed")
+        self.stale(job, "directory/changed")
+        self.others_are_well(job)
+
+    def test_removed_before_it_was_read(self):
+        job = self.looked_at()
+        os.unlink(self.source / "directory/changed")
+        self.stale(job, "directory/changed")
+        self.others_are_well(job)
+
+    def test_a_new_hard_link_is_no_change(self):
+        job = self.looked_at()
+        os.link(self.source / "directory/changed", self.source / "link")
+        for mount in job.mounts:
+            self.assertEqual(b"first" * MIB, pathlib.Path(f"{mount}/directory/changed").read_bytes())
+
+    def test_never_a_mix(self):
+        """The file is replaced again and again while all mounts read it: one version each time, or ESTALE."""
+        size = 4 * MIB
+        names = [f"file{number}" for number in range(12)]
+        for name in names:
+            self.write(name, b"0" * size)
+        job = self.start()
+
+        def read(mount):
+            seen = set()
+            for name in names:
+                try:
+                    content = pathlib.Path(f"{mount}/{name}").read_bytes()
+                except OSError as failure:
+                    self.assertEqual(errno.ESTALE, failure.errno)
+                    continue
+                self.assertEqual(size, len(content))
+                self.assertEqual(content[:1] * size, content, "bytes of two versions")
+                seen.add((name, content[:1]))
+            return seen
+
+        with concurrent.futures.ThreadPoolExecutor(len(job.mounts)) as pool:
+            readers = [pool.submit(read, mount) for mount in job.mounts]
+            for version in b"123456789":
+                for name in names:
+                    self.write("new", bytes([version]) * size)
+                    os.rename(self.source / "new", self.source / name)
+                time.sleep(0.01)
+            seen = set().union(*(reader.result() for reader in readers))
+        for name in names:
+            self.assertLessEqual(len([one for one in seen if one[0] == name]), 1, "one version of a path per job")
+
+
+copper_job.main()
