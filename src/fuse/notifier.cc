@@ -68,7 +68,9 @@ void Notifier::Run() {
 void Notifier::Tell(const Note& note) {
   switch (note.kind) {
     case Note::Kind::kStore: {
-      fuse_bufvec bytes = FUSE_BUFVEC_INIT(note.bytes.size());
+      fuse_bufvec bytes{};
+      bytes.count = 1;
+      bytes.buf[0].size = note.bytes.size();
       bytes.buf[0].mem = const_cast<std::byte*>(note.bytes.data());
       fuse_lowlevel_notify_store(session_, note.id, static_cast<off_t>(note.offset), &bytes, FUSE_BUF_NO_SPLICE);
       break;

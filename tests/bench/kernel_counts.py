@@ -1,7 +1,7 @@
 """What the kernel itself says happened (trace events), whatever the daemons say of themselves.
 
-The events go to the ring buffer of a trace instance of our own: histogram triggers would be less work but Debian's
-cloud kernels lack them.
+The events go to the ring buffer of a trace instance of our own; histogram triggers would be less work, but not every
+kernel has them.
 """
 
 import os
