@@ -25,7 +25,6 @@ std::byte* MapSlab() {
   const size_t before = (kSlabSize - reinterpret_cast<uintptr_t>(begin) % kSlabSize) % kSlabSize;
   if (before > 0) munmap(begin, before);
   munmap(begin + before + kSlabSize, kSlabSize - before);
-  madvise(begin + before, kSlabSize, MADV_HUGEPAGE);  // where the kernel has none, ordinary pages do
   return begin + before;
 }
 

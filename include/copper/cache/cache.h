@@ -15,7 +15,7 @@ struct PathKey {
   std::string path;
   bool operator==(const PathKey&) const = default;
 };
-inline uint64_t HashOf(const PathKey& key) { return Hash(key.path); }
+uint64_t HashOf(const PathKey& key);
 
 struct ChunkKey {
   std::string path;
@@ -23,9 +23,7 @@ struct ChunkKey {
   uint64_t chunk = 0;
   bool operator==(const ChunkKey&) const = default;
 };
-inline uint64_t HashOf(const ChunkKey& key) {
-  return Hash(key.path, Hash(key.chunk, Hash(key.version.inode ^ static_cast<uint64_t>(key.version.mtime_ns))));
-}
+uint64_t HashOf(const ChunkKey& key);
 
 // What a path is: attributes, or absent until `valid_until` (kNever where the TTL is the whole job).
 struct PathEntry {
