@@ -1,9 +1,8 @@
 // copper status: ranks, requests, hits, and where the bytes came from.
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "copper/base/log.h"
 #include "job.h"
 #include "verbs.h"
 

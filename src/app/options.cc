@@ -11,9 +11,9 @@ namespace copper::app {
 namespace {
 
 const std::map<std::string, std::string>& Aliases() {
-  static const std::map<std::string, std::string> aliases = {
+  static const std::map<std::string, std::string> kAliases = {
       {"vpath", "mount"}, {"tpath", "target"}, {"es", "threads"}};
-  return aliases;
+  return kAliases;
 }
 
 std::string Absolute(const std::string& path) {

@@ -23,13 +23,6 @@ constexpr size_t kSourceThreads = 16;
 // Where the kernel lets it be set, it reads a chunk ahead in one request.
 constexpr unsigned kReadAheadKb = kChunkSize / 1024;
 
-// As mount tables have it: symlinks resolved. The last name is left alone: below it may be a dead mount.
-std::string ResolveMountPoint(const std::string& point) {
-  std::error_code failed;
-  const std::filesystem::path parent = std::filesystem::weakly_canonical(std::string(ParentPath(point)), failed);
-  return failed ? point : JoinPath(parent.string(), BaseName(point));
-}
-
 std::string Resolve(const std::string& path) {
   std::error_code failed;
   const std::filesystem::path resolved = std::filesystem::weakly_canonical(path, failed);
@@ -47,7 +40,7 @@ Daemon::Daemon(Options options, fuse::Mounter mounter, bootstrap::World world, T
       boot_id_(bootstrap::BootId()),
       job_(Resolve(options_.job_directory)),
       log_(options_.log_level, options_.log_type, job_.log_file(host_, getpid())),
-      mount_point_(ResolveMountPoint(ExpandMount(options_.mount, world_.rank(), host_))) {
+      mount_point_(std::filesystem::absolute(ExpandMount(options_.mount, world_.rank(), host_)).string()) {
   timings_.mpi_us = SinceStart();
 }
 
@@ -76,6 +69,9 @@ Status Daemon::CheckHost() {
   if (const Status checked = CheckJobDirectory(job_.root()); !checked) return checked;
   if (const Status checked = fuse::CheckFuse(); !checked) return checked;
   if (const Status checked = fuse::CheckMountPoint(mount_point_); !checked) return checked;
+  Result<std::string> mount_point = fuse::ResolveMountPoint(mount_point_);
+  if (!mount_point) return std::unexpected(mount_point.error());
+  mount_point_ = std::move(*mount_point);
   if (const Status planned = PlanTrees(); !planned) return planned;
   Result<std::unique_ptr<MainLoop>> loop = MainLoop::Open();
   if (!loop) return std::unexpected(loop.error());

@@ -61,7 +61,8 @@ Bytes Bytes::Slice(size_t offset, size_t length) const {
 
 bool IsZero(std::span<const std::byte> bytes) {
   // Compares the run with itself, one byte further: memcmp is vectorised, and stops at the first difference.
-  return bytes.empty() || (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+  return bytes.empty() ||
+         (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 }  // namespace copper

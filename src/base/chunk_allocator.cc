@@ -36,7 +36,7 @@ struct Slab {
 }  // namespace
 
 struct ChunkAllocator::Slabs {
-  std::mutex mutex;               // leaf
+  std::mutex mutex;              // leaf
   std::vector<Slab*> half_used;  // one half free, one held
 
   struct Half {

@@ -32,6 +32,8 @@ std::string_view ParentPath(std::string_view path) {
   return slash == 0 || slash == std::string_view::npos ? "/" : path.substr(0, slash);
 }
 
-std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+std::string_view BaseName(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 }  // namespace copper

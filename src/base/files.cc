@@ -43,7 +43,8 @@ Status WriteWholeFile(const std::string& path, std::string_view content, unsigne
   if (!file) return FailErrno("cannot create " + temporary);
   Status written = WriteAll(file.get(), content);
   if (!written) written = FailErrno("cannot write " + temporary);
-  if (written && rename(temporary.c_str(), path.c_str()) != 0) written = FailErrno("cannot rename " + temporary + " to " + path);
+  if (written && rename(temporary.c_str(), path.c_str()) != 0)
+    written = FailErrno("cannot rename " + temporary + " to " + path);
   if (!written) unlink(temporary.c_str());
   return written;
 }

@@ -7,7 +7,8 @@ namespace {
 
 Status FillRandom(void* data, size_t size) {
   // Up to 256 bytes come whole once the kernel's pool is ready (getrandom(2)).
-  if (getrandom(data, size, 0) != static_cast<ssize_t>(size)) return FailErrno("cannot get random bytes from the kernel");
+  if (getrandom(data, size, 0) != static_cast<ssize_t>(size))
+    return FailErrno("cannot get random bytes from the kernel");
   return {};
 }
 

@@ -65,7 +65,8 @@ Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeo
   const std::string base = job.control() + "/" + ToHex(random->id);
   const std::string asked = base + ".request";
   const std::string answer = base + ".answer";
-  if (const Status written = WriteWholeFile(asked, request.dump(), 0600); !written) return std::unexpected(written.error());
+  if (const Status written = WriteWholeFile(asked, request.dump(), 0600); !written)
+    return std::unexpected(written.error());
   const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
   while (std::chrono::steady_clock::now() < deadline) {
     if (const Result<std::string> text = ReadWholeFile(answer)) {

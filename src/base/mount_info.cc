@@ -20,7 +20,9 @@ std::vector<std::string_view> Fields(std::string_view line) {
   return fields;
 }
 
-bool IsOctal(char c) { return c >= '0' && c <= '7'; }
+bool IsOctal(char c) {
+  return c >= '0' && c <= '7';
+}
 
 // Space, tab, newline and backslash stand as \040, \011, \012 and \134.
 std::string Unescape(std::string_view text) {

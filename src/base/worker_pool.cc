@@ -4,11 +4,15 @@
 
 namespace copper {
 
-void NameThread(const char* name) { pthread_setname_np(pthread_self(), name); }
+void NameThread(const char* name) {
+  pthread_setname_np(pthread_self(), name);
+}
 
 WorkerPool::WorkerPool(std::string name, size_t threads) : name_(std::move(name)), max_threads_(threads) {}
 
-WorkerPool::~WorkerPool() { Stop(); }
+WorkerPool::~WorkerPool() {
+  Stop();
+}
 
 void WorkerPool::Submit(Task task) {
   const std::lock_guard lock(mutex_);

@@ -2,7 +2,9 @@
 
 namespace copper::cache {
 
-uint64_t HashOf(const PathKey& key) { return Hash(key.path); }
+uint64_t HashOf(const PathKey& key) {
+  return Hash(key.path);
+}
 
 uint64_t HashOf(const ChunkKey& key) {
   const uint64_t version = Hash(key.version.inode ^ static_cast<uint64_t>(key.version.mtime_ns));

@@ -1,14 +1,13 @@
 #include "copper/fabric/net_type.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
 #include <tuple>
 
+#include "copper/base/log.h"
 namespace copper::fabric {
 namespace {
 

@@ -1,12 +1,12 @@
 #include "fabric/sender.h"
 
-#include <fmt/format.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 
 #include "copper/base/file.h"
+#include "copper/base/log.h"
 
 namespace copper::fabric {
 namespace {

@@ -1,10 +1,10 @@
 #include "fabric/transport.h"
 
-#include <fmt/format.h>
 #include <rdma/fi_cm.h>
 
 #include <algorithm>
 
+#include "copper/base/log.h"
 namespace copper::fabric {
 namespace {
 

@@ -74,8 +74,8 @@ void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
 void Chunks::AskStore(const ChunkKey& key) {
   context_.parts.pool.Submit([this, key] {
     context_.parts.counters.Count(Event::kReadsAtSource);
-    Result<Bytes> bytes = context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize,
-                                                    SizeOfChunk(key.version, key.chunk));
+    Result<Bytes> bytes =
+        context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize, SizeOfChunk(key.version, key.chunk));
     if (bytes) context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
     if (!bytes && bytes.error().code == ESTALE) NoteStale(key.path);
     Finish(key, bytes);
@@ -165,7 +165,9 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
   const TreeId tree = context_.parts.forest.OfChunk(file.path, 0);
   if (!IsCacheable(file) || context_.IsRoot(tree)) {
     context_.parts.channel.WantTicks();
-    auto seek = [this, file, offset, whence] { return context_.parts.store.Seek(file.path, file.version, offset, whence); };
+    auto seek = [this, file, offset, whence] {
+      return context_.parts.store.Seek(file.path, file.version, offset, whence);
+    };
     return seeks_.Run(context_.parts.pool, ask.deadline, std::move(seek), std::move(done));
   }
   rpc::Request request;

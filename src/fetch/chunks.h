@@ -26,7 +26,8 @@ class Chunks {
   void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
 
-  void Seek(const File& file, uint64_t offset, int whence, Ask ask, std::move_only_function<void(Result<uint64_t>)> done);
+  void Seek(const File& file, uint64_t offset, int whence, Ask ask,
+            std::move_only_function<void(Result<uint64_t>)> done);
   void ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder respond);
 
   bool Expire(TimePoint now);

@@ -35,9 +35,7 @@ struct Context {
   }
 
   // How long an absence that is seen now may be believed.
-  TimePoint AbsentUntil() const {
-    return options.absent_ttl == Duration::max() ? kNever : Now() + options.absent_ttl;
-  }
+  TimePoint AbsentUntil() const { return options.absent_ttl == Duration::max() ? kNever : Now() + options.absent_ttl; }
 };
 
 // How long something is valid, as it travels: milliseconds from now, rounded down.

@@ -35,8 +35,12 @@ Fetcher::Fetcher(Options options, Parts parts)
 
 Fetcher::~Fetcher() = default;
 
-void Fetcher::SetChangeListener(ChangeListener* listener) { state_->listings.SetChangeListener(listener); }
-void Fetcher::SetControlHandler(ControlHandler handler) { state_->control = std::move(handler); }
+void Fetcher::SetChangeListener(ChangeListener* listener) {
+  state_->listings.SetChangeListener(listener);
+}
+void Fetcher::SetControlHandler(ControlHandler handler) {
+  state_->control = std::move(handler);
+}
 
 void Fetcher::Look(const std::string& path, std::move_only_function<void(Result<Found>)> done) {
   state_->names.Look(path, state_->context.Own(), std::move(done));
@@ -63,17 +67,20 @@ void Fetcher::ReadChunk(const File& file, uint64_t chunk, std::move_only_functio
   state_->chunks.Read(file, chunk, state_->context.Own(), std::move(done));
 }
 
-bool Fetcher::IsCacheable(const File& file) const { return state_->chunks.IsCacheable(file); }
+bool Fetcher::IsCacheable(const File& file) const {
+  return state_->chunks.IsCacheable(file);
+}
 
-void Fetcher::Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done) {
+void Fetcher::Seek(const File& file, uint64_t offset, int whence,
+                   std::move_only_function<void(Result<uint64_t>)> done) {
   state_->chunks.Seek(file, offset, whence, state_->context.Own(), std::move(done));
 }
 
 void Fetcher::Statfs(std::move_only_function<void(Result<StatFs>)> done) {
   const Context& context = state_->context;
   context.parts.channel.WantTicks();
-  state_->statfs.Run(context.parts.pool, context.Own().deadline, [&context] { return context.parts.store.Statfs(); },
-                     std::move(done));
+  state_->statfs.Run(
+      context.parts.pool, context.Own().deadline, [&context] { return context.parts.store.Statfs(); }, std::move(done));
 }
 
 void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) {

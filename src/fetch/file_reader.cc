@@ -15,17 +15,21 @@ bool BeginsLikeALibrary(const std::vector<Bytes>& pieces) {
 }  // namespace
 
 FileReader::FileReader(Fetcher& fetcher, File file, std::shared_ptr<AheadSink> sink)
-    : fetcher_(fetcher), file_(std::move(file)), sink_(std::move(sink)), cacheable_(fetcher.IsCacheable(file_)),
+    : fetcher_(fetcher),
+      file_(std::move(file)),
+      sink_(std::move(sink)),
+      cacheable_(fetcher.IsCacheable(file_)),
       pattern_(file_.version.size) {}
 
 void FileReader::Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done) {
   if (!cacheable_) return fetcher_.Read(file_, offset, size, std::move(done));
   auto self = shared_from_this();
-  fetcher_.Read(file_, offset, size, [self, offset, size, done = std::move(done)](Result<std::vector<Bytes>> pieces) mutable {
-    const bool library = offset == 0 && pieces && BeginsLikeALibrary(*pieces);
-    done(std::move(pieces));
-    if (library) self->OnLibrary(size);
-  });
+  fetcher_.Read(file_, offset, size,
+                [self, offset, size, done = std::move(done)](Result<std::vector<Bytes>> pieces) mutable {
+                  const bool library = offset == 0 && pieces && BeginsLikeALibrary(*pieces);
+                  done(std::move(pieces));
+                  if (library) self->OnLibrary(size);
+                });
   Plan(offset, size);
 }
 
@@ -64,16 +68,24 @@ void FileReader::FetchAhead() {
       chunk = next_ahead_++;
       ++in_flight_;
     }
-    fetcher_.ReadChunk(file_, chunk, [self = shared_from_this(), chunk](const Result<Bytes>& bytes) {
-      self->OnChunk(chunk, bytes);
-    });
+    fetcher_.ReadChunk(file_, chunk,
+                       [self = shared_from_this(), chunk](const Result<Bytes>& bytes) { self->OnChunk(chunk, bytes); });
   }
 }
 
-bool FileReader::MayFetch() const { return in_flight_ < ReadPattern::kMaxAhead && next_ahead_ < end_ahead_; }
+bool FileReader::IsWhole() {
+  const std::lock_guard lock(mutex_);
+  return whole_;
+}
+
+bool FileReader::MayFetch() const {
+  return in_flight_ < ReadPattern::kMaxAhead && next_ahead_ < end_ahead_;
+}
 
 void FileReader::OnChunk(uint64_t chunk, const Result<Bytes>& bytes) {
-  if (bytes && sink_) sink_->OnAhead(chunk * kChunkSize, *bytes);
+  // A sequential reader asks for what comes next in large reads of its own, which cost less than storing it for him. A
+  // mapping asks page by page: to it the chunks come first.
+  if (bytes && sink_ && IsWhole()) sink_->OnAhead(chunk * kChunkSize, *bytes);
   {
     const std::lock_guard lock(mutex_);
     --in_flight_;

@@ -10,7 +10,9 @@ using cache::ListingEntry;
 using profile::Event;
 
 // What makes a directory one whose names are asked for one by one.
-bool MustAskByName(const Error& error) { return error.code == EFBIG || error.code == EACCES || error.code == EPERM; }
+bool MustAskByName(const Error& error) {
+  return error.code == EFBIG || error.code == EACCES || error.code == EPERM;
+}
 
 size_t Charge(const std::string& path, const ListingEntry& entry) {
   return path.size() + (entry.listing ? entry.listing->charge() : 0) + entry.encoded.charge();
@@ -90,8 +92,9 @@ void Listings::KeepKnownVersions(const std::string& path, const ListingPtr& know
 
 void Listings::AskParent(const ListingKey& key, ListingPtr known, Ask ask) {
   const FileVersion version = known && known->answers_absence ? known->directory.version() : FileVersion{};
-  context_.AskParent(context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, version, 0, Limit(key.purpose)),
-                     ask, [this, key, known = std::move(known), ask](Result<rpc::Reply> reply) {
+  context_.AskParent(context_.parts.forest.OfDirectory(key.path),
+                     PieceRequest(key.path, version, 0, Limit(key.purpose)), ask,
+                     [this, key, known = std::move(known), ask](Result<rpc::Reply> reply) {
                        OnReply(key, known, ask, Outcome(std::move(reply)));
                      });
 }
@@ -170,10 +173,11 @@ void Listings::Serve(const rpc::Request& request, Ask ask, rpc::Responder respon
     return respond(same ? PieceOf(request, *entry) : ErrorReply({ESTALE, {}}));
   }
   const Purpose purpose = request.argument2 == 0 ? Purpose::kReadDirectory : Purpose::kLookup;
-  Get(request.path, purpose, ask, [this, request, respond = std::move(respond)](const Result<ListingEntry>& entry) mutable {
-    if (!entry) return respond(ErrorReply(entry.error()));
-    respond(PieceOf(request, *entry));
-  });
+  Get(request.path, purpose, ask,
+      [this, request, respond = std::move(respond)](const Result<ListingEntry>& entry) mutable {
+        if (!entry) return respond(ErrorReply(entry.error()));
+        respond(PieceOf(request, *entry));
+      });
 }
 
 rpc::Reply Listings::PieceOf(const rpc::Request& request, const ListingEntry& entry) {

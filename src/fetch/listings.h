@@ -19,7 +19,9 @@ struct ListingKey {
   Purpose purpose;
   bool operator==(const ListingKey&) const = default;
 };
-inline uint64_t HashOf(const ListingKey& key) { return Hash(key.path, static_cast<uint64_t>(key.purpose)); }
+inline uint64_t HashOf(const ListingKey& key) {
+  return Hash(key.path, static_cast<uint64_t>(key.purpose));
+}
 
 class Listings {
  public:

@@ -8,7 +8,9 @@ namespace {
 using profile::Event;
 using storage::Sharing;
 
-bool IsAbsence(const Error& error) { return error.code == ENOENT || error.code == ENOTDIR; }
+bool IsAbsence(const Error& error) {
+  return error.code == ENOENT || error.code == ENOTDIR;
+}
 
 }  // namespace
 
@@ -23,12 +25,13 @@ void Names::Look(const std::string& path, Ask ask, Done done) {
       return AskByName(path, ask, std::move(done));
     case Next::kAskListing:
       // A listing that can't be had (no permission, too large) leaves asking by name; that says what is wrong, too.
-      return listings_.Get(std::string(ParentPath(path)), Purpose::kLookup, ask,
-                           [this, path, ask, done = std::move(done)](const Result<cache::ListingEntry>& listed) mutable {
-                             const Verdict fresh = Judge(path, listed.has_value());
-                             if (fresh.next == Next::kAnswer) return Answer(fresh.found, std::move(done));
-                             AskByName(path, ask, std::move(done));
-                           });
+      return listings_.Get(
+          std::string(ParentPath(path)), Purpose::kLookup, ask,
+          [this, path, ask, done = std::move(done)](const Result<cache::ListingEntry>& listed) mutable {
+            const Verdict fresh = Judge(path, listed.has_value());
+            if (fresh.next == Next::kAnswer) return Answer(fresh.found, std::move(done));
+            AskByName(path, ask, std::move(done));
+          });
   }
 }
 
@@ -69,8 +72,7 @@ void Names::Answer(const Found& found, Done done) const {
 }
 
 void Names::AskByName(const std::string& path, Ask ask, Done done) {
-  const Joined joined =
-      flights_.Join({path}, ask.deadline, [&] { return FindInMetadata(path); }, std::move(done));
+  const Joined joined = flights_.Join({path}, ask.deadline, [&] { return FindInMetadata(path); }, std::move(done));
   if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
   if (joined == Joined::kHit) context_.parts.counters.Count(Event::kHits);
   if (joined != Joined::kLeader) return;

@@ -14,7 +14,9 @@ struct Ticket {
   uint64_t number;
   bool operator==(const Ticket&) const = default;
 };
-inline uint64_t HashOf(const Ticket& ticket) { return Hash(ticket.number); }
+inline uint64_t HashOf(const Ticket& ticket) {
+  return Hash(ticket.number);
+}
 
 template <class T>
 class PoolCalls {

@@ -13,7 +13,9 @@ constexpr uint64_t kBackward = 2 * 128 * 1024;
 constexpr uint64_t kForward = (ReadPattern::kMaxAhead + 2) * kChunkSize;
 constexpr uint32_t kScatteredReadsOfAMapping = 2;
 
-uint64_t ChunksOf(uint64_t size) { return (size + kChunkSize - 1) / kChunkSize; }
+uint64_t ChunksOf(uint64_t size) {
+  return (size + kChunkSize - 1) / kChunkSize;
+}
 
 }  // namespace
 

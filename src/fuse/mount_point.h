@@ -8,10 +8,6 @@
 
 namespace copper::fuse {
 
-// The point with every symlink followed (what is absent stays as it is). Refuses a path that is not absolute, or that a
-// symlink of somebody else's (neither root's nor one's own) is part of.
-Result<std::string> ResolveMountPoint(const std::string& point);
-
 // Whether a mount at this (resolved) point is one's own Copper mount without a daemon.
 bool IsOwnDeadMount(const std::string& point);
 // Takes dead mounts of one's own away.

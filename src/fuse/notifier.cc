@@ -84,8 +84,6 @@ void Notifier::Tell(const Note& note) {
 }
 
 void PageCacheSink::OnAhead(uint64_t offset, Bytes bytes) {
-  const bool last = offset + bytes.size() >= file_size_;
-  if (!last) bytes = bytes.Slice(0, bytes.size() - std::min(bytes.size(), kTripwire));
   notifier_->Store(id_, offset, std::move(bytes));
 }
 

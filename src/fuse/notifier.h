@@ -18,10 +18,6 @@
 
 namespace copper::fuse {
 
-// The end of each stored chunk but the file's last is left out: the read that it costs tells how far a sequential
-// reader has come, so that the next chunks are fetched in time.
-inline constexpr size_t kTripwire = size_t{128} << 10;
-
 class Notifier {
  public:
   static constexpr size_t kMaxQueued = size_t{64} << 20;  // bytes waiting to be stored
@@ -63,17 +59,15 @@ class Notifier {
   std::thread thread_;
 };
 
-// Takes the chunks that one file's reader fetched ahead.
+// Takes the chunks of one file that were fetched ahead of its page faults.
 class PageCacheSink final : public fetch::AheadSink {
  public:
-  PageCacheSink(std::shared_ptr<Notifier> notifier, uint64_t id, uint64_t file_size)
-      : notifier_(std::move(notifier)), id_(id), file_size_(file_size) {}
+  PageCacheSink(std::shared_ptr<Notifier> notifier, uint64_t id) : notifier_(std::move(notifier)), id_(id) {}
   void OnAhead(uint64_t offset, Bytes bytes) override;
 
  private:
   const std::shared_ptr<Notifier> notifier_;
   const uint64_t id_;
-  const uint64_t file_size_;
 };
 
 }  // namespace copper::fuse

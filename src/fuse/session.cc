@@ -38,10 +38,11 @@ void Wait(int epoll) {
 void Negotiate(fuse_conn_info& connection) {
   // Off: asking for attributes to see whether pages are still true (they are: a changed file is another node); guessing
   // when a directory's reader wants attributes (always); splicing (slower than a copy from memory); direct reads in
-  // parts (their caller could not be killed while it waits).
-  connection.want &=
-      ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ |
-                             FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR);
+  // parts (their caller could not be killed while it waits); truncating while opening (we see no open: the kernel is to
+  // ask for it, and be refused).
+  connection.want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS_AUTO |
+                                            FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+                                            FUSE_CAP_ASYNC_DIO | FUSE_CAP_IOCTL_DIR | FUSE_CAP_ATOMIC_O_TRUNC);
   constexpr unsigned kWanted = FUSE_CAP_READDIRPLUS | FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS |
                                FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
                                FUSE_CAP_EXPLICIT_INVAL_DATA;

@@ -3,17 +3,29 @@
 namespace copper::profile {
 
 std::string_view Name(Operation operation) {
-  static constexpr std::string_view kNames[] = {"lookup", "getattr", "readlink", "read",  "readdir", "readdirplus", "statfs",
-                                                "access", "getxattr", "lseek",   "ioctl", "forget",  "other"};
+  static constexpr std::string_view kNames[] = {"lookup",      "getattr", "readlink", "read",     "readdir",
+                                                "readdirplus", "statfs",  "access",   "getxattr", "lseek",
+                                                "ioctl",       "forget",  "other"};
   static_assert(std::size(kNames) == static_cast<size_t>(Operation::kCount));
   return kNames[static_cast<size_t>(operation)];
 }
 
 std::string_view Name(Event event) {
-  static constexpr std::string_view kNames[] = {
-      "hits", "misses", "coalesced", "negative", "errors", "bytes_from_cache", "bytes_from_parent", "bytes_from_source",
-      "bytes_to_children", "looks_at_source", "lists_at_source", "reads_at_source", "requests_to_parent",
-      "requests_from_children", "stale"};
+  static constexpr std::string_view kNames[] = {"hits",
+                                                "misses",
+                                                "coalesced",
+                                                "negative",
+                                                "errors",
+                                                "bytes_from_cache",
+                                                "bytes_from_parent",
+                                                "bytes_from_source",
+                                                "bytes_to_children",
+                                                "looks_at_source",
+                                                "lists_at_source",
+                                                "reads_at_source",
+                                                "requests_to_parent",
+                                                "requests_from_children",
+                                                "stale"};
   static_assert(std::size(kNames) == static_cast<size_t>(Event::kCount));
   return kNames[static_cast<size_t>(event)];
 }

@@ -41,8 +41,7 @@ std::set<uint64_t> Hidden(const std::vector<MountInfo>& mounts) {
   // A mount on the very root of another covers it whole.
   for (const MountInfo& mount : mounts) {
     const auto under = std::ranges::find(mounts, mount.parent, &MountInfo::id);
-    if (under != mounts.end() && under->id != mount.id && under->point == mount.point)
-      hidden.insert(under->id);
+    if (under != mounts.end() && under->id != mount.id && under->point == mount.point) hidden.insert(under->id);
   }
   return hidden;
 }

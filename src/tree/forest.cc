@@ -8,9 +8,13 @@ namespace copper::tree {
 
 Forest::Forest(uint32_t ranks, uint32_t fanout, uint32_t trees) : ranks_(ranks), fanout_(fanout), trees_(trees) {}
 
-Rank Forest::Root(TreeId tree) const { return static_cast<Rank>(uint64_t{tree} * ranks_ / trees_); }
+Rank Forest::Root(TreeId tree) const {
+  return static_cast<Rank>(uint64_t{tree} * ranks_ / trees_);
+}
 
-uint32_t Forest::Position(Rank rank, TreeId tree) const { return (rank + ranks_ - Root(tree)) % ranks_; }
+uint32_t Forest::Position(Rank rank, TreeId tree) const {
+  return (rank + ranks_ - Root(tree)) % ranks_;
+}
 
 Rank Forest::At(uint32_t position, TreeId tree) const {
   return static_cast<Rank>((uint64_t{position} + Root(tree)) % ranks_);
@@ -26,7 +30,8 @@ std::vector<Rank> Forest::Children(Rank rank, TreeId tree) const {
   std::vector<Rank> children;
   const uint64_t first = uint64_t{Position(rank, tree)} * fanout_ + 1;
   const uint64_t end = std::min<uint64_t>(first + fanout_, ranks_);
-  for (uint64_t position = first; position < end; ++position) children.push_back(At(static_cast<uint32_t>(position), tree));
+  for (uint64_t position = first; position < end; ++position)
+    children.push_back(At(static_cast<uint32_t>(position), tree));
   return children;
 }
 
@@ -36,9 +41,13 @@ uint32_t Forest::Depth(Rank rank, TreeId tree) const {
   return depth;
 }
 
-uint32_t Forest::MaxDepth() const { return Depth(At(ranks_ - 1, 0), 0); }
+uint32_t Forest::MaxDepth() const {
+  return Depth(At(ranks_ - 1, 0), 0);
+}
 
-TreeId Forest::OfDirectory(std::string_view directory) const { return static_cast<TreeId>(Hash(directory) % trees_); }
+TreeId Forest::OfDirectory(std::string_view directory) const {
+  return static_cast<TreeId>(Hash(directory) % trees_);
+}
 
 TreeId Forest::OfChunk(std::string_view path, uint64_t chunk) const {
   // Stripes of one file take the trees in turn: hashing each would leave some ranks idle and others with three.

@@ -61,8 +61,8 @@ TestJob::TestJob(uint32_t ranks, fetch::Fetcher::Options options, uint32_t fanou
     : file_systems_(SharedByAll(ranks)), forest_(ranks, fanout, trees == 0 ? ranks : trees), fabric_(ranks) {
   fabric_.ConnectAll();
   for (Rank rank = 0; rank < ranks; ++rank) {
-    nodes_.push_back(std::make_unique<TestNode>(rank, forest_, fabric_.endpoint(rank), store_, file_systems_, clock_,
-                                                options));
+    nodes_.push_back(
+        std::make_unique<TestNode>(rank, forest_, fabric_.endpoint(rank), store_, file_systems_, clock_, options));
   }
 }
 

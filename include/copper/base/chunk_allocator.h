@@ -1,8 +1,8 @@
 // Memory for whole chunks: halves of 2 MiB slabs, aligned so that the kernel may back them with huge pages.
 //
-// Most of what a fresh MiB costs are page faults: 335 us with 4 KiB pages, 36 us with huge ones (measured). Whether there are
-// huge pages is left to the machine's policy (transparent_hugepage/enabled), not forced: on a virtual machine that had given
-// its free memory back to the host, asking for them (MADV_HUGEPAGE) halved the speed of a 512 MiB read.
+// Most of what a fresh MiB costs are page faults: 335 us with 4 KiB pages, 36 us with huge ones (measured). Whether
+// there are huge pages is left to the machine's policy (transparent_hugepage/enabled), not forced: on a virtual machine
+// that had given its free memory back to the host, asking for them (MADV_HUGEPAGE) halved the speed of a 512 MiB read.
 // A slab goes back to the kernel when both halves are free; a free half is used before a new slab is made.
 #pragma once
 

@@ -18,7 +18,8 @@ namespace copper {
 // are slower per byte over TCP, smaller ones cost more requests.
 inline constexpr size_t kChunkSize = size_t{1} << 20;
 
-// Identifies the content of a path: replaced, rewritten or truncated files differ. Not ctime: a new hard link changes it.
+// Identifies the content of a path: replaced, rewritten or truncated files differ. Not ctime: a new hard link changes
+// it.
 struct FileVersion {
   uint64_t inode = 0;
   uint64_t size = 0;  // bytes

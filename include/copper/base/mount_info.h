@@ -1,5 +1,5 @@
-// The mount table of this process, as /proc/self/mountinfo has it (proc(5)). Reading it asks no file system, so a dead or
-// hanging mount does no harm.
+// The mount table of this process, as /proc/self/mountinfo has it (proc(5)). Reading it asks no file system, so a dead
+// or hanging mount does no harm.
 #pragma once
 
 #include <cstdint>

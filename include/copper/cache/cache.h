@@ -1,4 +1,5 @@
-// What a node holds, in three tables: metadata (what a path is, or that it is absent), tree (listings) and data (chunks).
+// What a node holds, in three tables: metadata (what a path is, or that it is absent), tree (listings) and data
+// (chunks).
 #pragma once
 
 #include <memory>

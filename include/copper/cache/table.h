@@ -1,8 +1,8 @@
 // A table of what a node holds: sharded hash map, values shared with whoever reads them.
 //
-// Contract: Get returns a copy of the value (values are cheap to copy: shared pointers, Bytes), which stays whole however
-// the table changes. Put replaces. The charge of each entry (bytes it holds) is told at Put and summed in Usage.
-// Any thread; one lock per shard, held for a lookup only, no other lock is taken under it.
+// Contract: Get returns a copy of the value (values are cheap to copy: shared pointers, Bytes), which stays whole
+// however the table changes. Put replaces. The charge of each entry (bytes it holds) is told at Put and summed in
+// Usage. Any thread; one lock per shard, held for a lookup only, no other lock is taken under it.
 #pragma once
 
 #include <array>

@@ -57,10 +57,10 @@ class Fetcher final : public rpc::Handler {
  public:
   struct Options {
     Rank self = 0;
-    Duration deadline = std::chrono::seconds(5);       // of a request, plus a second for each level of the tree
+    Duration deadline = std::chrono::seconds(5);            // of a request, plus a second for each level of the tree
     Duration absent_ttl = std::chrono::milliseconds(2000);  // --md-enoent-ttl-ms; Duration::max(): for the job
-    Duration local_ttl = std::chrono::seconds(1);      // how long the kernel believes what is local
-    uint64_t max_cacheable = UINT64_MAX;               // larger files are read by each node from the source
+    Duration local_ttl = std::chrono::seconds(1);           // how long the kernel believes what is local
+    uint64_t max_cacheable = UINT64_MAX;                    // larger files are read by each node from the source
     size_t lookup_list_limit = 8192;  // a lookup lists its directory unless it has more entries than this
   };
   struct Parts {  // all outlive the fetcher
@@ -86,7 +86,8 @@ class Fetcher final : public rpc::Handler {
   void Look(const std::string& path, std::move_only_function<void(Result<Found>)> done);
   void List(const std::string& path, std::move_only_function<void(Result<Listed>)> done);
   // The bytes of [offset, offset+size), cut at the end of the file, as the pieces of chunks that they lie in.
-  void Read(const File& file, uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done);
+  void Read(const File& file, uint64_t offset, size_t size,
+            std::move_only_function<void(Result<std::vector<Bytes>>)> done);
   // Whole chunk; `done` may be empty (prefetch).
   void ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done);
   // Whether chunks of this file are kept, so that fetching ahead makes sense.

@@ -10,7 +10,8 @@
 
 namespace copper::fetch {
 
-// Takes chunks that arrived ahead of their reads (into the kernel's page cache). Any thread; must not block.
+// Takes the chunks of a mapped file, ahead of its page faults (into the kernel's page cache). Any thread; must not
+// block.
 class AheadSink {
  public:
   virtual ~AheadSink() = default;
@@ -30,6 +31,7 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
   void OnLibrary(size_t size);
   void Plan(uint64_t offset, size_t size);
   void FetchAhead();
+  bool IsWhole();
   bool MayFetch() const;  // with the lock
   void OnChunk(uint64_t chunk, const Result<Bytes>& bytes);
 

@@ -13,9 +13,9 @@ namespace copper::fetch {
 
 class ReadPattern {
  public:
-  static constexpr uint64_t kMaxAhead = 8;                           // chunks in flight for a sequential reader
-  static constexpr uint64_t kWholeMapped = uint64_t{64} << 20;       // bytes: scattered reads up to this size fetch all
-  static constexpr uint64_t kWholeLibrary = uint64_t{2} << 30;       // bytes: the same for libraries
+  static constexpr uint64_t kMaxAhead = 8;                      // chunks in flight for a sequential reader
+  static constexpr uint64_t kWholeMapped = uint64_t{64} << 20;  // bytes: scattered reads up to this size fetch all
+  static constexpr uint64_t kWholeLibrary = uint64_t{2} << 30;  // bytes: the same for libraries
 
   explicit ReadPattern(uint64_t file_size) : file_size_(file_size) {}
 

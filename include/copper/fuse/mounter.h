@@ -51,6 +51,9 @@ class Mounter {
   uint32_t sequence_ = 0;
 };
 
+// The point with every symlink followed (what is absent stays as it is). Refuses a path that is not absolute, or that a
+// symlink of somebody else's (neither root's nor one's own) is part of.
+Result<std::string> ResolveMountPoint(const std::string& point);
 // Whether Copper may be mounted there, without touching anything: refuses a file, a directory that is not empty,
 // somebody else's, reached through somebody else's symlink, or a mount already (except a dead one of one's own, which
 // Mount replaces). The message says what is wrong and what to do.

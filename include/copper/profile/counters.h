@@ -10,16 +10,40 @@
 namespace copper::profile {
 
 enum class Operation : uint8_t {
-  kLookup, kGetattr, kReadlink, kRead, kReaddir, kReaddirplus, kStatfs, kAccess, kGetxattr, kLseek, kIoctl, kForget,
-  kOther, kCount
+  kLookup,
+  kGetattr,
+  kReadlink,
+  kRead,
+  kReaddir,
+  kReaddirplus,
+  kStatfs,
+  kAccess,
+  kGetxattr,
+  kLseek,
+  kIoctl,
+  kForget,
+  kOther,
+  kCount
 };
 std::string_view Name(Operation operation);  // "lookup", "getattr", ...
 
 enum class Event : uint8_t {
-  kHits, kMisses, kCoalesced, kNegative, kErrors,       // of fetch: how a request was decided
-  kBytesFromCache, kBytesFromParent, kBytesFromSource, kBytesToChildren,
-  kLooksAtSource, kListsAtSource, kReadsAtSource,       // operations on the source
-  kRequestsToParent, kRequestsFromChildren, kStale, kCount
+  kHits,
+  kMisses,
+  kCoalesced,
+  kNegative,
+  kErrors,  // of fetch: how a request was decided
+  kBytesFromCache,
+  kBytesFromParent,
+  kBytesFromSource,
+  kBytesToChildren,
+  kLooksAtSource,
+  kListsAtSource,
+  kReadsAtSource,  // operations on the source
+  kRequestsToParent,
+  kRequestsFromChildren,
+  kStale,
+  kCount
 };
 std::string_view Name(Event event);
 

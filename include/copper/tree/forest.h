@@ -1,9 +1,9 @@
 // The broadcast trees: pure functions of (ranks, fanout, trees), the same on every rank, without communication.
 //
 // Tree t is the k-ary heap (position p has the children k*p+1 .. k*p+k) laid over the ranks from its root on:
-// rank = (p + root(t)) mod ranks, root(t) = floor(t * ranks / trees). The inner positions are the first (ranks-1)/k; the
-// roots are evenly spaced, so every rank is inner node of about trees/k trees, and its children over all trees
-// stay within twice the mean as soon as there are more trees than children. Depth is ceil(log_k(ranks)) or less.
+// rank = (p + root(t)) mod ranks, root(t) = floor(t * ranks / trees). The inner positions are the first (ranks-1)/k;
+// the roots are evenly spaced, so every rank is inner node of about trees/k trees, and its children over all trees stay
+// within twice the mean as soon as there are more trees than children. Depth is ceil(log_k(ranks)) or less.
 #pragma once
 
 #include <optional>

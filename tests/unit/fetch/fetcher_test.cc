@@ -35,7 +35,8 @@ INSTANTIATE_TEST_SUITE_P(Ranks, FetchTest, testing::Values(1, 2, 4, 7), testing:
 TEST_P(FetchTest, AFileIsReadFromTheSourceOnceInTheWholeJob) {
   const std::string content = RandomText(20 * kChunkSize + 123, 1);
   store().AddFile("/data/big", content);
-  for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).ReadWhole("/data/big").value_or(""), content);
+  for (Rank rank = 0; rank < job_.ranks(); ++rank)
+    EXPECT_EQ(job_.node(rank).ReadWhole("/data/big").value_or(""), content);
   EXPECT_EQ(store().counts("/data/big").reads, 21u);
   EXPECT_EQ(store().counts("/data/big").bytes_read, content.size());
 }
@@ -60,8 +61,12 @@ TEST_P(FetchTest, ReadsOfAnyRangeGiveTheBytesThere) {
   const std::string content = RandomText(2 * kChunkSize + 1000, 3);
   store().AddFile("/f", content);
   const File file{"/f", job_.node(0).Look("/f")->attributes->version()};
-  for (const auto& [offset, size] : std::vector<std::pair<uint64_t, size_t>>{
-           {0, 1}, {kChunkSize - 1, 2}, {kChunkSize, 10}, {100, 2 * kChunkSize}, {content.size() - 5, 100}, {content.size(), 9}}) {
+  for (const auto& [offset, size] : std::vector<std::pair<uint64_t, size_t>>{{0, 1},
+                                                                             {kChunkSize - 1, 2},
+                                                                             {kChunkSize, 10},
+                                                                             {100, 2 * kChunkSize},
+                                                                             {content.size() - 5, 100},
+                                                                             {content.size(), 9}}) {
     const std::string expected = offset < content.size() ? content.substr(offset, size) : "";
     EXPECT_EQ(job_.node(last()).Read(file, offset, size).value_or("error"), expected) << offset << "+" << size;
   }
@@ -93,7 +98,8 @@ TEST_P(FetchTest, OneLookAtTheDirectoryRenewsAllItsAbsentNames) {
   for (Rank rank = 0; rank < job_.ranks(); ++rank) ASSERT_EQ(job_.node(rank).Look("/site/a")->attributes, nullptr);
   job_.clock().Advance(seconds(3));
   for (Rank rank = 0; rank < job_.ranks(); ++rank) {
-    for (const char* name : {"/site/a", "/site/b", "/site/c"}) ASSERT_EQ(job_.node(rank).Look(name)->attributes, nullptr);
+    for (const char* name : {"/site/a", "/site/b", "/site/c"})
+      ASSERT_EQ(job_.node(rank).Look(name)->attributes, nullptr);
   }
   EXPECT_EQ(store().counts("/site").lists, 1u);
   EXPECT_EQ(store().counts("/site").looks, 1u);
@@ -240,8 +246,9 @@ TEST_P(FetchTest, AChunkPastTheEndIsRefused) {
   for (const uint64_t chunk : {uint64_t{1}, UINT64_MAX, UINT64_MAX / kChunkSize}) {
     request.argument = chunk;
     const auto reply = Await<rpc::Reply>([&](auto done) {
-      job_.node(0).fetcher().Handle(0, request, job_.clock().Now() + seconds(5),
-                                    rpc::Responder([done = std::move(done)](rpc::Reply r) mutable { done(std::move(r)); }));
+      job_.node(0).fetcher().Handle(
+          0, request, job_.clock().Now() + seconds(5),
+          rpc::Responder([done = std::move(done)](rpc::Reply r) mutable { done(std::move(r)); }));
     });
     EXPECT_EQ(reply->error, EINVAL);
   }

@@ -75,7 +75,8 @@ TEST(ReadPattern, ScatteredFaultsOfAMappingFetchTheWholeFile) {
 
 TEST(ReadPattern, ScatteredReadsOfAHugeFileFetchNothing) {
   ReadPattern pattern(4096 * kMiB);
-  for (const uint64_t at : {3000, 100, 2000, 50, 4000}) EXPECT_EQ(pattern.OnRead(at * kMiB, 4 * kKiB), (ReadPattern::Ahead{}));
+  for (const uint64_t at : {3000, 100, 2000, 50, 4000})
+    EXPECT_EQ(pattern.OnRead(at * kMiB, 4 * kKiB), (ReadPattern::Ahead{}));
 }
 
 }  // namespace

@@ -20,9 +20,9 @@ TEST(SingleFlight, OneLeaderHoweverManyAskAtOnce) {
   const auto ask_all = [&] {
     for (int i = 0; i < kKeys; ++i) {
       const PathKey key{std::to_string(i)};
-      const Joined joined = flights.Join(key, kNever, [&] { return table.Get(key); }, [&, i](const Result<int>& value) {
-        answers += value && *value == i ? 1 : 0;
-      });
+      const Joined joined = flights.Join(
+          key, kNever, [&] { return table.Get(key); },
+          [&, i](const Result<int>& value) { answers += value && *value == i ? 1 : 0; });
       if (joined != Joined::kLeader) continue;
       ++leaders;
       table.Put(key, i, 1);
@@ -40,7 +40,8 @@ TEST(SingleFlight, AFailedFlightIsNotRemembered) {
   SingleFlight<PathKey, int> flights;
   const auto nothing = [] { return std::optional<int>(); };
   int seen = 0;
-  ASSERT_EQ(flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r) { seen = r ? 0 : r.error().code; }), Joined::kLeader);
+  ASSERT_EQ(flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r) { seen = r ? 0 : r.error().code; }),
+            Joined::kLeader);
   flights.Complete({"k"}, Fail(EIO));
   EXPECT_EQ(seen, EIO);
   EXPECT_EQ(flights.Join({"k"}, kNever, nothing, {}), Joined::kLeader);
@@ -51,8 +52,10 @@ TEST(SingleFlight, AWaiterPastItsDeadlineIsToldWhileTheFlightGoesOn) {
   const auto nothing = [] { return std::optional<int>(); };
   const TimePoint start{};
   int first = 0, second = 0;
-  flights.Join({"k"}, start + std::chrono::seconds(1), nothing, [&](const Result<int>& r) { first = r ? *r : -r.error().code; });
-  flights.Join({"k"}, start + std::chrono::seconds(9), nothing, [&](const Result<int>& r) { second = r ? *r : -r.error().code; });
+  flights.Join({"k"}, start + std::chrono::seconds(1), nothing,
+               [&](const Result<int>& r) { first = r ? *r : -r.error().code; });
+  flights.Join({"k"}, start + std::chrono::seconds(9), nothing,
+               [&](const Result<int>& r) { second = r ? *r : -r.error().code; });
   EXPECT_TRUE(flights.Expire(start + std::chrono::seconds(2)));
   EXPECT_EQ(first, -ETIMEDOUT);
   EXPECT_EQ(second, 0);

@@ -11,15 +11,16 @@ namespace {
 
 std::vector<std::string> Points(std::string_view mountinfo) {
   std::vector<std::string> points;
-  for (const Mount& mount : ReachableMounts(ParseMountInfo(mountinfo))) points.push_back(mount.point + ":" + mount.type);
+  for (const Mount& mount : ReachableMounts(ParseMountInfo(mountinfo)))
+    points.push_back(mount.point + ":" + mount.type);
   return points;
 }
 using Names = std::vector<std::string>;
 
 TEST(MountTable, ReadsEveryField) {
-  const auto mounts = ReachableMounts(ParseMountInfo(
-      "36 25 98:7 /sub /mnt\\0402\\134x rw,noatime shared:1 master:2 - fuse.sshfs user@host:/a\\040b "
-      "rw,errors=continue\n"));
+  const auto mounts = ReachableMounts(
+      ParseMountInfo("36 25 98:7 /sub /mnt\\0402\\134x rw,noatime shared:1 master:2 - fuse.sshfs user@host:/a\\040b "
+                     "rw,errors=continue\n"));
   ASSERT_EQ(mounts.size(), 1U);
   EXPECT_EQ(mounts[0].point, "/mnt 2\\x");
   EXPECT_EQ(mounts[0].type, "fuse.sshfs");
