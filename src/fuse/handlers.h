@@ -74,6 +74,7 @@ class Handlers {
   void ReadDirectory(Reply reply, fuse_ino_t id, size_t size, uint64_t offset, bool plus);
   void SendPage(Reply& reply, const Node& directory, const DirectoryPosition& position, size_t size, bool plus);
 
+  void NoteEnd(Node& node, uint64_t size) const;
   std::shared_ptr<fetch::FileReader> ReaderOf(Node& node);
 
   Parts parts_;

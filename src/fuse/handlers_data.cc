@@ -33,13 +33,23 @@ void Handlers::Read(Reply reply, fuse_ino_t id, size_t size, off_t from, fuse_fi
   if (expected == 0) return reply.Data({});
   Ask<std::vector<Bytes>>(
       std::move(reply), [&](auto done) { ReaderOf(*node)->Read(offset, size, std::move(done)); },
-      [expected, live = node->live()](Reply& open, Result<std::vector<Bytes>> pieces) {
+      [this, node, offset, expected](Reply& open, Result<std::vector<Bytes>> pieces) {
         if (!pieces) return open.Error(KernelErrno(pieces.error().code));
-        // Too few bytes must not pass for all of them. But the size of a pseudo file is made up, and there the kernel
-        // takes a short read for the end.
-        if (TotalSize(*pieces) != expected && !live) return open.Error(EIO);
+        const uint64_t got = TotalSize(*pieces);
+        // Too few bytes must not pass for all of them. But the size of a pseudo file is made up: here is its end.
+        if (got != expected && !node->live()) return open.Error(EIO);
+        if (got != expected) NoteEnd(*node, offset + got);
         open.Data(*pieces);
       });
+}
+
+// The kernel asks for the size again when it has read to the end, and fills up to it with zeros.
+void Handlers::NoteEnd(Node& node, uint64_t size) const {
+  Node::Known known = node.known();
+  auto attributes = std::make_shared<Attributes>(*known.attributes);
+  attributes->size = size;
+  known.attributes = std::move(attributes);
+  node.SetKnown(std::move(known));
 }
 
 std::shared_ptr<fetch::FileReader> Handlers::ReaderOf(Node& node) {
