@@ -77,7 +77,7 @@ void Chunks::AskStore(const ChunkKey& key) {
     Result<Bytes> bytes =
         context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize, SizeOfChunk(key.version, key.chunk));
     if (bytes) context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
-    if (!bytes && bytes.error().code == ESTALE) NoteStale(key.path);
+    if (!bytes) NoteFailure(key.path, bytes.error());
     Finish(key, bytes);
   });
 }
@@ -136,8 +136,10 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
   auto read = [this, file, offset, size]() -> Result<std::vector<Bytes>> {
     context_.parts.counters.Count(Event::kReadsAtSource);
     Result<Bytes> bytes = context_.parts.store.Read(file.path, file.version, offset, size);
-    if (!bytes && bytes.error().code == ESTALE) NoteStale(file.path);
-    if (!bytes) return std::unexpected(bytes.error());
+    if (!bytes) {
+      NoteFailure(file.path, bytes.error());
+      return std::unexpected(bytes.error());
+    }
     context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
     return std::vector<Bytes>{*std::move(bytes)};
   };
@@ -193,7 +195,8 @@ void Chunks::ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder resp
        });
 }
 
-void Chunks::NoteStale(const std::string& path) {
+void Chunks::NoteFailure(const std::string& path, const Error& error) {
+  if (error.code != ESTALE) return context_.LogSourceError("read", path, error);
   context_.parts.counters.Count(Event::kStale);
   const std::lock_guard lock(stale_mutex_);
   if (!stale_.insert(path).second) return;

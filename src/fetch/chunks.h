@@ -38,7 +38,7 @@ class Chunks {
   void Finish(const cache::ChunkKey& key, const Result<Bytes>& bytes);
   void ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   void ReadDirectly(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
-  void NoteStale(const std::string& path);
+  void NoteFailure(const std::string& path, const Error& error);
 
   const Context& context_;
   SingleFlight<cache::ChunkKey, Bytes> flights_;

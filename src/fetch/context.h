@@ -34,6 +34,11 @@ struct Context {
     parts.channel.Call(*parts.forest.Parent(options.self, tree), std::move(request), ask.deadline, std::move(done));
   }
 
+  // Said where the source was asked, and nowhere else: at level 4, since it reaches the caller anyway.
+  void LogSourceError(std::string_view doing, const std::string& path, const Error& error) const {
+    parts.log.Info("the source failed to {} {}: {}", doing, path, error.Describe());
+  }
+
   // How long an absence that is seen now may be believed.
   TimePoint AbsentUntil() const { return options.absent_ttl == Duration::max() ? kNever : Now() + options.absent_ttl; }
 };

@@ -72,7 +72,10 @@ Result<ListingEntry> Listings::ListStore(const ListingKey& key, const ListingPtr
   }
   context_.parts.counters.Count(Event::kListsAtSource);
   Result<Listing> listing = store.List(key.path, Limit(key.purpose));
-  if (!listing) return std::unexpected(listing.error());
+  if (!listing) {
+    if (listing.error().code != EFBIG) context_.LogSourceError("list", key.path, listing.error());
+    return std::unexpected(listing.error());
+  }
   KeepKnownVersions(key.path, known, *listing);
   return Keep(key.path, known, {std::make_shared<const Listing>(*std::move(listing)), {}, until});
 }

@@ -89,7 +89,9 @@ void Names::AskByName(const std::string& path, Ask ask, Done done) {
 void Names::AskStore(const std::string& path) {
   context_.parts.pool.Submit([this, path] {
     context_.parts.counters.Count(Event::kLooksAtSource);
-    flights_.Complete({path}, Keep(path, context_.parts.store.Look(path), context_.AbsentUntil()));
+    Result<Attributes> seen = context_.parts.store.Look(path);
+    if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", path, seen.error());
+    flights_.Complete({path}, Keep(path, std::move(seen), context_.AbsentUntil()));
   });
 }
 
