@@ -28,14 +28,7 @@ struct Exit {
 };
 std::optional<Exit> ReadExit(const JobDirectory& job);
 
-// Asks the job through control/. ESRCH where nobody takes the request within a few seconds (a living job looks once a
-// second): nothing is running. ETIMEDOUT where it was taken, but not answered in time.
-Result<Json> Ask(const JobDirectory& job, const std::string& verb, Duration timeout);
-
 // Identifies a file that is replaced by rename; empty where there is none.
 std::string FileStamp(const std::string& path);
-
-// The place where this process polls a directory that may be on any file system: there is nothing to wait on.
-void Pause();
 
 }  // namespace copper::postproc

@@ -109,7 +109,7 @@ int PrintOne(const Json& rank, bool json) {
 int ShowStatus(const std::string& place, bool json) {
   const Result<Place> found = FindJob(place);
   if (!found) return Refuse(found.error().Describe());
-  const Result<Json> answer = Ask(found->job, "status", kTimeout);
+  const Result<Json> answer = AskJob(found->job, {{"verb", "status"}}, kTimeout);
   if (answer) return Print(*answer, json);
   if (found->mount_status) return PrintOne(*found->mount_status, json);
   return Refuse(answer.error().Describe());

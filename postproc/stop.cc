@@ -16,7 +16,7 @@ namespace copper::postproc {
 namespace {
 
 int StopByDirectory(const JobDirectory& job, Duration timeout) {
-  const Result<Json> answer = Ask(job, "stop", timeout);
+  const Result<Json> answer = AskJob(job, {{"verb", "stop"}}, timeout);
   if (!answer) {
     const std::optional<Exit> exit = ReadExit(job);
     const bool ended = answer.error().code == ESRCH && exit;
@@ -52,13 +52,13 @@ int StopByMount(const Place& place, TimePoint deadline) {
   if (const Status sent = SendStop(place.path); !sent) return Refuse(sent.error().Describe());
   while (DeviceOf(place.path) == device) {
     if (std::chrono::steady_clock::now() >= deadline) return Refuse(place.path + " is still mounted");
-    Pause();
+    PauseBetweenLooks();
   }
   if (!job_is_here) return 0;  // another host's directory: what this host can see has ended
   std::optional<Exit> exit;
   while (!(exit = ReadExit(place.job))) {
     if (std::chrono::steady_clock::now() >= deadline) return Refuse("some rank of the job has not ended in time");
-    Pause();
+    PauseBetweenLooks();
   }
   return exit->status == 0 ? 0 : Refuse("the job has ended, but not well: " + exit->reason);
 }

@@ -56,7 +56,7 @@ int Wait(const std::string& job_directory, std::chrono::duration<double> timeout
   const TimePoint begin = std::chrono::steady_clock::now();
   const TimePoint deadline = begin + std::chrono::duration_cast<Duration>(timeout);
   const Before before = LookBefore(job);
-  if (!before.ready.empty() && Ask(job, "ping", kPingTimeout)) return 0;
+  if (!before.ready.empty() && AskJob(job, {{"verb", "ping"}}, kPingTimeout)) return 0;
   while (std::chrono::steady_clock::now() < deadline) {
     const std::string ready = FileStamp(job.ready_file());
     if (!ready.empty() && ready != before.ready) return 0;
@@ -65,7 +65,7 @@ int Wait(const std::string& job_directory, std::chrono::duration<double> timeout
     if (!ended.empty() && (ended != before.exit || stands)) {
       if (const std::optional<Exit> exit = ReadExit(job)) return Died(*exit);
     }
-    Pause();
+    PauseBetweenLooks();
   }
   return Refuse(NotInTime(job, before));
 }

@@ -14,7 +14,17 @@ namespace copper {
 namespace {
 
 constexpr std::string_view kRequestSuffix = ".request";
-constexpr auto kAnswerPoll = std::chrono::milliseconds(50);
+constexpr auto kPoll = std::chrono::milliseconds(50);
+constexpr auto kTakenWithin = std::chrono::seconds(5);  // a living job looks once a second
+
+// Waits until the job has removed the request, which it does when it takes it.
+bool IsTaken(const std::string& request, TimePoint deadline) {
+  while (access(request.c_str(), F_OK) == 0) {
+    if (std::chrono::steady_clock::now() >= deadline) return unlink(request.c_str()) != 0;
+    PauseBetweenLooks();
+  }
+  return true;
+}
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
@@ -44,6 +54,10 @@ Status MakePrivateDirectory(const std::string& path) {
 
 }  // namespace
 
+void PauseBetweenLooks() {
+  std::this_thread::sleep_for(kPoll);
+}
+
 std::string JobDirectory::log_file(const std::string& host, int pid) const {
   return logs() + "/" + host + "-" + std::to_string(pid) + "-output.log";
 }
@@ -62,21 +76,23 @@ Status JobDirectory::Prepare() const {
 Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeout) {
   const Result<JobIdentity> random = JobIdentity::Random();
   if (!random) return std::unexpected(random.error());
+  const TimePoint begin = std::chrono::steady_clock::now();
   const std::string base = job.control() + "/" + ToHex(random->id);
-  const std::string asked = base + ".request";
+  const std::string asked = base + std::string(kRequestSuffix);
   const std::string answer = base + ".answer";
-  if (const Status written = WriteWholeFile(asked, request.dump(), 0600); !written)
-    return std::unexpected(written.error());
-  const TimePoint deadline = std::chrono::steady_clock::now() + timeout;
-  while (std::chrono::steady_clock::now() < deadline) {
+  const Status written = WriteWholeFile(asked, request.dump(), 0600);
+  if (!written) return Fail(ESRCH, "nothing running in " + job.root() + " (" + written.error().Describe() + ")");
+  if (!IsTaken(asked, begin + std::min<Duration>(timeout, kTakenWithin))) {
+    return Fail(ESRCH, "nothing running in " + job.root() + ": nobody takes requests there");
+  }
+  while (std::chrono::steady_clock::now() < begin + timeout) {
     if (const Result<std::string> text = ReadWholeFile(answer)) {
       unlink(answer.c_str());
       return ParseJson(*text);
     }
-    std::this_thread::sleep_for(kAnswerPoll);  // the directory may be on any file system: there is nothing to wait on
+    PauseBetweenLooks();
   }
-  unlink(asked.c_str());
-  return Fail(ETIMEDOUT, "no answer from the job in " + job.root());
+  return Fail(ETIMEDOUT, "the job in " + job.root() + " has taken the request, but not answered in time");
 }
 
 std::vector<ControlRequest> TakeRequests(const JobDirectory& job) {

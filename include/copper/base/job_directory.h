@@ -36,8 +36,13 @@ class JobDirectory {
   std::string root_;
 };
 
-// The asking side; any host that sees the directory. ETIMEDOUT when nobody answered.
+// The asking side; any host that sees the directory. ESRCH where nobody takes the request within a few seconds: nothing
+// is running. ETIMEDOUT where it was taken, but not answered in time.
 Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeout);
+
+// How a process outside the job waits for something in its directory, which may be on any file system: there is nothing
+// to wait on, so it looks again every 50 ms.
+void PauseBetweenLooks();
 
 // The answering side.
 struct ControlRequest {

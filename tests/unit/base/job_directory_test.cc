@@ -90,15 +90,26 @@ TEST(JobDirectory, AskAndAnswer) {
   EXPECT_EQ(EntriesIn(job.control()), 0U) << "nothing is left behind";
 }
 
-TEST(JobDirectory, NobodyAnswers) {
+TEST(JobDirectory, NobodyTakesTheRequest) {
   const TempDirectory directory;
   const JobDirectory job(directory.path());
   ASSERT_TRUE(job.Prepare());
   const auto answer = AskJob(job, {{"verb", "ping"}}, std::chrono::milliseconds(1));
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, ETIMEDOUT);
+  EXPECT_EQ(answer.error().code, ESRCH);
   EXPECT_NE(answer.error().message.find(job.root()), std::string::npos);
   EXPECT_TRUE(TakeRequests(job).empty()) << "the request is taken back";
+}
+
+TEST(JobDirectory, TheRequestIsTakenButNotAnswered) {
+  const TempDirectory directory;
+  const JobDirectory job(directory.path());
+  ASSERT_TRUE(job.Prepare());
+  std::thread taking([&job] { EXPECT_EQ(NextRequests(job).size(), 1U); });
+  const auto answer = AskJob(job, {{"verb", "stop"}}, std::chrono::milliseconds(500));
+  taking.join();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ETIMEDOUT);
 }
 
 TEST(JobDirectory, WhatIsNoRequestIsNotTakenForOne) {
