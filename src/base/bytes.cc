@@ -10,7 +10,7 @@ namespace copper {
 namespace {
 
 constexpr size_t kPage = 4096;
-constexpr size_t kAlignFrom = 64 * 1024;
+constexpr size_t kAlignFrom = size_t{64} << 10;
 
 }  // namespace
 

@@ -31,7 +31,7 @@ struct Fetcher::State {
 };
 
 Fetcher::Fetcher(Options options, Parts parts)
-    : state_(std::make_unique<State>(WithTimeForEveryLevel(std::move(options), parts.forest), parts)) {}
+    : state_(std::make_unique<State>(WithTimeForEveryLevel(options, parts.forest), parts)) {}
 
 Fetcher::~Fetcher() = default;
 

@@ -114,7 +114,9 @@ Result<Found> Names::Keep(const std::string& path, Result<Attributes> seen, Time
     context_.parts.counters.Count(Event::kErrors);
     return std::unexpected(seen.error());
   }
-  Found found{seen ? std::make_shared<const Attributes>(*std::move(seen)) : nullptr, seen ? kNever : absent_until};
+  Found found;
+  found.valid_until = seen ? kNever : absent_until;
+  if (seen) found.attributes = std::make_shared<const Attributes>(*std::move(seen));
   const size_t charge = sizeof(Attributes) + path.size();
   context_.parts.cache.metadata().Put({path}, {found.attributes, found.valid_until}, charge);
   return found;

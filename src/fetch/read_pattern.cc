@@ -9,7 +9,7 @@ namespace {
 
 // Reads of one stream reach us out of order (the kernel has several under way), and jump over what was stored into the
 // page cache ahead of them: both still count as following one another.
-constexpr uint64_t kBackward = 2 * 128 * 1024;
+constexpr uint64_t kBackward = uint64_t{256} << 10;
 constexpr uint64_t kForward = (ReadPattern::kMaxAhead + 2) * kChunkSize;
 constexpr uint32_t kScatteredReadsOfAMapping = 2;
 
