@@ -170,15 +170,17 @@ void LibfabricEndpoint::ReadError() {
 
 void LibfabricEndpoint::Stop() {
   const std::lock_guard lock(stop_mutex_);
+  // First: without anyone to drive progress, sends that go on would pile up in the provider (ofi_rxm 1.17 crashes
+  // then).
+  sender_.Close();
   stopping_ = true;
   if (waiter_) waiter_->Wake();
   if (thread_.joinable()) thread_.join();
   if (!std::exchange(closed_, true)) Close();
 }
 
-// The order matters: nobody sends, then the provider lets go of every buffer, then the buffers go.
+// Nobody sends any more. The order matters: the provider lets go of every buffer, then the buffers go.
 void LibfabricEndpoint::Close() {
-  sender_.Close();
   transport_.endpoint.reset();
   sender_.FailAll();
   loopback_.Close();

@@ -84,6 +84,10 @@ void Sender::Enqueue(Peer& peer, Operations& one) {
   fresh_.push_back(&peer);
 }
 
+bool Sender::SendsDirectly() const {
+  return !std::string_view(transport_.info->fabric_attr->prov_name).contains("ofi_rxm");
+}
+
 bool Sender::Submit(Rank to, Datagram datagram, Endpoint::SendDone done) {
   Peer& peer = peers_[to];
   Operations one;
@@ -94,7 +98,8 @@ bool Sender::Submit(Rank to, Datagram datagram, Endpoint::SendDone done) {
   unfinished_.fetch_add(1, std::memory_order_relaxed);
   {
     const std::lock_guard lock(peer.mutex);
-    const ssize_t code = peer.closed ? -FI_ESHUTDOWN : !peer.queued.empty() ? -FI_EAGAIN : Post(operation);
+    const bool now = peer.queued.empty() && SendsDirectly();
+    const ssize_t code = peer.closed ? -FI_ESHUTDOWN : now ? Post(operation) : -FI_EAGAIN;
     if (code == 0) {
       peer.in_flight.splice(peer.in_flight.end(), one);
     } else if (code == -FI_EAGAIN) {

@@ -1,5 +1,8 @@
 // The sending side: straight from the caller's thread while the provider takes it, else through a queue per peer that
 // the progress thread drains, so that the order of a thread's sends to a peer is kept.
+//
+// Over ofi_rxm everything goes through the queue: with a domain of FI_THREAD_SAFE, version 1.17 crashes when one thread
+// sends more than 16 KiB (its rendezvous) while another reads completions.
 #pragma once
 
 #include <rdma/fi_endpoint.h>
@@ -61,6 +64,7 @@ class Sender {
     Duration pause;
   };
 
+  bool SendsDirectly() const;
   Status Prepare(SendOperation& operation) const;
   ssize_t Post(SendOperation& operation) const;
   void Enqueue(Peer& peer, Operations& one);

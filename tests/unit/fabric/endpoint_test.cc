@@ -145,8 +145,10 @@ TEST_P(EndpointTest, StopWhileThreadsSend) {
   Network network(GetParam(), 2);
   Outcomes outcomes;
   std::atomic<bool> stop = false;
+  // Not so large that ofi_rxm makes a rendezvous of it: version 1.17 crashes now and then when a peer goes away in the
+  // middle of one. Copper's ranks leave together, after a barrier.
   std::thread sender([&] {
-    while (!stop) network.endpoints[0]->Send(1, MakeDatagram(1, 20'000), outcomes.Expect());
+    while (!stop) network.endpoints[0]->Send(1, MakeDatagram(1, 10'000), outcomes.Expect());
   });
   ASSERT_GE(network.inboxes[1].WaitFor(20).size(), 20u);
   network.endpoints[0]->Stop();
