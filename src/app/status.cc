@@ -91,22 +91,23 @@ Json CacheUsage(cache::Cache& cache) {
 
 Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const profile::Counters& counters,
                 cache::Cache& cache, const rpc::ChannelCounters& channel, const tree::Forest& forest) {
-  return {{"rank", who.rank},
-          {"host", who.host},
-          {"pid", who.pid},
-          {"address", who.address},
-          {"provider", who.provider},
-          {"mount", who.mount},
-          {"job", who.job},
-          {"job_directory", who.job_directory},
-          {"uptime_s", std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count() / 1000.0},
-          {"mounted", mounted},
-          {"requests", Requests(counters)},
-          {"events", Events(counters)},
-          {"cache", CacheUsage(cache)},
-          {"channel", ChannelJson(channel)},
-          {"tree", TreePosition(who.rank, forest)},
-          {"memory", {{"rss_bytes", ResidentBytes()}}}};
+  return {
+      {"rank", who.rank},
+      {"host", who.host},
+      {"pid", who.pid},
+      {"address", who.address},
+      {"provider", who.provider},
+      {"mount", who.mount},
+      {"job", who.job},
+      {"job_directory", who.job_directory},
+      {"uptime_s", static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count()) / 1000},
+      {"mounted", mounted},
+      {"requests", Requests(counters)},
+      {"events", Events(counters)},
+      {"cache", CacheUsage(cache)},
+      {"channel", ChannelJson(channel)},
+      {"tree", TreePosition(who.rank, forest)},
+      {"memory", {{"rss_bytes", ResidentBytes()}}}};
 }
 
 Json MergedStatus(Json rank_status) {

@@ -77,8 +77,9 @@ void Logger::Write(LogLevel level, const std::source_location& where, const std:
   for (const spdlog::sink_ptr& sink : sinks_->open) {
     try {
       sink->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog::level::info, line));
-      sink->flush();                   // the last lines before a crash are the ones that matter
-    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): a full disk costs log lines, not the job
+      sink->flush();  // the last lines before a crash are the ones that matter
+    } catch (const std::exception&) {
+      // A full disk costs log lines, not the job.
     }
   }
 }

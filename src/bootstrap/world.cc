@@ -86,7 +86,7 @@ std::string LibraryName() {
   int length = 0;
   MPI_Get_library_version(text, &length);
   std::string name(text, static_cast<size_t>(length));
-  name.resize(std::min(name.size(), name.find_first_of("\n")));
+  name.resize(std::min(name.size(), name.find('\n')));
   std::ranges::replace(name, '\t', ' ');
   return name;
 }

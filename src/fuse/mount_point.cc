@@ -197,7 +197,8 @@ Status CheckFuse() {
   }
   const UniqueFd device(open("/dev/fuse", O_RDWR | O_CLOEXEC));
   if (device && geteuid() == 0) return {};
-  std::string path = getenv("PATH") == nullptr ? "/usr/bin:/bin" : getenv("PATH");  // NOLINT(concurrency-mt-unsafe)
+  const char* const given = getenv("PATH");
+  const std::string path = given == nullptr ? "/usr/bin:/bin" : given;
   for (const auto part : std::views::split(path, ':')) {
     if (access((std::string(part.begin(), part.end()) + "/fusermount3").c_str(), X_OK) == 0) return {};
   }

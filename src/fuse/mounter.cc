@@ -71,7 +71,7 @@ Result<UniqueFd> Ask(int socket, const MounterRequest& request) {
 
 bool Put(char* to, size_t size, const std::string& text) {
   if (text.size() >= size || text.find('\0') != std::string::npos) return false;
-  std::memcpy(to, text.data(), text.size());
+  text.copy(to, text.size());
   return true;
 }
 

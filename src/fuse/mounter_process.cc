@@ -25,6 +25,7 @@ void CloseAllBut(int kept) {
     if (fd > 2 && fd != kept) close(fd);
   }
   const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) return;
   for (int standard = 0; standard <= 2; ++standard) dup2(null.get(), standard);
 }
 

@@ -88,7 +88,7 @@ void Server::Stop() {
   } else {
     // Somebody is in the middle of an answer, against all rules: better to leave the session than to pull it away.
     state_->log.Error("a reply to the kernel did not end in 10 s; the FUSE session is left open");
-    static_cast<void>(state_->session.release());
+    static_cast<void>(state_->session.release());  // NOLINT(bugprone-unused-return-value)
   }
 }
 
