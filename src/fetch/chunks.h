@@ -24,6 +24,8 @@ class Chunks {
   void Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done);
   // [offset, offset+size), of any file.
   void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
+  // This node's kernel has [offset, offset+size) of a file now, or its page cache was given it.
+  void NoteDelivered(const File& file, uint64_t offset, uint64_t size);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
 
   void Seek(const File& file, uint64_t offset, int whence, Ask ask,
@@ -33,9 +35,15 @@ class Chunks {
   bool Expire(TimePoint now);
 
  private:
+  void Fetch(const cache::ChunkKey& key, TreeId tree, Ask ask);
   void AskStore(const cache::ChunkKey& key);
   void AskParent(const cache::ChunkKey& key, TreeId tree, Ask ask);
+  std::optional<Bytes> Held(const cache::ChunkKey& key) const;
   void Finish(const cache::ChunkKey& key, const Result<Bytes>& bytes);
+  TreeId TreeOf(const cache::ChunkKey& key) const { return context_.parts.forest.OfChunk(key.path, key.chunk); }
+  uint32_t DepthOf(const cache::ChunkKey& key) const;
+  bool HasEveryone(const cache::ChunkKey& key, const cache::ChunkEntry& entry) const;
+  void NoteServed(const cache::ChunkKey& key);
   void ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   void ReadDirectly(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   void NoteFailure(const std::string& path, const Error& error);

@@ -90,6 +90,9 @@ class Fetcher final : public rpc::Handler {
             std::move_only_function<void(Result<std::vector<Bytes>>)> done);
   // Whole chunk; `done` may be empty (prefetch).
   void ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done);
+  // Tells that this node's kernel has these bytes now: a chunk that everyone has is kept no longer (except at the root
+  // of its tree). Any thread.
+  void NoteDelivered(const File& file, uint64_t offset, uint64_t size);
   // Whether chunks of this file are kept, so that fetching ahead makes sense.
   bool IsCacheable(const File& file) const;
   void Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done);

@@ -254,6 +254,61 @@ TEST_P(FetchTest, AChunkPastTheEndIsRefused) {
   }
 }
 
+TEST_P(FetchTest, AChunkThatEveryoneHasIsKeptByItsRootAlone) {
+  const std::string content = RandomText(20 * kChunkSize, 4);
+  store().AddFile("/big", content);
+  const auto read_everywhere = [&] {
+    for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+      EXPECT_EQ(job_.node(rank).ReadWhole("/big").value_or(""), content);
+      const File file{"/big", job_.node(rank).Look("/big")->attributes->version()};
+      job_.node(rank).fetcher().NoteDelivered(file, 0, content.size());
+    }
+  };
+  read_everywhere();
+  // An inner rank serves its last child after it had the chunk itself; the rank that asks last may be its parent.
+  read_everywhere();
+  uint64_t kept = 0;
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) kept += job_.node(rank).cache().data().usage().entries;
+  EXPECT_EQ(kept, 20u);
+  EXPECT_EQ(store().counts("/big").reads, 20u) << "and nobody had to ask the source again";
+}
+
+TEST_P(FetchTest, AChunkThatTheKernelHasOnlyInPartIsKept) {
+  store().AddFile("/big", RandomText(2 * kChunkSize, 5));
+  ASSERT_TRUE(job_.node(last()).ReadWhole("/big"));
+  const File file{"/big", job_.node(last()).Look("/big")->attributes->version()};
+  job_.node(last()).fetcher().NoteDelivered(file, 0, kChunkSize - 1);
+  job_.node(last()).fetcher().NoteDelivered(file, kChunkSize, 4096);
+  EXPECT_EQ(job_.node(last()).cache().data().usage().entries, 2u);
+}
+
+TEST(FetchBudget, AFileManyTimesLargerThanTheBudgetArrivesWholeOnEveryNode) {
+  constexpr uint64_t kBudget = 6 * kChunkSize;
+  TestJob job(7, {}, 2, 0, kBudget);
+  const std::string content = RandomText(40 * kChunkSize + 11, 6);
+  job.store().AddFile("/big", content);
+  std::atomic<int> right{0};
+  {
+    std::vector<std::jthread> readers;
+    for (Rank rank = 0; rank < job.ranks(); ++rank) {
+      readers.emplace_back([&, rank] {
+        const File file{"/big", job.node(rank).Look("/big")->attributes->version()};
+        // As the kernel does: never more than a chunk at once.
+        for (uint64_t offset = 0; offset < content.size(); offset += kChunkSize) {
+          right += job.node(rank).Read(file, offset, kChunkSize).value_or("") == content.substr(offset, kChunkSize);
+        }
+      });
+    }
+  }
+  EXPECT_EQ(right, 7 * 41);
+  for (Rank rank = 0; rank < job.ranks(); ++rank) {
+    cache::Budget& budget = job.node(rank).cache().budget();
+    budget.MakeRoom();
+    EXPECT_LE(budget.held(), kBudget);
+    EXPECT_GT(budget.evictions(), 0u);
+  }
+}
+
 TEST(FetchOptions, AbsenceForTheWholeJobIsNeverAskedAgain) {
   TestJob job(3, {.absent_ttl = Duration::max()});
   job.store().AddFile("/d/f", "1");
