@@ -104,6 +104,9 @@ void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
                   "Larger files are read by each node straight from the source; takes K, M, G")
       ->check(CLI::Validator(CheckSize, ""))
       ->capture_default_str();
+  line.add_option("--source-ops", options.source_ops,
+                  "Operations on the source at once, over the whole job [32 for each tree]")
+      ->check(CLI::Range(1U, UINT32_MAX));
   line.add_option("--md-enoent-ttl-ms", options.absent_ttl_ms,
                   "How long an absent path stays absent, in ms; -1: for the job")
       ->check(CLI::Range(int64_t{-1}, int64_t{1000} * 3600 * 24 * 365))

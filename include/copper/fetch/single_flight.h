@@ -8,6 +8,7 @@
 #include <array>
 #include <functional>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -42,13 +43,25 @@ class SingleFlight {
       }
       found = look();
       if (!found) {
-        auto& waiters = shard.flights[key];
+        std::vector<Waiter> waiters;
         if (done) waiters.push_back({deadline, std::move(done)});
+        shard.flights.emplace(key, std::move(waiters));
         return Joined::kLeader;
       }
     }
     if (done) done(std::move(*found));
     return Joined::kHit;
+  }
+
+  // Runs what the leader does for the flight, or a part of it; where there is no memory for it, the flight ends with
+  // ENOMEM.
+  template <class Work>
+  void Lead(const Key& key, Work work) {
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      Complete(key, Fail(ENOMEM));
+    }
   }
 
   // Ends the flight: every waiter gets a copy. What is to be found by later callers must be in the cache before.
