@@ -117,6 +117,9 @@ void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
                   "Bytes held per node, least recently used leaves first; takes K, M, G [half of the memory limit]")
       ->check(CLI::Validator(CheckBudget, ""))
       ->type_name("B");
+  line.add_option("--source-ops", options.source_ops,
+                  "Operations on the source at once, over the whole job [32 for each tree]")
+      ->check(CLI::Range(1U, UINT32_MAX));
   line.add_option("--md-enoent-ttl-ms", options.absent_ttl_ms,
                   "How long an absent path stays absent, in ms; -1: for the job")
       ->check(CLI::Range(int64_t{-1}, int64_t{1000} * 3600 * 24 * 365))

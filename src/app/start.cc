@@ -9,6 +9,7 @@
 #include "app/checks.h"
 #include "app/daemon.h"
 #include "app/job_lock.h"
+#include "app/source_share.h"
 #include "copper/base/file.h"
 #include "copper/base/memory_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
@@ -18,9 +19,6 @@ namespace copper::app {
 namespace {
 
 constexpr uint32_t kDefaultTrees = 32;
-// Reads of the source that one root has under way: what hides the latency of a parallel file system, where a cold read
-// takes milliseconds, without a lone root asking more of it than a single busy node does today.
-constexpr size_t kSourceThreads = 16;
 // Where the kernel lets it be set, it reads a chunk ahead in one request.
 constexpr unsigned kReadAheadKb = kChunkSize / 1024;
 
@@ -121,7 +119,11 @@ Status Daemon::OpenSource() {
   Result<std::unique_ptr<storage::PosixStore>> store = storage::PosixStore::Open(target_, *file_systems_, clock_);
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
-  pool_ = std::make_unique<WorkerPool>("copper-source", kSourceThreads);
+  const uint32_t trees = forest_->trees();
+  const uint32_t source_ops = options_.source_ops.value_or(kSourceOpsPerTree * trees);
+  const SourceShare share = ShareOut(source_ops, trees, forest_->ranks());
+  pool_ = std::make_unique<WorkerPool>("copper-source", share.root);
+  detour_ = std::make_unique<WorkerPool>("copper-detour", share.detour);
   return {};
 }
 
@@ -200,8 +202,8 @@ Status Daemon::StartServing() {
   cache_ = std::make_unique<cache::Cache>(CacheBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
   fetcher_ = std::make_unique<fetch::Fetcher>(
-      FetcherOptions(),
-      fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *channel_, *forest_, *cache_, counters_, clock_, log_});
+      FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, *forest_, *cache_,
+                                              counters_, clock_, log_});
   peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, clock_, log_},
                                    Peers::Hooks{.end = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
                                                 .status = [this] { return OwnStatus(); }});
@@ -229,6 +231,7 @@ fetch::Fetcher::Options Daemon::FetcherOptions() const {
   options.absent_ttl =
       options_.absent_ttl_ms < 0 ? Duration::max() : Duration(std::chrono::milliseconds(options_.absent_ttl_ms));
   options.max_cacheable = options_.max_cacheable_bytes;
+  for (const bootstrap::Member& member : members_) options.hosts.push_back(member.host);
   return options;
 }
 

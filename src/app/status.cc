@@ -44,7 +44,8 @@ Json ChannelJson(const rpc::ChannelCounters& channel) {
           {"rejected_foreign", channel.rejected_foreign},
           {"timeouts", channel.timeouts},
           {"late_replies", channel.late_replies},
-          {"send_failures", channel.send_failures}};
+          {"send_failures", channel.send_failures},
+          {"given_up", channel.given_up}};
 }
 
 Json TreePosition(Rank rank, const tree::Forest& forest) {

@@ -9,6 +9,7 @@
 #include "context.h"
 #include "copper/fetch/single_flight.h"
 #include "pool_calls.h"
+#include "upstream.h"
 
 namespace copper::fetch {
 
@@ -17,7 +18,7 @@ class Chunks {
   using ChunkDone = std::move_only_function<void(Result<Bytes>)>;
   using RangeDone = std::move_only_function<void(Result<std::vector<Bytes>>)>;
 
-  explicit Chunks(const Context& context) : context_(context) {}
+  Chunks(const Context& context, Upstream& upstream) : context_(context), upstream_(upstream) {}
 
   bool IsCacheable(const File& file) const;
   // One whole chunk of a cacheable file. `done` may be empty: a prefetch.
@@ -35,9 +36,12 @@ class Chunks {
   bool Expire(TimePoint now);
 
  private:
-  void Fetch(const cache::ChunkKey& key, TreeId tree, Ask ask);
-  void AskStore(const cache::ChunkKey& key);
-  void AskParent(const cache::ChunkKey& key, TreeId tree, Ask ask);
+  void Fetch(const cache::ChunkKey& key, Ask ask);
+  void OnReply(const cache::ChunkKey& key, const rpc::Reply& reply);
+  void ReadSource(const cache::ChunkKey& key);
+  // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
+  template <class Work>
+  void Lead(const cache::ChunkKey& key, Work work);
   std::optional<Bytes> Held(const cache::ChunkKey& key) const;
   void Finish(const cache::ChunkKey& key, const Result<Bytes>& bytes);
   TreeId TreeOf(const cache::ChunkKey& key) const { return context_.parts.forest.OfChunk(key.path, key.chunk); }
@@ -49,6 +53,7 @@ class Chunks {
   void NoteFailure(const std::string& path, const Error& error);
 
   const Context& context_;
+  Upstream& upstream_;
   SingleFlight<cache::ChunkKey, Bytes> flights_;
   PoolCalls<std::vector<Bytes>> direct_;
   PoolCalls<uint64_t> seeks_;

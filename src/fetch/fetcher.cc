@@ -2,15 +2,13 @@
 
 #include "chunks.h"
 #include "context.h"
+#include "deadlines.h"
 #include "listings.h"
 #include "names.h"
+#include "upstream.h"
 
 namespace copper::fetch {
 namespace {
-
-// A node gives its own asking up a little before its child does, so that the child hears why.
-constexpr auto kHopMargin = std::chrono::milliseconds(100);
-constexpr auto kTimePerLevel = std::chrono::seconds(1);
 
 Fetcher::Options WithTimeForEveryLevel(Fetcher::Options options, const tree::Forest& forest) {
   options.deadline += forest.MaxDepth() * kTimePerLevel;
@@ -23,9 +21,10 @@ struct Fetcher::State {
   State(const Options& options, const Parts& parts) : context{options, parts} {}
 
   Context context;
-  Listings listings{context};
-  Names names{context, listings};
-  Chunks chunks{context};
+  Upstream upstream{context};
+  Listings listings{context, upstream};
+  Names names{context, upstream, listings};
+  Chunks chunks{context, upstream};
   PoolCalls<StatFs> statfs;
   ControlHandler control;
 };
@@ -37,6 +36,9 @@ Fetcher::~Fetcher() = default;
 
 void Fetcher::SetChangeListener(ChangeListener* listener) {
   state_->listings.SetChangeListener(listener);
+}
+void Fetcher::SetLossListener(LossListener listener) {
+  state_->upstream.SetLossListener(std::move(listener));
 }
 void Fetcher::SetControlHandler(ControlHandler handler) {
   state_->control = std::move(handler);
@@ -84,7 +86,8 @@ void Fetcher::Statfs(std::move_only_function<void(Result<StatFs>)> done) {
   const Context& context = state_->context;
   context.parts.channel.WantTicks();
   state_->statfs.Run(
-      context.parts.pool, context.Own().deadline, [&context] { return context.parts.store.Statfs(); }, std::move(done));
+      context.PoolOf("/"), context.Own().deadline, [&context] { return context.parts.store.Statfs(); },
+      std::move(done));
 }
 
 void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) {
@@ -100,7 +103,7 @@ void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::R
   if (context.parts.file_systems.Of(request.path) != storage::Sharing::kShared) {
     return respond(ErrorReply({EINVAL, {}}));
   }
-  const Ask ask{deadline - kHopMargin, request.hops};
+  const Ask ask{DeadlineForChild(deadline, context.Now()), request.hops};
   switch (request.kind) {
     case rpc::Kind::kLook:
       return state_->names.Serve(request, ask, std::move(respond));
@@ -117,6 +120,7 @@ bool Fetcher::OnTick(TimePoint now) {
   bool flying = state_->names.Expire(now);
   flying = state_->listings.Expire(now) || flying;
   flying = state_->chunks.Expire(now) || flying;
+  flying = state_->upstream.OnTick(now) || flying;
   return state_->statfs.Expire(now) || flying;
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "copper/base/bytes.h"
 #include "copper/base/file.h"
@@ -33,6 +34,12 @@ class ListingAssembly {
     if (--missing_ != 0) return std::nullopt;
     const size_t size = buffer_.size();
     return std::move(buffer_).Freeze(size);
+  }
+
+  // Nothing more is to be added. False if it was complete, or abandoned, before.
+  bool Abandon() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(missing_, 0) != 0;
   }
 
  private:

@@ -1,7 +1,6 @@
 #include "listings.h"
 
 #include "copper/rpc/payload.h"
-#include "listing_assembly.h"
 
 namespace copper::fetch {
 namespace {
@@ -40,12 +39,8 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done)
   if (joined != Joined::kLeader) return;
   context_.parts.counters.Count(Event::kMisses);
   context_.parts.channel.WantTicks();
-  ListingPtr known = cached ? cached->listing : nullptr;
-  if (context_.IsRoot(context_.parts.forest.OfDirectory(path))) {
-    AskStore(key, std::move(known));
-  } else {
-    AskParent(key, std::move(known), ask);
-  }
+  const ListingPtr known = cached ? cached->listing : nullptr;
+  flights_.Lead(key, [&] { Fetch(key, known, ask); });
 }
 
 std::optional<ListingEntry> Listings::FindValid(const std::string& path) const {
@@ -54,13 +49,19 @@ std::optional<ListingEntry> Listings::FindValid(const std::string& path) const {
   return entry;
 }
 
-// At the root.
-
-void Listings::AskStore(const ListingKey& key, ListingPtr known) {
-  context_.parts.pool.Submit([this, key, known = std::move(known)] { Finish(key, ListStore(key, known)); });
+void Listings::Fetch(const ListingKey& key, const ListingPtr& known, Ask ask) {
+  const FileVersion version = known && known->answers_absence ? known->directory.version() : FileVersion{};
+  upstream_.Fetch(
+      context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, version, 0, Limit(key.purpose)), ask,
+      [this, key, known, ask](const rpc::Reply& reply) {
+        flights_.Lead(key, [&] { OnReply(key, known, ask, reply); });
+      },
+      [this, key, known] { flights_.Lead(key, [&] { Finish(key, ReadSource(key, known)); }); });
 }
 
-Result<ListingEntry> Listings::ListStore(const ListingKey& key, const ListingPtr& known) {
+// At the root, and on a detour.
+
+Result<ListingEntry> Listings::ReadSource(const ListingKey& key, const ListingPtr& known) {
   storage::BackingStore& store = context_.parts.store;
   const TimePoint until = context_.AbsentUntil();
   // A directory that had settled before it was listed, and has the same times now, has the same names.
@@ -93,41 +94,51 @@ void Listings::KeepKnownVersions(const std::string& path, const ListingPtr& know
 
 // Below the root.
 
-void Listings::AskParent(const ListingKey& key, ListingPtr known, Ask ask) {
-  const FileVersion version = known && known->answers_absence ? known->directory.version() : FileVersion{};
-  context_.AskParent(context_.parts.forest.OfDirectory(key.path),
-                     PieceRequest(key.path, version, 0, Limit(key.purpose)), ask,
-                     [this, key, known = std::move(known), ask](Result<rpc::Reply> reply) {
-                       OnReply(key, known, ask, Outcome(std::move(reply)));
-                     });
+struct Listings::Pieces {
+  ListingKey key;
+  ListingPtr known;
+  FileVersion version;
+  TimePoint until;
+  ListingAssembly assembly;
+};
+
+void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const rpc::Reply& reply) {
+  if (reply.error != 0) return Finish(key, Fail(reply.error));
+  const TimePoint until = FromWire(reply.argument2, context_.Now());
+  if ((reply.flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key.path, known, {known, {}, until}));
+  const uint64_t size = reply.argument;
+  if (size == 0 || size > ListingAssembly::kMaxSize) return Finish(key, Fail(EBADMSG));
+  const auto pieces = std::shared_ptr<Pieces>(new Pieces{key, known, reply.version, until, ListingAssembly(size)});
+  for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) FetchPiece(pieces, piece, ask);
+  AddPiece(pieces, 0, reply.payload);
 }
 
-void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const Result<rpc::Reply>& reply) {
-  if (!reply) return Finish(key, std::unexpected(reply.error()));
-  const TimePoint until = FromWire(reply->argument2, context_.Now());
-  if ((reply->flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key.path, known, {known, {}, until}));
-  const uint64_t size = reply->argument;
-  if (size == 0 || size > ListingAssembly::kMaxSize) return Finish(key, Fail(EBADMSG));
+void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, Ask ask) {
+  const ListingKey& key = pieces->key;
+  upstream_.Fetch(
+      context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, pieces->version, piece, Limit(key.purpose)),
+      ask,
+      [this, pieces, piece](const rpc::Reply& reply) {
+        flights_.Lead(pieces->key, [&] {
+          AddPiece(pieces, piece, reply.error != 0 ? Fail(reply.error) : Result<Bytes>(reply.payload));
+        });
+      },
+      // The source has no pieces: whoever is here first reads all of it.
+      [this, pieces] {
+        flights_.Lead(pieces->key, [&] {
+          if (pieces->assembly.Abandon()) Finish(pieces->key, ReadSource(pieces->key, pieces->known));
+        });
+      });
+}
 
-  auto assembly = std::make_shared<ListingAssembly>(size);
-  auto add = [this, key, known, until, assembly](uint64_t piece, const Result<Bytes>& bytes) {
-    const auto whole = assembly->Add(piece, bytes);
-    if (!whole) return;
-    if (!*whole) return Finish(key, std::unexpected(whole->error()));
-    Result<Listing> listing = rpc::DecodeListing((*whole)->span());
-    if (!listing) return Finish(key, std::unexpected(listing.error()));
-    Finish(key, Keep(key.path, known, {std::make_shared<const Listing>(*std::move(listing)), **whole, until}));
-  };
-  for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) {
-    context_.AskParent(context_.parts.forest.OfDirectory(key.path),
-                       PieceRequest(key.path, reply->version, piece, Limit(key.purpose)), ask,
-                       [add, piece](Result<rpc::Reply> more) {
-                         more = Outcome(std::move(more));
-                         if (more) return add(piece, more->payload);
-                         add(piece, std::unexpected(more.error()));
-                       });
-  }
-  add(0, reply->payload);
+void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes) {
+  const auto whole = pieces->assembly.Add(piece, bytes);
+  if (!whole) return;
+  const auto& [key, known, version, until, assembly] = *pieces;
+  if (!*whole) return Finish(key, std::unexpected(whole->error()));
+  Result<Listing> listing = rpc::DecodeListing((*whole)->span());
+  if (!listing) return Finish(key, std::unexpected(listing.error()));
+  Finish(key, Keep(key.path, known, {std::make_shared<const Listing>(*std::move(listing)), **whole, until}));
 }
 
 // On every node.

@@ -78,34 +78,31 @@ void Names::AskByName(const std::string& path, Ask ask, Done done) {
   if (joined != Joined::kLeader) return;
   context_.parts.counters.Count(Event::kMisses);
   context_.parts.channel.WantTicks();
-  const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(path));
-  if (context_.IsRoot(tree)) {
-    AskStore(path);
-  } else {
-    AskParent(path, ask);
-  }
+  flights_.Lead({path}, [&] { Fetch(path, ask); });
 }
 
-void Names::AskStore(const std::string& path) {
-  context_.parts.pool.Submit([this, path] {
-    context_.parts.counters.Count(Event::kLooksAtSource);
-    Result<Attributes> seen = context_.parts.store.Look(path);
-    if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", path, seen.error());
-    flights_.Complete({path}, Keep(path, std::move(seen), context_.AbsentUntil()));
-  });
-}
-
-void Names::AskParent(const std::string& path, Ask ask) {
+void Names::Fetch(const std::string& path, Ask ask) {
   rpc::Request request;
   request.kind = rpc::Kind::kLook;
   request.path = path;
   const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(path));
-  context_.AskParent(tree, std::move(request), ask, [this, path](Result<rpc::Reply> reply) {
-    const TimePoint absent_until = reply ? FromWire(reply->argument2, context_.Now()) : context_.Now();
-    reply = Outcome(std::move(reply));
-    Result<Attributes> seen = reply ? rpc::DecodeAttributes(reply->payload.span()) : std::unexpected(reply.error());
-    flights_.Complete({path}, Keep(path, std::move(seen), absent_until));
-  });
+  upstream_.Fetch(
+      tree, std::move(request), ask,
+      [this, path](const rpc::Reply& reply) { flights_.Lead({path}, [&] { OnReply(path, reply); }); },
+      [this, path] { flights_.Lead({path}, [&] { ReadSource(path); }); });
+}
+
+void Names::OnReply(const std::string& path, const rpc::Reply& reply) {
+  const TimePoint absent_until = FromWire(reply.argument2, context_.Now());
+  Result<Attributes> seen = reply.error != 0 ? Fail(reply.error) : rpc::DecodeAttributes(reply.payload.span());
+  flights_.Complete({path}, Keep(path, std::move(seen), absent_until));
+}
+
+void Names::ReadSource(const std::string& path) {
+  context_.parts.counters.Count(Event::kLooksAtSource);
+  Result<Attributes> seen = context_.parts.store.Look(path);
+  if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", path, seen.error());
+  flights_.Complete({path}, Keep(path, std::move(seen), context_.AbsentUntil()));
 }
 
 // Nothing but attributes and absence is kept: an error is asked about again.

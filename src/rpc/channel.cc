@@ -28,7 +28,8 @@ ChannelCounters AtomicCounters::Snapshot() const {
           .refused = refused,
           .timeouts = timeouts,
           .late_replies = late_replies,
-          .send_failures = send_failures};
+          .send_failures = send_failures,
+          .given_up = given_up};
 }
 
 FabricChannel::State::State(const Options& options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
@@ -120,6 +121,10 @@ void FabricChannel::Stop() {
 
 void FabricChannel::Call(Rank to, Request request, TimePoint deadline, Done done) {
   state_->Call(to, std::move(request), deadline, std::move(done));
+}
+
+void FabricChannel::GiveUp(Rank to) {
+  state_->GiveUp(to);
 }
 
 void FabricChannel::WantTicks() {

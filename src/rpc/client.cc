@@ -134,6 +134,13 @@ void FabricChannel::State::Expire(Peer& peer, TimePoint now) {
   SendQueued(to, peer);
 }
 
+void FabricChannel::State::GiveUp(Rank to) {
+  if (to >= options_.ranks) return;
+  std::vector<Pending> all = peers_.Get(to).TakeAll();
+  counters_.given_up += all.size();
+  for (Pending& pending : all) End(std::move(pending), Fail(EHOSTDOWN));
+}
+
 void FabricChannel::State::End(Pending pending, Result<Reply> outcome) {
   --pending_;
   pending.done(std::move(outcome));

@@ -3,11 +3,23 @@
 #include <algorithm>
 
 namespace copper::rpc {
+namespace {
+
+// What asks whether the peer is there must not wait for what it has not answered.
+bool NeedsNoCredit(const Pending& pending) {
+  return pending.header.kind == Kind::kPing;
+}
+
+}  // namespace
 
 void Peer::Add(Pending pending) {
   const std::lock_guard lock(mutex_);
   pending.header.request_id = uint64_t{rank_} << 32 | next_id_++;
-  queue_.push_back(std::move(pending));
+  if (NeedsNoCredit(pending)) {
+    queue_.push_front(std::move(pending));
+  } else {
+    queue_.push_back(std::move(pending));
+  }
 }
 
 bool Peer::ClaimSending() {
@@ -17,7 +29,7 @@ bool Peer::ClaimSending() {
 
 std::optional<Outgoing> Peer::NextToSend() {
   const std::lock_guard lock(mutex_);
-  if (queue_.empty() || under_way_.size() >= credits_) {
+  if (queue_.empty() || (under_way_.size() >= credits_ && !NeedsNoCredit(queue_.front()))) {
     sending_ = false;
     return std::nullopt;
   }

@@ -41,7 +41,7 @@ class Peer {
  public:
   Peer(Rank rank, uint16_t credits) : rank_(rank), credits_(credits) {}
 
-  // Puts the request at the end of the queue.
+  // Puts the request at the end of the queue; a ping at its front.
   void Add(Pending pending);
 
   // One thread at a time sends, so that a send that fails at once, and whose callback asks again, makes a loop and no

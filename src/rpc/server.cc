@@ -53,6 +53,7 @@ void MakeSendable(Reply& reply) {
 void FabricChannel::State::OnRequest(const wire::Header& header, const Bytes& payload) {
   const std::string_view path(reinterpret_cast<const char*>(payload.data()), payload.size());
   if (AsksForPath(header.kind) && !IsPath(path)) return Reject(EBADMSG);
+  if (header.kind == Kind::kPing) return SendReply(header, {});
   if (!peers_.Get(header.origin).BeginServing(2 * uint32_t{options_.credits})) {
     ++counters_.refused;
     return SendReply(header, {.error = EAGAIN});
