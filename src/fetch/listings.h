@@ -5,6 +5,7 @@
 
 #include "context.h"
 #include "copper/fetch/single_flight.h"
+#include "listing_assembly.h"
 #include "pool_calls.h"
 
 namespace copper::fetch {
@@ -47,11 +48,13 @@ class Listings {
   void OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const Result<rpc::Reply>& reply);
   Result<cache::ListingEntry> ListStore(const ListingKey& key, const ListingPtr& known);
   // Names that are known already keep the version that they were first seen with.
-  void KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing& listing) const;
+  Result<Listing> KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const;
+  std::optional<Attributes> KnownAttributes(const std::string& path, const ListingPtr& known,
+                                            const DirectoryEntry& entry) const;
+  std::shared_ptr<ListingAssembly> BeginAssembly(uint64_t size) const;
   cache::ListingEntry Keep(const std::string& path, const ListingPtr& known, cache::ListingEntry entry);
   void Finish(const ListingKey& key, const Result<cache::ListingEntry>& result);
   void TellChanges(const std::string& path, const Listing& known, const Listing& listing) const;
-  Bytes Encoded(const std::string& path, const cache::ListingEntry& entry);
   rpc::Reply PieceOf(const rpc::Request& request, const cache::ListingEntry& entry);
 
   const Context& context_;

@@ -8,6 +8,7 @@
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
+#include "copper/base/listing.h"
 #include "copper/cache/table.h"
 
 namespace copper::cache {
@@ -32,10 +33,9 @@ struct PathEntry {
   TimePoint valid_until = kNever;
 };
 
-// A listing, the bytes that children are sent, and until when it may answer for absent names unasked.
+// A listing, and until when it may answer for absent names unasked.
 struct ListingEntry {
   ListingPtr listing;
-  Bytes encoded;
   TimePoint valid_until = kNever;
 };
 

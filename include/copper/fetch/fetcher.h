@@ -14,6 +14,7 @@
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
+#include "copper/base/listing.h"
 #include "copper/base/log.h"
 #include "copper/base/worker_pool.h"
 #include "copper/cache/cache.h"
@@ -62,6 +63,8 @@ class Fetcher final : public rpc::Handler {
     Duration local_ttl = std::chrono::seconds(1);           // how long the kernel believes what is local
     uint64_t max_cacheable = UINT64_MAX;                    // larger files are read by each node from the source
     size_t lookup_list_limit = 8192;  // a lookup lists its directory unless it has more entries than this
+    // Packed listings that are larger fail with ENOMEM, before memory is taken for them: what a node can hold at all.
+    size_t listing_limit_bytes = size_t{1} << 31;
   };
   struct Parts {  // all outlive the fetcher
     storage::BackingStore& store;

@@ -155,7 +155,7 @@ TEST_P(FetchTest, AListingOfTensOfThousandsOfNamesTravelsWhole) {
   for (Rank rank = 0; rank < job_.ranks(); ++rank) {
     const auto listed = job_.node(rank).List("/many");
     ASSERT_TRUE(listed) << listed.error().Describe();
-    EXPECT_EQ(listed->listing->entries.size(), static_cast<size_t>(kNames));
+    EXPECT_EQ(listed->listing->size(), static_cast<size_t>(kNames));
   }
   EXPECT_EQ(store().counts("/many").lists, 1u);
 }
@@ -165,7 +165,7 @@ TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
   EXPECT_NE(job_.node(last()).Look("/huge/77")->attributes, nullptr);
   EXPECT_EQ(job_.node(last()).Look("/huge/absent")->attributes, nullptr);
   EXPECT_FALSE(job_.node(last()).cache().tree().Get({"/huge"})->listing);
-  EXPECT_EQ(job_.node(last()).List("/huge")->listing->entries.size(), 9000u);
+  EXPECT_EQ(job_.node(last()).List("/huge")->listing->size(), 9000u);
 }
 
 TEST_P(FetchTest, ListingsWithoutAttributesLeaveOneLookPerName) {
