@@ -110,6 +110,7 @@ void InodeTable::Requeue(KnownEntry& entry) {
   if (entry.node->IsDirectory()) return;
   Unqueue(entry);
   (entry.was_read ? read_ : unread_).Append(entry);
+  NoteCharge();
 }
 
 void InodeTable::Unqueue(KnownEntry& entry) {
