@@ -8,9 +8,10 @@
 namespace copper {
 
 std::optional<Attributes> DirectoryEntry::attributes() const {
+  std::optional<Attributes> unpacked;
+  if (packed_attributes.empty()) return unpacked;
   Reader reader(packed_attributes);
-  Attributes unpacked;
-  if (packed_attributes.empty() || !Unpack(reader, unpacked)) return std::nullopt;
+  if (!Unpack(reader, unpacked.emplace())) unpacked.reset();
   return unpacked;
 }
 

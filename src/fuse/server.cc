@@ -74,6 +74,10 @@ Status Server::Start() {
   return state_->session->Start(ThreadCount(state_->options.threads), state_->options.on_unmounted);
 }
 
+Server::NodeUsage Server::node_usage() const {
+  return {state_->inodes.size(), state_->inodes.charge()};
+}
+
 // The order matters. While the notifier is told to end, a call of it may wait for a lock that a pending request holds:
 // requests are still read, and answered with EIO, until it has ended. Answers that arrive later find the gate closed.
 void Server::Stop() {

@@ -39,6 +39,13 @@ class Server {
   // itself is the mounter's. Idempotent.
   void Stop();
 
+  // What the kernel knows now, and the memory for it; node_budget_bytes bounds it. Any thread.
+  struct NodeUsage {
+    size_t nodes = 0;
+    size_t bytes = 0;
+  };
+  NodeUsage node_usage() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -160,6 +160,22 @@ TEST_P(FetchTest, AListingOfTensOfThousandsOfNamesTravelsWhole) {
   EXPECT_EQ(store().counts("/many").lists, 1u);
 }
 
+TEST(FetchLimits, AListingThatCannotBeHeldIsRefusedAndItsNamesAreAskedOneByOne) {
+  Fetcher::Options options;
+  options.listing_limit_bytes = 10'000;
+  TestJob job(4, options);
+  for (int i = 0; i < 200; ++i) job.store().AddFile("/large/" + std::to_string(i), "x");
+  for (Rank rank = 0; rank < job.ranks(); ++rank) {
+    const auto listed = job.node(rank).List("/large");
+    ASSERT_FALSE(listed);
+    EXPECT_EQ(listed.error().code, ENOMEM);
+    EXPECT_EQ(job.node(rank).Look("/large/77")->attributes->size, 1u);
+    EXPECT_EQ(job.node(rank).Look("/large/absent")->attributes, nullptr);
+  }
+  job.store().AddFile("/small/f", "x");
+  EXPECT_EQ(job.node(3).List("/small")->listing->size(), 1u);
+}
+
 TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
   for (int i = 0; i < 9000; ++i) store().AddFile("/huge/" + std::to_string(i), "x");
   EXPECT_NE(job_.node(last()).Look("/huge/77")->attributes, nullptr);
