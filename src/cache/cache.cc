@@ -19,7 +19,7 @@ bool IsInUse(const PathEntry& /*entry*/) {
 }
 
 bool IsInUse(const ListingEntry& entry) {
-  return entry.listing.use_count() > 1 || entry.encoded.IsShared();
+  return entry.listing.use_count() > 1;
 }
 
 bool IsInUse(const ChunkEntry& entry) {

@@ -2,10 +2,15 @@
 //
 // A directory stream has no state of its own here (the kernel stops sending opendir), and it must not mix two listings.
 // So its offset says where it is: the low half counts the entries that it had (. and .. first), the high half
-// names the listing that it began with, of which the last few are kept. It is 0 for the first, so offsets stay small.
+// names the listing that it began with, of which the last few are known. It is 0 for the first, so offsets stay small.
+//
+// What is known of them is small: the listings themselves are the cache's, and StreamedListings keeps those alive that
+// are being read. One that is gone is asked for again, and goes on if it is the same.
 #pragma once
 
 #include <cstdint>
+#include <list>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -14,11 +19,12 @@
 namespace copper::fuse {
 
 struct DirectoryPosition {
-  fetch::Listed listed;
+  fetch::Listed listed;  // null: gone
   uint32_t generation = 0;
   uint64_t next = 0;  // entries that the stream had already
 
   uint64_t OffsetAfter(uint64_t entry) const { return uint64_t{generation} << 32 | (entry + 1); }
+  bool IsAtEnd() const { return next >= listed.listing->size() + 2; }
 };
 
 // Not thread-safe; the caller (Node) locks.
@@ -28,16 +34,45 @@ class DirectoryStreams {
 
   // A stream begins with this listing.
   DirectoryPosition Begin(fetch::Listed listed);
-  // nullopt: the listing that the stream began with is gone; it must fail rather than go on with another.
+  // nullopt: nothing is known of the listing that the stream began with; it must fail rather than go on with another.
   std::optional<DirectoryPosition> Continue(uint64_t offset) const;
+  // The stream's listing was gone, and this is the directory's now: nullopt if it is another one.
+  std::optional<DirectoryPosition> Resume(uint64_t offset, fetch::Listed listed);
 
  private:
   struct Kept {
     uint32_t generation = 0;
-    fetch::Listed listed;
+    std::weak_ptr<const Listing> listing;
+    TimePoint valid_until = kNever;
+    FileVersion version;  // of the directory
+    size_t names = 0;
+    size_t bytes = 0;
+
+    fetch::Listed listed() const { return {listing.lock(), valid_until}; }
+    void Take(const fetch::Listed& listed);
+    bool IsOf(const Listing& other) const;
   };
+  const Kept* Find(uint64_t offset) const;
+
   std::vector<Kept> kept_;  // oldest first
   uint32_t next_generation_ = 0;
+};
+
+// Keeps the listings alive that streams of a mount have used last, whatever becomes of them in the cache: the last
+// `kMost` as far as they fit into `kMostBytes`, and the very last one in any case. Any thread; one lock, leaf.
+class StreamedListings {
+ public:
+  static constexpr size_t kMost = 64;
+  static constexpr size_t kMostBytes = size_t{8} << 20;
+
+  void Use(const ListingPtr& listing);
+  // A stream has come to its end.
+  void Drop(const ListingPtr& listing);
+
+ private:
+  std::mutex mutex_;            // guards what follows
+  std::list<ListingPtr> kept_;  // last used first
+  size_t bytes_ = 0;
 };
 
 }  // namespace copper::fuse

@@ -1,4 +1,4 @@
-// Bytes that are filled once and then shared: chunks of files, encoded listings.
+// Bytes that are filled once and then shared: chunks of files, packed listings.
 #pragma once
 
 #include <cstddef>

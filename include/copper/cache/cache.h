@@ -8,6 +8,7 @@
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
+#include "copper/base/listing.h"
 #include "copper/cache/budget.h"
 #include "copper/cache/table.h"
 
@@ -34,10 +35,9 @@ struct PathEntry {
 };
 bool IsInUse(const PathEntry& entry);
 
-// A listing, the bytes that children are sent, and until when it may answer for absent names unasked.
+// A listing, and until when it may answer for absent names unasked.
 struct ListingEntry {
   ListingPtr listing;
-  Bytes encoded;
   TimePoint valid_until = kNever;
 };
 bool IsInUse(const ListingEntry& entry);

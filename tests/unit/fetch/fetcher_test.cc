@@ -155,9 +155,25 @@ TEST_P(FetchTest, AListingOfTensOfThousandsOfNamesTravelsWhole) {
   for (Rank rank = 0; rank < job_.ranks(); ++rank) {
     const auto listed = job_.node(rank).List("/many");
     ASSERT_TRUE(listed) << listed.error().Describe();
-    EXPECT_EQ(listed->listing->entries.size(), static_cast<size_t>(kNames));
+    EXPECT_EQ(listed->listing->size(), static_cast<size_t>(kNames));
   }
   EXPECT_EQ(store().counts("/many").lists, 1u);
+}
+
+TEST(FetchLimits, AListingThatCannotBeHeldIsRefusedAndItsNamesAreAskedOneByOne) {
+  Fetcher::Options options;
+  options.listing_limit_bytes = 10'000;
+  TestJob job(4, options);
+  for (int i = 0; i < 200; ++i) job.store().AddFile("/large/" + std::to_string(i), "x");
+  for (Rank rank = 0; rank < job.ranks(); ++rank) {
+    const auto listed = job.node(rank).List("/large");
+    ASSERT_FALSE(listed);
+    EXPECT_EQ(listed.error().code, ENOMEM);
+    EXPECT_EQ(job.node(rank).Look("/large/77")->attributes->size, 1u);
+    EXPECT_EQ(job.node(rank).Look("/large/absent")->attributes, nullptr);
+  }
+  job.store().AddFile("/small/f", "x");
+  EXPECT_EQ(job.node(3).List("/small")->listing->size(), 1u);
 }
 
 TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
@@ -165,7 +181,7 @@ TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
   EXPECT_NE(job_.node(last()).Look("/huge/77")->attributes, nullptr);
   EXPECT_EQ(job_.node(last()).Look("/huge/absent")->attributes, nullptr);
   EXPECT_FALSE(job_.node(last()).cache().tree().Get({"/huge"})->listing);
-  EXPECT_EQ(job_.node(last()).List("/huge")->listing->entries.size(), 9000u);
+  EXPECT_EQ(job_.node(last()).List("/huge")->listing->size(), 9000u);
 }
 
 TEST_P(FetchTest, ListingsWithoutAttributesLeaveOneLookPerName) {
