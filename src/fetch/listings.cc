@@ -11,6 +11,9 @@ namespace {
 using cache::ListingEntry;
 using profile::Event;
 
+// New names of a directory that are told to the kernel one by one.
+constexpr size_t kMostTold = 65'536;
+
 // What makes a directory one whose names are asked for one by one.
 bool MustAskByName(const Error& error) {
   return error.code == EFBIG || error.code == ENOMEM || error.code == EACCES || error.code == EPERM;
@@ -186,8 +189,12 @@ void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result)
 
 void Listings::TellChanges(const std::string& path, const Listing& known, const Listing& listing) const {
   if (listener_ == nullptr) return;
+  // The kernel's knowledge of an absent name ends by itself where it has a time to live: a directory that has grown by
+  // a million names is not worth the memory of telling them all.
+  const bool all = context_.options.absent_ttl == Duration::max();
   std::vector<std::string> added;
   for (const DirectoryEntry entry : listing.entries()) {
+    if (!all && added.size() == kMostTold) break;
     if (!known.Find(entry.name)) added.emplace_back(entry.name);
   }
   listener_->OnDirectoryChanged(path, added);
@@ -208,15 +215,18 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
 // For children.
 
 void Listings::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
-  if (request.argument > 0) {  // a further piece of what we have just sent the first of, unless it was evicted since
+  const auto is_of_request = [request](const ListingEntry& entry) {
+    return request.argument == 0 || entry.listing->directory().version() == request.version;
+  };
+  if (request.argument > 0) {  // a further piece of what we have just sent the first of, however old that is by now
     const auto entry = context_.parts.cache.tree().Get({request.path});
-    if (entry && entry->listing) return respond(PieceOf(request, *entry));
+    if (entry && entry->listing && is_of_request(*entry)) return respond(PieceOf(request, *entry));
   }
   const Purpose purpose = request.argument2 == 0 ? Purpose::kReadDirectory : Purpose::kLookup;
   Get(request.path, purpose, ask,
-      [this, request, respond = std::move(respond)](const Result<ListingEntry>& entry) mutable {
+      [this, request, is_of_request, respond = std::move(respond)](const Result<ListingEntry>& entry) mutable {
         if (!entry) return respond(ErrorReply(entry.error()));
-        respond(PieceOf(request, *entry));
+        respond(is_of_request(*entry) ? PieceOf(request, *entry) : ErrorReply({ESTALE, {}}));
       });
 }
 
@@ -230,7 +240,6 @@ rpc::Reply Listings::PieceOf(const rpc::Request& request, const ListingEntry& en
     reply.flags = rpc::kUnchanged;
     return reply;
   }
-  if (request.argument > 0 && request.version != reply.version) return ErrorReply({ESTALE, {}});
   const Bytes packed = rpc::EncodeListing(listing);
   if (request.argument >= ListingAssembly::Pieces(packed.size())) return ErrorReply({EINVAL, {}});
   reply.argument = packed.size();

@@ -12,6 +12,7 @@
 #include <list>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "copper/fetch/fetcher.h"
@@ -21,10 +22,11 @@ namespace copper::fuse {
 struct DirectoryPosition {
   fetch::Listed listed;  // null: gone
   uint32_t generation = 0;
-  uint64_t next = 0;  // entries that the stream had already
+  uint64_t next = 0;   // entries that the stream had already
+  uint64_t names = 0;  // of the listing, which need not be there to know its end
 
   uint64_t OffsetAfter(uint64_t entry) const { return uint64_t{generation} << 32 | (entry + 1); }
-  bool IsAtEnd() const { return next >= listed.listing->size() + 2; }
+  bool IsAtEnd() const { return next >= names + 2; }
 };
 
 // Not thread-safe; the caller (Node) locks.
@@ -33,11 +35,11 @@ class DirectoryStreams {
   static constexpr size_t kKept = 4;
 
   // A stream begins with this listing.
-  DirectoryPosition Begin(fetch::Listed listed);
+  DirectoryPosition Begin(const fetch::Listed& listed);
   // nullopt: nothing is known of the listing that the stream began with; it must fail rather than go on with another.
-  std::optional<DirectoryPosition> Continue(uint64_t offset) const;
+  std::optional<DirectoryPosition> Continue(uint64_t offset);
   // The stream's listing was gone, and this is the directory's now: nullopt if it is another one.
-  std::optional<DirectoryPosition> Resume(uint64_t offset, fetch::Listed listed);
+  std::optional<DirectoryPosition> Resume(uint64_t offset, const fetch::Listed& listed);
 
  private:
   struct Kept {
@@ -48,21 +50,20 @@ class DirectoryStreams {
     size_t names = 0;
     size_t bytes = 0;
 
-    fetch::Listed listed() const { return {listing.lock(), valid_until}; }
+    DirectoryPosition At(uint64_t offset) const;
     void Take(const fetch::Listed& listed);
     bool IsOf(const Listing& other) const;
   };
-  const Kept* Find(uint64_t offset) const;
+  Kept* Find(uint64_t offset);
 
   std::vector<Kept> kept_;  // oldest first
   uint32_t next_generation_ = 0;
 };
 
-// Keeps the listings alive that streams of a mount have used last, whatever becomes of them in the cache: the last
-// `kMost` as far as they fit into `kMostBytes`, and the very last one in any case. Any thread; one lock, leaf.
+// Keeps the listings alive that streams of a mount have used last, whatever becomes of them in the cache: all that fit
+// into `kMostBytes`, and the very last one in any case. Any thread; one lock, leaf.
 class StreamedListings {
  public:
-  static constexpr size_t kMost = 64;
   static constexpr size_t kMostBytes = size_t{8} << 20;
 
   void Use(const ListingPtr& listing);
@@ -70,8 +71,11 @@ class StreamedListings {
   void Drop(const ListingPtr& listing);
 
  private:
-  std::mutex mutex_;            // guards what follows
-  std::list<ListingPtr> kept_;  // last used first
+  using Order = std::list<ListingPtr>;
+
+  std::mutex mutex_;  // guards what follows
+  Order kept_;        // last used first
+  std::unordered_map<const Listing*, Order::iterator> places_;
   size_t bytes_ = 0;
 };
 

@@ -81,7 +81,8 @@ class Handlers {
     bool plus = false;
   };
   void ReadDirectory(Reply reply, PageRequest page);
-  void SendPageOf(Reply& reply, const PageRequest& page, fetch::Listed listed);
+  void SendPageOf(Reply& reply, const PageRequest& page, const fetch::Listed& listed);
+  void SendEnd(Reply& reply, const DirectoryPosition& position);
   void SendPage(Reply& reply, const PageRequest& page, const DirectoryPosition& position);
   fuse_entry_param ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
                               TimePoint valid_until);

@@ -58,6 +58,7 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
   if (page.offset != 0) {
     const auto position = node.ContinueStream(page.offset);
     if (!position) return reply.Error(ESTALE);
+    if (position->IsAtEnd()) return SendEnd(reply, *position);
     if (position->listed.listing) return SendPage(reply, page, *position);
   }
   if (node.kind() == NodeKind::kLiveDirectory) {
@@ -67,7 +68,7 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
       std::move(reply), [&](auto done) { parts_.fetcher.List(node.path(), std::move(done)); },
       [this, page](Reply& open, Result<fetch::Listed> listed) {
         if (!listed) return open.Error(KernelErrno(listed.error().code));
-        SendPageOf(open, page, *std::move(listed));
+        SendPageOf(open, page, *listed);
         // The kernel keeps listings for as long as the directory's times stay; those of pseudo file systems mean
         // nothing.
         if (page.directory->live()) parts_.notifier->InvalidateInode(page.directory->id());
@@ -75,11 +76,16 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
 }
 
 // Of a listing that was asked for: a stream begins with it, or goes on if it is the one that it began with.
-void Handlers::SendPageOf(Reply& reply, const PageRequest& page, fetch::Listed listed) {
-  if (page.offset == 0) return SendPage(reply, page, page.directory->BeginStream(std::move(listed)));
-  const auto position = page.directory->ResumeStream(page.offset, std::move(listed));
+void Handlers::SendPageOf(Reply& reply, const PageRequest& page, const fetch::Listed& listed) {
+  if (page.offset == 0) return SendPage(reply, page, page.directory->BeginStream(listed));
+  const auto position = page.directory->ResumeStream(page.offset, listed);
   if (!position) return reply.Error(ESTALE);
   SendPage(reply, page, *position);
+}
+
+void Handlers::SendEnd(Reply& reply, const DirectoryPosition& position) {
+  if (position.listed.listing) parts_.streamed.Drop(position.listed.listing);
+  static_cast<void>(reply.Names({}));  // no lookups to take back
 }
 
 // As a node, one lookup more; or bare, and the kernel looks it up if it needs it.
@@ -98,7 +104,7 @@ fuse_entry_param Handlers::ShownEntry(const PageRequest& page, const Listing& li
 void Handlers::SendPage(Reply& reply, const PageRequest& request, const DirectoryPosition& position) {
   const Node& directory = *request.directory;
   const Listing& listing = *position.listed.listing;
-  position.IsAtEnd() ? parts_.streamed.Drop(position.listed.listing) : parts_.streamed.Use(position.listed.listing);
+  parts_.streamed.Use(position.listed.listing);
   Page page(reply.request(), request.size, request.plus);
   std::vector<uint64_t> entered;
   std::string name;

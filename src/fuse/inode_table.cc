@@ -12,6 +12,7 @@ namespace {
 // and headers of the allocator, some 240 bytes together.
 constexpr size_t kTablesPerNode = sizeof(KnownEntry) + 240;
 constexpr size_t kReaderCharge = sizeof(fetch::FileReader) + 96;
+constexpr size_t kStreamsCharge = sizeof(DirectoryStreams) + 128;
 
 }  // namespace
 
@@ -44,33 +45,38 @@ KnownEntry* InodeTable::FindEntry(const Key& key) {
 }
 
 NodePtr InodeTable::Enter(std::string path, Node::Known known) {
-  const uint32_t type = known.attributes->mode & S_IFMT;
-  const FileVersion version = NodeVersion(*known.attributes);
+  const Key key{path, known.attributes->mode & S_IFMT, NodeVersion(*known.attributes)};
   const std::lock_guard lock(mutex_);
-  KnownEntry* entry = FindEntry({path, type, version});
-  if (entry != nullptr) {
+  if (KnownEntry* const entry = FindEntry(key)) {
     entry->node->SetKnown(std::move(known));
-    ++entry->lookups;
-  } else {
-    entry = &Insert({.path = std::move(path), .type = type, .version = version}, std::move(known));
-    by_key_.insert(entry->node.get());
+    return EnterAgain(*entry);
   }
-  Requeue(*entry);
-  return entry->node;
+  return EnterNew({.path = std::move(path), .type = key.type, .version = key.version}, std::move(known));
 }
 
 NodePtr InodeTable::EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (KnownEntry* const entry = FindEntry({path, attributes.mode & S_IFMT, NodeVersion(attributes)})) {
-      entry->node->SetKnown(attributes, valid_until);
-      ++entry->lookups;
-      Requeue(*entry);
-      return entry->node;
-    }
-    if (charge_ >= budget_) return nullptr;
+  const Key key{path, attributes.mode & S_IFMT, NodeVersion(attributes)};
+  const std::lock_guard lock(mutex_);
+  if (KnownEntry* const entry = FindEntry(key)) {
+    entry->node->SetKnown(attributes, valid_until);
+    return EnterAgain(*entry);
   }
-  return Enter(std::move(path), {std::make_shared<const Attributes>(attributes), valid_until});
+  if (charge_ >= budget_) return nullptr;
+  return EnterNew({.path = std::move(path), .type = key.type, .version = key.version},
+                  {std::make_shared<const Attributes>(attributes), valid_until});
+}
+
+NodePtr InodeTable::EnterAgain(KnownEntry& entry) {
+  ++entry.lookups;
+  Requeue(entry);
+  return entry.node;
+}
+
+NodePtr InodeTable::EnterNew(Node::Identity identity, Node::Known known) {
+  KnownEntry& entry = Insert(std::move(identity), std::move(known));
+  by_key_.insert(entry.node.get());
+  Requeue(entry);
+  return entry.node;
 }
 
 NodePtr InodeTable::EnterFresh(Node::Identity identity, Node::Known known) {
@@ -84,7 +90,7 @@ KnownEntry& InodeTable::Insert(Node::Identity identity, Node::Known known) {
   auto node = std::make_shared<Node>(std::move(identity));
   node->SetKnown(std::move(known));
   KnownEntry& entry = nodes_[node->id()];
-  entry.charge = node->charge() + kTablesPerNode;
+  entry.charge = node->charge() + kTablesPerNode + (node->IsDirectory() ? kStreamsCharge : 0);
   entry.lookups = 1;
   entry.node = std::move(node);
   charge_ += entry.charge;

@@ -83,6 +83,8 @@ class InodeTable {
 
   // All of these with the lock held.
   KnownEntry* FindEntry(const Key& key);
+  NodePtr EnterAgain(KnownEntry& entry);
+  NodePtr EnterNew(Node::Identity identity, Node::Known known);
   KnownEntry& Insert(Node::Identity identity, Node::Known known);
   void Requeue(KnownEntry& entry);
   void Unqueue(KnownEntry& entry);

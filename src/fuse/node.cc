@@ -38,10 +38,10 @@ std::shared_ptr<fetch::FileReader> Node::Reader(const std::function<std::shared_
   return reader_;
 }
 
-DirectoryPosition Node::BeginStream(fetch::Listed listed) {
+DirectoryPosition Node::BeginStream(const fetch::Listed& listed) {
   const std::lock_guard lock(mutex_);
   if (!streams_) streams_ = std::make_unique<DirectoryStreams>();
-  return streams_->Begin(std::move(listed));
+  return streams_->Begin(listed);
 }
 
 std::optional<DirectoryPosition> Node::ContinueStream(uint64_t offset) const {
@@ -50,10 +50,10 @@ std::optional<DirectoryPosition> Node::ContinueStream(uint64_t offset) const {
   return streams_->Continue(offset);
 }
 
-std::optional<DirectoryPosition> Node::ResumeStream(uint64_t offset, fetch::Listed listed) {
+std::optional<DirectoryPosition> Node::ResumeStream(uint64_t offset, const fetch::Listed& listed) {
   const std::lock_guard lock(mutex_);
   if (!streams_) return std::nullopt;
-  return streams_->Resume(offset, std::move(listed));
+  return streams_->Resume(offset, listed);
 }
 
 size_t Node::charge() const {

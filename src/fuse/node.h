@@ -67,9 +67,9 @@ class Node {
   std::shared_ptr<fetch::FileReader> Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make);
 
   // See DirectoryStreams.
-  DirectoryPosition BeginStream(fetch::Listed listed);
+  DirectoryPosition BeginStream(const fetch::Listed& listed);
   std::optional<DirectoryPosition> ContinueStream(uint64_t offset) const;
-  std::optional<DirectoryPosition> ResumeStream(uint64_t offset, fetch::Listed listed);
+  std::optional<DirectoryPosition> ResumeStream(uint64_t offset, const fetch::Listed& listed);
 
   // Memory that it holds, in bytes, without reader and streams.
   size_t charge() const;

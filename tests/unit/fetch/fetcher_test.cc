@@ -14,6 +14,7 @@ namespace {
 using fakes::Await;
 using fakes::MemoryStore;
 using fakes::TestJob;
+using fakes::TestNode;
 using std::chrono::seconds;
 
 std::string RandomText(size_t size, unsigned seed) {
@@ -174,6 +175,35 @@ TEST(FetchLimits, AListingThatCannotBeHeldIsRefusedAndItsNamesAreAskedOneByOne) 
   }
   job.store().AddFile("/small/f", "x");
   EXPECT_EQ(job.node(3).List("/small")->listing->size(), 1u);
+}
+
+// As when the table has no room for it: the pieces of one listing are asked for one by one.
+TEST_P(FetchTest, APieceOfAListingThatHasLeftTheTableIsStillGiven) {
+  for (int i = 0; i < 30'000; ++i) store().AddFile("/many/" + std::to_string(i), "x");
+  TestNode& node = job_.node(last());
+  const auto ask = [&](uint64_t piece, FileVersion version) {
+    rpc::Request request;
+    request.kind = rpc::Kind::kList;
+    request.path = "/many";
+    request.argument = piece;
+    request.version = version;
+    return *Await<rpc::Reply>([&](auto done) {
+      node.fetcher().Handle(
+          0, request, job_.clock().Now() + seconds(5),
+          rpc::Responder([done = std::move(done)](rpc::Reply reply) mutable { done(std::move(reply)); }));
+    });
+  };
+  const rpc::Reply first = ask(0, {});
+  ASSERT_EQ(first.error, 0);
+  ASSERT_GT(first.argument, 2 * kChunkSize);
+  ASSERT_TRUE(node.cache().tree().Erase({"/many"}));
+  const rpc::Reply second = ask(1, first.version);
+  EXPECT_EQ(second.error, 0);
+  EXPECT_EQ(second.version, first.version);
+  EXPECT_EQ(second.payload.size(), kChunkSize);
+  FileVersion other = first.version;
+  ++other.mtime_ns;
+  EXPECT_EQ(ask(1, other).error, ESTALE) << "never pieces of two listings";
 }
 
 TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {

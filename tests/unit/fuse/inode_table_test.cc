@@ -251,6 +251,8 @@ TEST(DirectoryStreams, AStreamGoesOnWithTheSameListingAndWithNoOther) {
   const auto gone = streams.Continue(offset);
   ASSERT_TRUE(gone);
   EXPECT_EQ(gone->listed.listing, nullptr);
+  EXPECT_FALSE(gone->IsAtEnd());
+  EXPECT_TRUE(streams.Continue(offset + 3)->IsAtEnd()) << "the end is known without it";
   EXPECT_FALSE(streams.Resume(offset, ListingOf(4)));
   EXPECT_FALSE(streams.Resume(offset, ListingOf(3, 2)));
   const fetch::Listed again = ListingOf(3);
@@ -263,14 +265,16 @@ TEST(DirectoryStreams, AStreamGoesOnWithTheSameListingAndWithNoOther) {
 TEST(StreamedListings, TheLastUsedAreKeptWithinABound) {
   StreamedListings streamed;
   std::vector<std::weak_ptr<const Listing>> listings;
-  for (size_t i = 0; i <= StreamedListings::kMost; ++i) {
-    const ListingPtr listing = ListingOf(3).listing;
+  const size_t fitting = StreamedListings::kMostBytes / ListingOf(10'000).listing->charge();
+  for (size_t i = 0; i <= fitting; ++i) {
+    const ListingPtr listing = ListingOf(10'000).listing;
     listings.push_back(listing);
     streamed.Use(listing);
-    if (i > 1) streamed.Use(listings[1].lock());
+    streamed.Use(listings[0].lock());  // a stream that goes on
   }
-  EXPECT_TRUE(listings[0].expired());
-  EXPECT_FALSE(listings[1].expired());
+  EXPECT_FALSE(listings[0].expired());
+  EXPECT_TRUE(listings[1].expired());
+  EXPECT_FALSE(listings[2].expired());
   EXPECT_FALSE(listings.back().expired());
   streamed.Drop(listings.back().lock());
   EXPECT_TRUE(listings.back().expired());
