@@ -5,14 +5,19 @@
 
 namespace copper::fetch {
 
-bool Parent::Ask(TimePoint now) {
+bool Parent::IsLost() const {
   const std::lock_guard lock(mutex_);
-  if (lost_) {
-    wanted_ = true;
-    return false;
-  }
+  return lost_;
+}
+
+void Parent::Want() {
+  const std::lock_guard lock(mutex_);
+  wanted_ = true;
+}
+
+void Parent::OnAsked(TimePoint now) {
+  const std::lock_guard lock(mutex_);
   if (waiting_++ == 0) heard_ = std::max(heard_, now);
-  return true;
 }
 
 void Parent::OnAnswer(TimePoint now) {
@@ -56,11 +61,6 @@ Parent::News Parent::OnProbe(bool answered, TimePoint now) {
   if (std::exchange(lost_, true)) return News::kNone;
   probes_unasked_ = 0;
   return News::kLost;
-}
-
-bool Parent::IsLost() const {
-  const std::lock_guard lock(mutex_);
-  return lost_;
 }
 
 bool Parent::NeedsTicks() const {

@@ -24,8 +24,12 @@ class Parent {
 
   enum class News { kNone, kLost, kFound };
 
-  // Somebody wants to ask it. False: it is lost; true: OnAnswer or OnFailure is to follow.
-  bool Ask(TimePoint now);
+  bool IsLost() const;
+  // Somebody would ask it, were it not lost.
+  void Want();
+
+  // A request goes there; OnAnswer or OnFailure is to follow.
+  void OnAsked(TimePoint now);
   // Whatever it answered, it is there.
   void OnAnswer(TimePoint now);
   // The request failed on its way.
@@ -35,7 +39,6 @@ class Parent {
   bool TakeProbe(TimePoint now);
   News OnProbe(bool answered, TimePoint now);
 
-  bool IsLost() const;
   // Whether time alone may make a probe due.
   bool NeedsTicks() const;
 

@@ -1,5 +1,7 @@
 #include "upstream.h"
 
+#include "copper/base/attempt.h"
+
 #include "deadlines.h"
 
 namespace copper::fetch {
@@ -30,15 +32,20 @@ void Upstream::Fetch(TreeId tree, rpc::Request request, Ask ask, OnReply reply, 
   const std::optional<Rank> rank = context_.parts.forest.Parent(context_.options.self, tree);
   if (!rank) return context_.parts.pool.Submit(std::move(read));
   const TimePoint now = context_.Now();
-  if (!parents_.at(*rank).Ask(now)) return Detour(std::move(read));
+  Parent& parent = parents_.at(*rank);
+  if (parent.IsLost()) {
+    parent.Want();
+    return Detour(std::move(read));
+  }
+  rpc::Channel::Done done = [this, rank = *rank, reply = std::move(reply),
+                             read = std::move(read)](Result<rpc::Reply> outcome) mutable {
+    OnOutcome(rank, std::move(outcome), std::move(reply), std::move(read));
+  };
+  parent.OnAsked(now);
   context_.parts.counters.Count(Event::kRequestsToParent);
   request.tree = tree;
   request.hops = static_cast<uint16_t>(ask.hops + 1);
-  context_.parts.channel.Call(
-      *rank, std::move(request), DeadlineOfParent(ask.deadline, now),
-      [this, rank = *rank, reply = std::move(reply), read = std::move(read)](Result<rpc::Reply> outcome) mutable {
-        OnOutcome(rank, std::move(outcome), std::move(reply), std::move(read));
-      });
+  context_.parts.channel.Call(*rank, std::move(request), DeadlineOfParent(ask.deadline, now), std::move(done));
 }
 
 void Upstream::OnOutcome(Rank rank, Result<rpc::Reply> outcome, OnReply reply, Task read) {
@@ -50,7 +57,8 @@ void Upstream::OnOutcome(Rank rank, Result<rpc::Reply> outcome, OnReply reply, T
   }
   if (IsTheEnd(outcome)) return reply(ErrorReply(outcome.error()));
   if (IsAnswer(outcome)) return reply(*std::move(outcome));
-  Detour(std::move(read));
+  const Status taken = Attempt([&] { Detour(std::move(read)); });
+  if (!taken) reply(ErrorReply(taken.error()));
   Probe(rank, parent);
 }
 

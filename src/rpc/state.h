@@ -29,6 +29,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void WantTicks();
   void OnArrival(const fabric::Arrival& arrival);
   bool OnTick();
+  void NoteMemory(const Status& attempt);  // logs the first lack of it
 
   ChannelCounters counters() const { return counters_.Snapshot(); }
 
@@ -68,7 +69,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   PeerTable peers_;
   std::atomic<size_t> pending_{0};  // requests without outcome
   std::atomic<bool> handler_wants_ticks_{false};
-  std::atomic<bool> logged_success_{false}, logged_unparsable_{false}, logged_foreign_{false};
+  std::atomic<bool> logged_success_{false}, logged_unparsable_{false}, logged_foreign_{false}, logged_memory_{false};
   AtomicCounters counters_;
 };
 

@@ -8,12 +8,12 @@
 #include <array>
 #include <functional>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "copper/base/attempt.h"
 #include "copper/base/clock.h"
 #include "copper/base/hash.h"
 #include "copper/base/result.h"
@@ -57,11 +57,7 @@ class SingleFlight {
   // ENOMEM.
   template <class Work>
   void Lead(const Key& key, Work work) {
-    try {
-      work();
-    } catch (const std::bad_alloc&) {
-      Complete(key, Fail(ENOMEM));
-    }
+    if (const Status done = Attempt(work); !done) Complete(key, std::unexpected(done.error()));
   }
 
   // Ends the flight: every waiter gets a copy. What is to be found by later callers must be in the cache before. A

@@ -51,7 +51,8 @@ struct Reply {
   Bytes payload{};
 };
 
-// Answers one request, once, from any thread; dropped unanswered, it answers EIO. Harmless after the channel's end.
+// Answers one request, once, from any thread; dropped unanswered, it answers EIO, or ENOMEM if that is why. Harmless
+// after the channel's end.
 class Responder {
  public:
   using Send = std::move_only_function<void(Reply)>;
@@ -83,7 +84,7 @@ class Channel {
   // Any thread; never blocks. `done` is called once and must not block: by the progress thread or, for a failure at
   // once, by a thread that is in Call; a request that still waits when the channel stops, by Stop's.
   // At once: EINVAL (no such rank), ENAMETOOLONG, ENOTCONN (not started), ETIMEDOUT (under a millisecond left),
-  // ESHUTDOWN (stopped).
+  // ESHUTDOWN (stopped), ENOMEM.
   virtual void Call(Rank to, Request request, TimePoint deadline, Done done) = 0;
   // Ends every request that is pending at this rank with EHOSTDOWN: for who knows that waiting for their deadlines is
   // in vain. Any thread, also a callback; calls the `done` of each. Later calls are sent as ever.

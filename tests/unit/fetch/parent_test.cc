@@ -14,7 +14,7 @@ class ParentTest : public testing::Test {
   // Time passes.
   TimePoint After(Duration time) { return now_ += time; }
   void Lose() {
-    ASSERT_TRUE(parent_.Ask(now_));
+    parent_.OnAsked(now_);
     parent_.OnFailure();
     ASSERT_TRUE(parent_.TakeProbe(now_));
     ASSERT_EQ(parent_.OnProbe(false, now_), News::kLost);
@@ -40,19 +40,19 @@ TEST_F(ParentTest, IsNotProbedWhileNobodyAsksIt) {
 }
 
 TEST_F(ParentTest, IsNotProbedWhileItAnswersAnything) {
-  ASSERT_TRUE(parent_.Ask(now_));  // a slow one
+  parent_.OnAsked(now_);  // a slow one
   for (int i = 0; i < 100; ++i) {
-    ASSERT_TRUE(parent_.Ask(now_));
+    parent_.OnAsked(now_);
     parent_.OnAnswer(After(milliseconds(900)));
     EXPECT_FALSE(parent_.TakeProbe(now_));
   }
 }
 
 TEST_F(ParentTest, SilenceIsCountedFromTheFirstRequestThatWaits) {
-  ASSERT_TRUE(parent_.Ask(now_));
+  parent_.OnAsked(now_);
   parent_.OnAnswer(now_);
   After(std::chrono::hours(1));
-  ASSERT_TRUE(parent_.Ask(now_));
+  parent_.OnAsked(now_);
   EXPECT_TRUE(parent_.NeedsTicks());
   EXPECT_FALSE(parent_.TakeProbe(now_ + milliseconds(999)));
   EXPECT_TRUE(parent_.TakeProbe(now_ + seconds(1)));
@@ -60,7 +60,7 @@ TEST_F(ParentTest, SilenceIsCountedFromTheFirstRequestThatWaits) {
 }
 
 TEST_F(ParentTest, ASlowParentIsProbedAgainAndKept) {
-  ASSERT_TRUE(parent_.Ask(now_));
+  parent_.OnAsked(now_);
   for (int i = 0; i < 5; ++i) {
     ASSERT_TRUE(parent_.TakeProbe(After(seconds(1))));
     EXPECT_EQ(parent_.OnProbe(true, now_), News::kNone);
@@ -69,7 +69,7 @@ TEST_F(ParentTest, ASlowParentIsProbedAgainAndKept) {
 }
 
 TEST_F(ParentTest, AFailedRequestIsReasonForAProbeAtOnce) {
-  ASSERT_TRUE(parent_.Ask(now_));
+  parent_.OnAsked(now_);
   parent_.OnFailure();
   ASSERT_TRUE(parent_.TakeProbe(now_));
   EXPECT_EQ(parent_.OnProbe(true, now_), News::kNone);
@@ -78,7 +78,7 @@ TEST_F(ParentTest, AFailedRequestIsReasonForAProbeAtOnce) {
 }
 
 TEST_F(ParentTest, AProbeThatIsLostWhileThereAreAnswersSaysNothing) {
-  ASSERT_TRUE(parent_.Ask(now_));
+  parent_.OnAsked(now_);
   ASSERT_TRUE(parent_.TakeProbe(After(seconds(1))));
   parent_.OnAnswer(After(milliseconds(500)));
   EXPECT_EQ(parent_.OnProbe(false, After(milliseconds(500))), News::kNone);
@@ -88,11 +88,11 @@ TEST_F(ParentTest, AProbeThatIsLostWhileThereAreAnswersSaysNothing) {
 TEST_F(ParentTest, ALostOneIsNotAskedUntilAProbeIsAnswered) {
   Lose();
   EXPECT_TRUE(parent_.IsLost());
-  EXPECT_FALSE(parent_.Ask(now_));
   EXPECT_FALSE(parent_.TakeProbe(now_ + milliseconds(499)));
   ASSERT_TRUE(parent_.TakeProbe(After(milliseconds(500))));
   EXPECT_EQ(parent_.OnProbe(true, now_), News::kFound);
-  EXPECT_TRUE(parent_.Ask(now_));
+  EXPECT_FALSE(parent_.IsLost());
+  EXPECT_FALSE(parent_.TakeProbe(After(std::chrono::hours(1))));
 }
 
 TEST_F(ParentTest, PausesGrowAndAnIdleNodeStopsProbing) {
@@ -107,8 +107,8 @@ TEST_F(ParentTest, PausesGrowAndAnIdleNodeStopsProbing) {
   EXPECT_EQ(pauses,
             (std::vector<Duration>{milliseconds(500), seconds(1), seconds(2), seconds(4), seconds(8), seconds(10)}));
   EXPECT_FALSE(UntilProbe(seconds(100)));
-  EXPECT_FALSE(parent_.Ask(After(seconds(100))));
-  EXPECT_TRUE(parent_.TakeProbe(now_)) << "somebody would have asked it";
+  parent_.Want();
+  EXPECT_TRUE(parent_.TakeProbe(After(seconds(100)))) << "somebody would have asked it";
   EXPECT_EQ(parent_.OnProbe(true, now_), News::kFound);
 }
 
