@@ -6,6 +6,7 @@
 #include <ctime>
 #include <memory>
 
+#include "storage/retry.h"
 #include "storage/stat.h"
 
 namespace copper::storage {
@@ -15,9 +16,10 @@ namespace {
 // longer.
 constexpr int64_t kQuietNs = 2'000'000'000;
 
-// Looking at an entry costs about 2 us on a local file system and 200 us or more over a network.
+// Looking at an entry costs about 2 us on a local file system and 200 us or more over a network. The first may take
+// longer, as long as so many cheap ones together.
 constexpr Duration kCheapLook = std::chrono::microseconds(50);
-constexpr size_t kLooksToMeasure = 16;
+constexpr int64_t kLooksToMeasure = 16;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
@@ -41,11 +43,23 @@ bool IsDots(const char* name) {
   return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
+// The next name, null at the end.
+Result<const dirent*> NextName(DIR* directory) {
+  const dirent* found = nullptr;
+  const int failed = Retry([&] {
+    errno = 0;
+    found = readdir(directory);
+    return found == nullptr && errno != 0 ? -1 : 0;
+  });
+  if (failed != 0) return Fail(errno);
+  return found;
+}
+
 Status ReadNames(DIR* directory, size_t limit, std::vector<DirectoryEntry>& entries) {
   while (true) {
-    errno = 0;
-    const dirent* found = readdir(directory);
-    if (found == nullptr && errno != 0) return Fail(errno);
+    const Result<const dirent*> next = NextName(directory);
+    if (!next) return std::unexpected(next.error());
+    const dirent* found = *next;
     if (found == nullptr) return {};
     if (IsDots(found->d_name)) continue;
     if (limit != 0 && entries.size() == limit) return Fail(EFBIG);
@@ -53,12 +67,13 @@ Status ReadNames(DIR* directory, size_t limit, std::vector<DirectoryEntry>& entr
   }
 }
 
-// In the order in which the directory gave its names: the one that file systems read ahead in.
-void ReadAttributes(int directory, const DirectoryOptions& options, const Clock& clock, Listing& listing) {
+// In the order in which the directory gave its names: the one that file systems read ahead in. False if looking turned
+// out to be expensive.
+bool ReadAttributes(int directory, const DirectoryOptions& options, const Clock& clock, Listing& listing) {
   const TimePoint begin = clock.Now();
   int64_t looks = 0;
   for (DirectoryEntry& entry : listing.entries) {
-    if (looks >= int64_t{kLooksToMeasure} && clock.Now() - begin > looks * kCheapLook) return;
+    if (clock.Now() - begin > std::max(looks, kLooksToMeasure) * kCheapLook) return false;
     if (std::ranges::find(options.mount_points, entry.name) != options.mount_points.end()) continue;
     Result<Attributes> attributes = LookAt(directory, entry.name.c_str());
     ++looks;
@@ -69,6 +84,7 @@ void ReadAttributes(int directory, const DirectoryOptions& options, const Clock&
     entry.type = static_cast<uint8_t>(IFTODT(attributes->mode));
     entry.attributes = std::move(*attributes);
   }
+  return true;
 }
 
 bool IsUnchanged(int directory, const Attributes& before) {
@@ -79,7 +95,7 @@ bool IsUnchanged(int directory, const Attributes& before) {
 
 }  // namespace
 
-Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, const Clock& clock) {
+Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, LookCost& look_cost, const Clock& clock) {
   Listing listing;
   Result<Attributes> before = LookAt(fd.get(), "");
   if (!before) return std::unexpected(before.error());
@@ -92,7 +108,11 @@ Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, cons
   }
   listing.answers_absence =
       options.may_answer_absence && quiet && IsUnchanged(dirfd(directory->get()), listing.directory);
-  if (options.attributes) ReadAttributes(dirfd(directory->get()), options, clock, listing);
+  const uint64_t device = listing.directory.device;
+  if (options.attributes && !listing.entries.empty() && look_cost.MayBeCheap(device) &&
+      !ReadAttributes(dirfd(directory->get()), options, clock, listing)) {
+    look_cost.SetExpensive(device);
+  }
   std::ranges::sort(listing.entries, {}, &DirectoryEntry::name);
   return listing;
 }
