@@ -9,6 +9,9 @@ namespace {
 using cache::ListingEntry;
 using profile::Event;
 
+// Until a listing that was too slow is waited for again. If it comes meanwhile, it is used.
+constexpr auto kDoWithout = std::chrono::seconds(10);
+
 // What makes a directory one whose names are asked for one by one.
 bool MustAskByName(const Error& error) {
   return error.code == EFBIG || error.code == EACCES || error.code == EPERM;
@@ -33,7 +36,8 @@ rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t
 void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done) {
   if (auto valid = FindValid(path)) return done(*std::move(valid));
   const auto cached = context_.parts.cache.tree().Get({path});
-  if (cached && !cached->listing && purpose == Purpose::kLookup) return done(Fail(EFBIG));
+  const bool by_name = cached && !cached->listing && cached->valid_until > context_.Now();
+  if (by_name && purpose == Purpose::kLookup) return done(Fail(EFBIG));
   const ListingKey key{path, purpose};
   const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindValid(path); }, std::move(done));
   if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
@@ -46,6 +50,11 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done)
   } else {
     AskParent(key, std::move(known), ask);
   }
+}
+
+void Listings::DoWithout(const std::string& path) {
+  if (context_.parts.cache.tree().Get({path})) return;  // what is known of it stays
+  context_.parts.cache.tree().Put({path}, {nullptr, {}, context_.Now() + kDoWithout}, path.size());
 }
 
 std::optional<ListingEntry> Listings::FindValid(const std::string& path) const {

@@ -32,6 +32,7 @@ class Names {
   Verdict Judge(const std::string& path, bool listing_is_fresh) const;
   Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool listing_is_fresh) const;
   void Answer(const Found& found, Done done) const;
+  void AskListing(const std::string& path, Ask ask, Done done);
   void AskByName(const std::string& path, Ask ask, Done done);
   void AskStore(const std::string& path);
   void AskParent(const std::string& path, Ask ask);

@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <cstdlib>
+
+#include "fuse/greeting.h"
 #include "operations.h"
 
 namespace copper::source_fs {
@@ -20,7 +23,20 @@ fuse_session* NewSession(Mount* mount) {
   return session;
 }
 
+// So that lookups in one directory don't wait for each other: libfuse forgets to tell the kernel.
+bool AnswerGreeting(fuse_session* session) {
+  fuse_buf request{};
+  const int got = fuse_session_receive_buf(session, &request);
+  if (got <= 0) return false;
+  const std::string_view bytes(static_cast<const char*>(request.mem), static_cast<size_t>(got));
+  const auto process = [&] { fuse_session_process_buf(session, &request); };
+  const bool greeted = fuse::Greet(fuse_session_fd(session), bytes, process).has_value();
+  std::free(request.mem);
+  return greeted;
+}
+
 void Serve(fuse_session* session) {
+  if (!AnswerGreeting(session)) return;
   fuse_loop_config* config = fuse_loop_cfg_create();
   fuse_loop_cfg_set_max_threads(config, kThreads);
   fuse_loop_cfg_set_idle_threads(config, kThreads);

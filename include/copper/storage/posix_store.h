@@ -4,7 +4,7 @@
 // What passes by itself is tried again, within bounds: EINTR and EAGAIN ten times, over half a second; short reads
 // until the source gives nothing more; ESTALE, with which a server says that it has forgotten a handle, and an EIO of a
 // read, which a client that lost its server answers to reads under way, once more from the path on. Any other error,
-// and these when they stay, are the caller's.
+// and these when they stay, are the caller's (EINTR as EIO).
 #pragma once
 
 #include <atomic>

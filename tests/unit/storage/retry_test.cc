@@ -29,7 +29,7 @@ TEST(Retry, WhatStaysIsBelieved) {
   for (const int error : {EINTR, EAGAIN}) {
     Failing call{std::vector<int>(1000, error)};
     EXPECT_EQ(Retry([&] { return call(); }), -1);
-    EXPECT_EQ(errno, error);
+    EXPECT_EQ(errno, error == EINTR ? EIO : error) << "who hears EINTR would ask again for ever";
     EXPECT_EQ(call.calls, kTries);
   }
 }
