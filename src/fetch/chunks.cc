@@ -63,7 +63,7 @@ void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
   }
   if (joined != Joined::kLeader) return;
   context_.parts.channel.WantTicks();
-  const TreeId tree = context_.parts.forest.OfChunk(file.path, chunk);
+  const TreeId tree = context_.parts.forest.OfChunk(file.path, file.version.size, chunk);
   if (context_.IsRoot(tree)) {
     AskStore(key);
   } else {
@@ -164,7 +164,7 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
 // Where data and holes are is rarely asked: the root is asked each time, nothing is kept.
 void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
                   std::move_only_function<void(Result<uint64_t>)> done) {
-  const TreeId tree = context_.parts.forest.OfChunk(file.path, 0);
+  const TreeId tree = context_.parts.forest.OfChunk(file.path, file.version.size, 0);
   if (!IsCacheable(file) || context_.IsRoot(tree)) {
     context_.parts.channel.WantTicks();
     auto seek = [this, file, offset, whence] {
