@@ -232,7 +232,7 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
     request.argument = offset;
     request.argument2 = static_cast<uint32_t>(whence);
     upstream_.Fetch(
-        context_.parts.forest.OfChunk(file.path, 0), std::move(request), ask,
+        context_.parts.forest.OfChunk(file.path, file.version.size, 0), std::move(request), ask,
         [this, ticket](const rpc::Reply& reply) {
           seeks_.End(ticket, reply.error != 0 ? Fail(reply.error) : Result<uint64_t>(reply.argument));
         },

@@ -44,7 +44,9 @@ class Chunks {
   void Lead(const cache::ChunkKey& key, Work work);
   std::optional<Bytes> Held(const cache::ChunkKey& key) const;
   void Finish(const cache::ChunkKey& key, const Result<Bytes>& bytes);
-  TreeId TreeOf(const cache::ChunkKey& key) const { return context_.parts.forest.OfChunk(key.path, key.chunk); }
+  TreeId TreeOf(const cache::ChunkKey& key) const {
+    return context_.parts.forest.OfChunk(key.path, key.version.size, key.chunk);
+  }
   uint32_t DepthOf(const cache::ChunkKey& key) const;
   bool HasEveryone(const cache::ChunkKey& key, const cache::ChunkEntry& entry) const;
   void NoteServed(const cache::ChunkKey& key);

@@ -13,6 +13,8 @@ using profile::Event;
 
 // New names of a directory that are told to the kernel one by one.
 constexpr size_t kMostTold = 65'536;
+// Until a listing that was too slow is waited for again. If it comes meanwhile, it is used.
+constexpr auto kDoWithout = std::chrono::seconds(10);
 
 // What makes a directory one whose names are asked for one by one.
 bool MustAskByName(const Error& error) {
@@ -38,7 +40,8 @@ rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t
 void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done) {
   if (auto valid = FindValid(path)) return done(*std::move(valid));
   const auto cached = context_.parts.cache.tree().Get({path});
-  if (cached && !cached->listing && purpose == Purpose::kLookup) return done(Fail(EFBIG));
+  const bool by_name = cached && !cached->listing && cached->valid_until > context_.Now();
+  if (by_name && purpose == Purpose::kLookup) return done(Fail(EFBIG));
   const ListingKey key{path, purpose};
   const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindValid(path); }, std::move(done));
   if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
@@ -47,6 +50,11 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done)
   context_.parts.channel.WantTicks();
   const ListingPtr known = cached ? cached->listing : nullptr;
   flights_.Lead(key, [&] { Fetch(key, known, ask); });
+}
+
+void Listings::DoWithout(const std::string& path) {
+  if (context_.parts.cache.tree().Get({path})) return;  // what is known of it stays
+  context_.parts.cache.tree().Put({path}, {nullptr, context_.Now() + kDoWithout}, path.size());
 }
 
 std::optional<ListingEntry> Listings::FindValid(const std::string& path) const {
@@ -181,7 +189,9 @@ ListingEntry Listings::Keep(const std::string& path, const ListingPtr& known, Li
 
 void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {
   if (!result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup) {
-    context_.parts.cache.tree().Put({key.path}, {nullptr, kNever}, key.path.size());
+    const bool passes = result.error().code == ENOMEM;
+    context_.parts.cache.tree().Put({key.path}, {nullptr, passes ? context_.Now() + kDoWithout : kNever},
+                                    key.path.size());
   }
   if (!result) context_.parts.counters.Count(Event::kErrors);
   flights_.Complete(key, result);

@@ -35,6 +35,9 @@ class Listings {
   // A listing whose time is not over. One that is over is renewed by a look at the directory's own times at the root.
   // kLookup: EFBIG for a directory of more than lookup_list_limit names.
   void Get(const std::string& path, Purpose purpose, Ask ask, Done done);
+  // Lookups ask by name for a while: a listing is not to be had in time. Nothing if something is known of the
+  // directory.
+  void DoWithout(const std::string& path);
   // Of a directory of this node's own.
   void GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);

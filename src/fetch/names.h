@@ -34,6 +34,7 @@ class Names {
   Verdict Judge(const std::string& path, bool listing_is_fresh) const;
   Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool listing_is_fresh) const;
   void Answer(const Found& found, Done done) const;
+  void AskListing(const std::string& path, Ask ask, Done done);
   void AskByName(const std::string& path, Ask ask, Done done);
   void Fetch(const std::string& path, Ask ask);
   void OnReply(const std::string& path, const rpc::Reply& reply);
