@@ -11,6 +11,7 @@
 #include "app/job_lock.h"
 #include "app/source_share.h"
 #include "copper/base/file.h"
+#include "copper/base/memory_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
 #include "copper/wire/header.h"
 
@@ -198,9 +199,10 @@ Status Daemon::StartServing() {
   channel.self = rank;
   channel.ranks = world_.size();
   channel.job = identity_;
+  cache_ = std::make_unique<cache::Cache>(CacheBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
   fetcher_ = std::make_unique<fetch::Fetcher>(
-      FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, *forest_, cache_,
+      FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, *forest_, *cache_,
                                               counters_, clock_, log_});
   peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, clock_, log_},
                                    Peers::Hooks{.end = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
@@ -213,6 +215,14 @@ Status Daemon::StartServing() {
   const Status started = server_->Start();
   timings_.serving_us = SinceStart();
   return started;
+}
+
+// By default half of the memory is left to the workload; ranks on one host share the other half.
+uint64_t Daemon::CacheBudget() const {
+  if (options_.cache_budget_bytes) return *options_.cache_budget_bytes;
+  const auto on_this_host = static_cast<uint64_t>(
+      std::ranges::count(members_, boot_id_, [](const bootstrap::Member& member) { return member.boot_id; }));
+  return MemoryLimit() / 2 / on_this_host;
 }
 
 fetch::Fetcher::Options Daemon::FetcherOptions() const {
@@ -230,7 +240,7 @@ fuse::Server::Options Daemon::ServerOptions() {
   fuse::Server::Options options;
   options.threads = options_.threads;
   options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };
-  options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(cache_)); };
+  options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
   options.on_stop_command = [this] { loop_->Submit([this] { peers_->RequestStop(StopReason::kIoctl); }); };
   options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };
@@ -246,7 +256,7 @@ std::string Daemon::AddressBookText() const {
 }
 
 Json Daemon::OwnStatus() {
-  return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, cache_, channel_->counters(), *forest_);
+  return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
 }
 
 Status Daemon::ProveMount() {

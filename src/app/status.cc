@@ -87,7 +87,11 @@ uint64_t ResidentBytes() {
 Json CacheUsage(cache::Cache& cache) {
   return {{"metadata", TableUsage(cache.metadata().usage())},
           {"tree", TableUsage(cache.tree().usage())},
-          {"data", TableUsage(cache.data().usage())}};
+          {"data", TableUsage(cache.data().usage())},
+          {"budget",
+           {{"limit_bytes", cache.budget().limit()},
+            {"held_bytes", cache.budget().held()},
+            {"evictions", cache.budget().evictions()}}}};
 }
 
 Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const profile::Counters& counters,

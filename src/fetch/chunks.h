@@ -25,6 +25,8 @@ class Chunks {
   void Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done);
   // [offset, offset+size), of any file.
   void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
+  // This node's kernel has [offset, offset+size) of a file now, or its page cache was given it.
+  void NoteDelivered(const File& file, uint64_t offset, uint64_t size);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
 
   void Seek(const File& file, uint64_t offset, int whence, Ask ask,
@@ -37,7 +39,15 @@ class Chunks {
   void Fetch(const cache::ChunkKey& key, Ask ask);
   void OnReply(const cache::ChunkKey& key, const rpc::Reply& reply);
   void ReadSource(const cache::ChunkKey& key);
+  // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
+  template <class Work>
+  void Lead(const cache::ChunkKey& key, Work work);
+  std::optional<Bytes> Held(const cache::ChunkKey& key) const;
   void Finish(const cache::ChunkKey& key, const Result<Bytes>& bytes);
+  TreeId TreeOf(const cache::ChunkKey& key) const { return context_.parts.forest.OfChunk(key.path, key.chunk); }
+  uint32_t DepthOf(const cache::ChunkKey& key) const;
+  bool HasEveryone(const cache::ChunkKey& key, const cache::ChunkEntry& entry) const;
+  void NoteServed(const cache::ChunkKey& key);
   void ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   void ReadDirectly(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   void NoteFailure(const std::string& path, const Error& error);

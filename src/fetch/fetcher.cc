@@ -69,6 +69,10 @@ void Fetcher::ReadChunk(const File& file, uint64_t chunk, std::move_only_functio
   state_->chunks.Read(file, chunk, state_->context.Own(), std::move(done));
 }
 
+void Fetcher::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {
+  state_->chunks.NoteDelivered(file, offset, size);
+}
+
 bool Fetcher::IsCacheable(const File& file) const {
   return state_->chunks.IsCacheable(file);
 }

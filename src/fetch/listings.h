@@ -52,11 +52,12 @@ class Listings {
   void AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes);
   Result<cache::ListingEntry> ReadSource(const ListingKey& key, const ListingPtr& known);
   // Names that are known already keep the version that they were first seen with.
-  void KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing& listing) const;
+  Result<Listing> KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const;
+  std::optional<Attributes> KnownAttributes(const std::string& path, const ListingPtr& known,
+                                            const DirectoryEntry& entry) const;
   cache::ListingEntry Keep(const std::string& path, const ListingPtr& known, cache::ListingEntry entry);
   void Finish(const ListingKey& key, const Result<cache::ListingEntry>& result);
   void TellChanges(const std::string& path, const Listing& known, const Listing& listing) const;
-  Bytes Encoded(const std::string& path, const cache::ListingEntry& entry);
   rpc::Reply PieceOf(const rpc::Request& request, const cache::ListingEntry& entry);
 
   const Context& context_;

@@ -57,12 +57,13 @@ Names::Verdict Names::Judge(const std::string& path, bool listing_is_fresh) cons
 Names::Verdict Names::JudgeByListing(const std::string& path, const cache::ListingEntry& listed,
                                      bool listing_is_fresh) const {
   if (!listed.listing) return {Next::kAskByName, {}};
-  if (const DirectoryEntry* entry = listed.listing->Find(BaseName(path))) {
-    if (!entry->attributes) return {Next::kAskByName, {}};
-    return {Next::kAnswer, {std::shared_ptr<const Attributes>(listed.listing, &*entry->attributes), kNever}};
+  if (const auto entry = listed.listing->Find(BaseName(path))) {
+    auto attributes = entry->attributes();
+    if (!attributes) return {Next::kAskByName, {}};
+    return {Next::kAnswer, {std::make_shared<const Attributes>(*std::move(attributes)), kNever}};
   }
   if (!listing_is_fresh && listed.valid_until <= context_.Now()) return {Next::kAskListing, {}};
-  if (!listed.listing->answers_absence) return {Next::kAskByName, {}};
+  if (!listed.listing->answers_absence()) return {Next::kAskByName, {}};
   return {Next::kAnswer, {nullptr, listed.valid_until}};
 }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "wire/cursor.h"
+#include "copper/base/cursor.h"
 #include "wire/tag.h"
 
 namespace copper::wire {

@@ -47,8 +47,10 @@ bool CountingHandler::WaitForTicks(uint64_t count) {
 }
 
 TestNode::TestNode(Rank self, const tree::Forest& forest, fabric::Endpoint& endpoint, storage::BackingStore& store,
-                   const storage::FileSystems& file_systems, const Clock& clock, fetch::Fetcher::Options options)
+                   const storage::FileSystems& file_systems, const Clock& clock, fetch::Fetcher::Options options,
+                   uint64_t cache_budget)
     : log_(LogLevel::kNone, LogType::kStdout, ""),
+      cache_(cache_budget),
       pool_("source", 8),
       detour_("detour", kDetourThreads),
       channel_({.self = self, .ranks = forest.ranks(), .job = TestIdentity()}, endpoint, clock, log_),
@@ -96,12 +98,14 @@ Result<std::string> TestNode::ReadWhole(const std::string& path) {
   return Read({path, found->attributes->version()}, 0, found->attributes->size);
 }
 
-TestJob::TestJob(uint32_t ranks, fetch::Fetcher::Options options, uint32_t fanout, uint32_t trees)
+TestJob::TestJob(uint32_t ranks, fetch::Fetcher::Options options, uint32_t fanout, uint32_t trees,
+                 uint64_t cache_budget)
     : file_systems_(SharedByAll(ranks)), forest_(ranks, fanout, trees == 0 ? ranks : trees), fabric_(ranks, kTick) {
   fabric_.ConnectAll();
+  fabric_.CopyPayloads();
   for (Rank rank = 0; rank < ranks; ++rank) {
-    nodes_.push_back(
-        std::make_unique<TestNode>(rank, forest_, fabric_.endpoint(rank), store_, file_systems_, clock_, options));
+    nodes_.push_back(std::make_unique<TestNode>(rank, forest_, fabric_.endpoint(rank), store_, file_systems_, clock_,
+                                                options, cache_budget));
   }
 }
 

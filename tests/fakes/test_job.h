@@ -50,7 +50,8 @@ class TestNode {
   static constexpr size_t kDetourThreads = 2;
 
   TestNode(Rank self, const tree::Forest& forest, fabric::Endpoint& endpoint, storage::BackingStore& store,
-           const storage::FileSystems& file_systems, const Clock& clock, fetch::Fetcher::Options options);
+           const storage::FileSystems& file_systems, const Clock& clock, fetch::Fetcher::Options options,
+           uint64_t cache_budget);
   ~TestNode();
 
   fetch::Fetcher& fetcher() { return fetcher_; }
@@ -81,7 +82,8 @@ class TestJob {
  public:
   static constexpr Duration kStep = std::chrono::milliseconds(250);
 
-  explicit TestJob(uint32_t ranks, fetch::Fetcher::Options options = {}, uint32_t fanout = 2, uint32_t trees = 0);
+  explicit TestJob(uint32_t ranks, fetch::Fetcher::Options options = {}, uint32_t fanout = 2, uint32_t trees = 0,
+                   uint64_t cache_budget = UINT64_MAX);
   ~TestJob();
 
   MemoryStore& store() { return store_; }

@@ -14,6 +14,7 @@
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
+#include "copper/base/listing.h"
 #include "copper/base/log.h"
 #include "copper/base/worker_pool.h"
 #include "copper/cache/cache.h"
@@ -61,7 +62,9 @@ class Fetcher final : public rpc::Handler {
     Duration absent_ttl = std::chrono::milliseconds(2000);  // --md-enoent-ttl-ms; Duration::max(): for the job
     Duration local_ttl = std::chrono::seconds(1);           // how long the kernel believes what is local
     uint64_t max_cacheable = UINT64_MAX;                    // larger files are read by each node from the source
-    size_t lookup_list_limit = 8192;   // a lookup lists its directory unless it has more entries than this
+    size_t lookup_list_limit = 8192;  // a lookup lists its directory unless it has more entries than this
+    // Packed listings that are larger fail with ENOMEM, before memory is taken for them: what a node can hold at all.
+    size_t listing_limit_bytes = size_t{1} << 31;
     std::vector<std::string> hosts{};  // by rank, for messages; may be empty
   };
   struct Parts {  // all outlive the fetcher
@@ -96,6 +99,9 @@ class Fetcher final : public rpc::Handler {
             std::move_only_function<void(Result<std::vector<Bytes>>)> done);
   // Whole chunk; `done` may be empty (prefetch).
   void ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done);
+  // Tells that this node's kernel has these bytes now: a chunk that everyone has is kept no longer (except at the root
+  // of its tree). Any thread.
+  void NoteDelivered(const File& file, uint64_t offset, uint64_t size);
   // Whether chunks of this file are kept, so that fetching ahead makes sense.
   bool IsCacheable(const File& file) const;
   void Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done);

@@ -60,9 +60,15 @@ class SingleFlight {
     if (const Status done = Attempt(work); !done) Complete(key, std::unexpected(done.error()));
   }
 
-  // Ends the flight: every waiter gets a copy. What is to be found by later callers must be in the cache before.
+  // Ends the flight: every waiter gets a copy. What is to be found by later callers must be in the cache before. A
+  // waiter that has no memory for its answer is dropped, which tells those who were promised one.
   void Complete(const Key& key, const Result<Value>& result) {
-    for (Waiter& waiter : Take(key)) waiter.done(result);
+    for (Waiter& waiter : Take(key)) {
+      try {
+        waiter.done(result);
+      } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+      }
+    }
   }
 
   // Tells ETIMEDOUT to waiters past their deadline; true while any flight is under way.

@@ -155,6 +155,14 @@ TEST(Options, BadValuesAreRefusedByName) {
   EXPECT_THAT(Refusal({"-es", "many"}), HasSubstr("--threads"));
 }
 
+TEST(Options, ACacheBudgetHasALeastSize) {
+  EXPECT_EQ(Given({}).cache_budget_bytes, std::nullopt);
+  EXPECT_EQ(Given({"-cache_budget", "64M"}).cache_budget_bytes, uint64_t{64} << 20);
+  for (const char* wrong : {"0", "15M", "unlimited", "", "lots"}) {
+    EXPECT_THAT(Refusal({"--cache-budget", wrong}), HasSubstr("--cache-budget")) << wrong;
+  }
+}
+
 TEST(Options, MissingOnesAreNamed) {
   const Result<Command> nothing = ParseOptions({});
   ASSERT_FALSE(nothing);
@@ -166,7 +174,6 @@ TEST(Options, MissingOnesAreNamed) {
 
 TEST(Options, UnknownOnesAreRefused) {
   EXPECT_THAT(Refusal({"--cache"}), HasSubstr("--cache"));
-  EXPECT_THAT(Refusal({"-cache_budget", "1G"}), HasSubstr("--cache-budget"));
   EXPECT_THAT(Refusal({"--profile-metrics"}), HasSubstr("--profile-metrics"));
   EXPECT_THAT(Refusal({"--address-book-source", "facility"}), HasSubstr("--address-book-source"));
   EXPECT_THAT(Refusal({"stray"}), HasSubstr("stray"));

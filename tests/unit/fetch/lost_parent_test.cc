@@ -109,7 +109,7 @@ TEST_F(LostParentTest, ListingsComeFromTheSource) {
   Silence(kInner);
   const auto listed = Run([&] { return leaf().List("/d"); });
   ASSERT_TRUE(listed) << listed.error().Describe();
-  EXPECT_EQ(listed->listing->entries.size(), 1u);
+  EXPECT_EQ(listed->listing->size(), 1u);
   EXPECT_LE(passed_, kNoticed);
 }
 
@@ -124,7 +124,7 @@ TEST_F(LostParentTest, AListingWhoseFurtherPiecesDoNotComeIsReadWhole) {
   });
   const auto listed = Run([&] { return leaf().List("/many"); });
   ASSERT_TRUE(listed) << listed.error().Describe();
-  EXPECT_EQ(listed->listing->entries.size(), kNames);
+  EXPECT_EQ(listed->listing->size(), kNames);
   EXPECT_GT(replies, 2);
   EXPECT_EQ(store().counts("/many").lists, 2u) << "by the root, and once by the leaf";
   EndSilence();

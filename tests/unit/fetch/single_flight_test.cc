@@ -12,9 +12,17 @@ namespace {
 
 using cache::PathKey;
 
+struct Number {
+  int value = 0;
+};
+bool IsInUse(const Number& /*number*/) {
+  return false;
+}
+
 TEST(SingleFlight, OneLeaderHoweverManyAskAtOnce) {
-  SingleFlight<PathKey, int> flights;
-  cache::Table<PathKey, int> table;
+  SingleFlight<PathKey, Number> flights;
+  cache::Budget budget{UINT64_MAX};
+  cache::Table<PathKey, Number> table{budget};
   constexpr int kThreads = 8, kKeys = 200;
   std::atomic<int> leaders{0}, answers{0};
   const auto ask_all = [&] {
@@ -22,11 +30,11 @@ TEST(SingleFlight, OneLeaderHoweverManyAskAtOnce) {
       const PathKey key{std::to_string(i)};
       const Joined joined = flights.Join(
           key, kNever, [&] { return table.Get(key); },
-          [&, i](const Result<int>& value) { answers += value && *value == i ? 1 : 0; });
+          [&, i](const Result<Number>& number) { answers += number && number->value == i ? 1 : 0; });
       if (joined != Joined::kLeader) continue;
       ++leaders;
-      table.Put(key, i, 1);
-      flights.Complete(key, i);
+      table.Put(key, {i}, 1);
+      flights.Complete(key, Number{i});
     }
   };
   std::vector<std::thread> threads;
