@@ -30,8 +30,8 @@ void Control::OnRequest(const ControlRequest& request) {
   }
 }
 
-void Control::Finish(int status, const std::string& reason) {
-  for (const ControlRequest& late : TakeRequests(job_)) {
+void Control::Finish(int status, const std::string& reason, bool late_too) {
+  for (const ControlRequest& late : late_too ? TakeRequests(job_) : std::vector<ControlRequest>()) {
     if (VerbOf(late.body) == "stop") {
       stops_.push_back(late.id);
     } else {

@@ -14,6 +14,7 @@ namespace copper {
 namespace {
 
 constexpr std::string_view kRequestSuffix = ".request";
+constexpr std::string_view kReasonSuffix = "-last_reason.txt";
 constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kTakenWithin = std::chrono::seconds(5);  // a living job looks once a second
 
@@ -62,6 +63,10 @@ std::string JobDirectory::log_file(const std::string& host, int pid) const {
   return logs() + "/" + host + "-" + std::to_string(pid) + "-output.log";
 }
 
+std::string JobDirectory::reason_file(const std::string& host, int pid) const {
+  return logs() + "/" + host + "-" + std::to_string(pid) + std::string(kReasonSuffix);
+}
+
 Status JobDirectory::Prepare() const {
   if (const Status made = MakeDirectories(logs()); !made) return made;
   if (const Status made = MakePrivateDirectory(control()); !made) return made;
@@ -69,6 +74,7 @@ Status JobDirectory::Prepare() const {
     if (unlink(file.c_str()) != 0 && errno != ENOENT) return FailErrno("cannot remove " + file + " of an earlier job");
   }
   for (const std::string& name : NamesEndingIn(control(), kRequestSuffix)) unlink((control() + "/" + name).c_str());
+  for (const std::string& name : NamesEndingIn(logs(), kReasonSuffix)) unlink((logs() + "/" + name).c_str());
   if (access(logs().c_str(), W_OK) != 0) return FailErrno("cannot write into " + logs());
   return {};
 }

@@ -27,8 +27,11 @@ class JobDirectory {
   // How the last job here ended: {"status": n, "reason": "..."}.
   std::string exit_file() const { return logs() + "/exit.json"; }
   std::string log_file(const std::string& host, int pid) const;
+  // Why a rank failed (copper/base/last_reason.h).
+  std::string reason_file(const std::string& host, int pid) const;
 
-  // Rank 0: makes logs/ and control/ (0700), removes ready.json, exit.json and requests of an earlier job.
+  // Rank 0: makes logs/ and control/ (0700), removes ready.json, exit.json, last reasons and requests of an
+  // earlier job.
   // Refuses a directory that is somebody else's.
   Status Prepare() const;
 

@@ -1,0 +1,24 @@
+// The process that the launcher started stays behind as the daemon's parent and does nothing but wait for it.
+//
+// Hydra's proxy sends SIGKILL to all ranks as soon as it notices that a process which it started has ended by a signal,
+// whether or not it was given -disable-auto-cleanup. It never notices one: the supervisor ends with an exit status,
+// 128 + n where the daemon ended by signal n. It passes SIGINT, SIGTERM, SIGHUP and SIGUSR1 on, and takes the daemon
+// with it when it is killed itself.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+
+#include "copper/base/result.h"
+
+namespace copper::app {
+
+// Forks: with one thread only, after TakeSignals. Returns in the child, where the daemon is to run. The parent calls
+// `on_death` if the child ended by a signal, and exits as the child did.
+Status Supervise(const std::function<void(pid_t daemon, int signal)>& on_death);
+
+// Waits, for a second at most, until a process has ended that need not be a child of this one.
+void AwaitEnd(pid_t process);
+
+}  // namespace copper::app
