@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "copper/base/attempt.h"
 #include "copper/rpc/payload.h"
 
 namespace copper::fetch {
@@ -70,11 +71,7 @@ void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
 
 template <class Work>
 void Chunks::Lead(const ChunkKey& key, Work work) {
-  try {
-    work();
-  } catch (const std::bad_alloc&) {
-    Finish(key, Fail(ENOMEM));
-  }
+  if (const Status done = Attempt(work); !done) Finish(key, std::unexpected(done.error()));
 }
 
 std::optional<Bytes> Chunks::Held(const ChunkKey& key) const {
