@@ -49,7 +49,8 @@ bool Chunks::IsCacheable(const File& file) const {
 }
 
 void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
-  const ChunkKey key{file.path, file.version, chunk};
+  const TreeId tree = context_.parts.forest.OfChunk(file.path, chunk);
+  const ChunkKey key{file.path, file.version, chunk, context_.refreshes.Of(file.path, context_.Asked(tree))};
   cache::Cache& cache = context_.parts.cache;
   const bool wanted = static_cast<bool>(done);
   const Joined joined = flights_.Join(key, ask.deadline, [&] { return cache.data().Get(key); }, std::move(done));
@@ -63,7 +64,6 @@ void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
   }
   if (joined != Joined::kLeader) return;
   context_.parts.channel.WantTicks();
-  const TreeId tree = context_.parts.forest.OfChunk(file.path, chunk);
   if (context_.IsRoot(tree)) {
     AskStore(key);
   } else {
@@ -99,11 +99,10 @@ void Chunks::AskParent(const ChunkKey& key, TreeId tree, Ask ask) {
 
 // Kept before the flight ends: who comes later finds it in the table.
 void Chunks::Finish(const ChunkKey& key, const Result<Bytes>& bytes) {
-  if (bytes) {
+  if (bytes && Refreshes::IsKept(key.epoch)) {
     context_.parts.cache.data().Put(key, *bytes, bytes->charge() + key.path.size());
-  } else {
-    context_.parts.counters.Count(Event::kErrors);
   }
+  if (!bytes) context_.parts.counters.Count(Event::kErrors);
   flights_.Complete(key, bytes);
 }
 
@@ -201,6 +200,11 @@ void Chunks::NoteFailure(const std::string& path, const Error& error) {
   const std::lock_guard lock(stale_mutex_);
   if (!stale_.insert(path).second) return;
   context_.parts.log.Error("the source changed under the job: {}; its readers get ESTALE", path);
+}
+
+void Chunks::Forget(const std::string& path) {
+  const std::lock_guard lock(stale_mutex_);
+  std::erase_if(stale_, [&](const std::string& stale) { return IsAtOrBelow(stale, path); });
 }
 
 bool Chunks::Expire(TimePoint now) {

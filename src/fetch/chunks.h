@@ -30,6 +30,8 @@ class Chunks {
             std::move_only_function<void(Result<uint64_t>)> done);
   void ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder respond);
 
+  // Was refreshed: what changes from now on is logged again.
+  void Forget(const std::string& path);
   bool Expire(TimePoint now);
 
  private:

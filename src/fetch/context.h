@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "copper/fetch/fetcher.h"
+#include "refreshes.h"
 
 namespace copper::fetch {
 
@@ -18,6 +19,7 @@ struct Ask {
 struct Context {
   Fetcher::Options options;
   Fetcher::Parts parts;
+  Refreshes& refreshes;
 
   TimePoint Now() const { return parts.clock.Now(); }
 
@@ -25,6 +27,8 @@ struct Context {
   Ask Own() const { return {Now() + options.deadline, 0}; }
 
   bool IsRoot(TreeId tree) const { return parts.forest.Root(tree) == options.self; }
+
+  AskedOf Asked(TreeId tree) const { return IsRoot(tree) ? AskedOf::kSource : AskedOf::kParent; }
 
   // Asks this node's parent; not at the root.
   void AskParent(TreeId tree, rpc::Request request, Ask ask, rpc::Channel::Done done) const {

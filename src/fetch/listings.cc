@@ -31,11 +31,12 @@ rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t
 }  // namespace
 
 void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done) {
-  if (auto valid = FindValid(path)) return done(*std::move(valid));
-  const auto cached = context_.parts.cache.tree().Get({path});
+  const cache::PathKey kept = KeyOf(path);
+  if (auto valid = FindValid(kept)) return done(*std::move(valid));
+  const auto cached = context_.parts.cache.tree().Get(kept);
   if (cached && !cached->listing && purpose == Purpose::kLookup) return done(Fail(EFBIG));
-  const ListingKey key{path, purpose};
-  const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindValid(path); }, std::move(done));
+  const ListingKey key{path, purpose, kept.epoch};
+  const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindValid(kept); }, std::move(done));
   if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
   if (joined != Joined::kLeader) return;
   context_.parts.counters.Count(Event::kMisses);
@@ -48,8 +49,16 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done)
   }
 }
 
-std::optional<ListingEntry> Listings::FindValid(const std::string& path) const {
-  auto entry = context_.parts.cache.tree().Get({path});
+cache::PathKey Listings::KeyOf(const std::string& path) const {
+  return {path, context_.refreshes.OfListing(path, context_.Asked(context_.parts.forest.OfDirectory(path)))};
+}
+
+std::optional<ListingEntry> Listings::Find(const std::string& path) const {
+  return context_.parts.cache.tree().Get(KeyOf(path));
+}
+
+std::optional<ListingEntry> Listings::FindValid(const cache::PathKey& key) const {
+  auto entry = context_.parts.cache.tree().Get(key);
   if (!entry || !entry->listing || entry->valid_until <= context_.Now()) return std::nullopt;
   return entry;
 }
@@ -68,7 +77,7 @@ Result<ListingEntry> Listings::ListStore(const ListingKey& key, const ListingPtr
     context_.parts.counters.Count(Event::kLooksAtSource);
     const Result<Attributes> now = store.Look(key.path);
     if (!now) return std::unexpected(now.error());
-    if (now->version() == known->directory.version()) return Keep(key.path, known, {known, {}, until});
+    if (now->version() == known->directory.version()) return Keep(key, known, {known, {}, until});
   }
   context_.parts.counters.Count(Event::kListsAtSource);
   Result<Listing> listing = store.List(key.path, Limit(key.purpose));
@@ -77,15 +86,17 @@ Result<ListingEntry> Listings::ListStore(const ListingKey& key, const ListingPtr
     return std::unexpected(listing.error());
   }
   KeepKnownVersions(key.path, known, *listing);
-  return Keep(key.path, known, {std::make_shared<const Listing>(*std::move(listing)), {}, until});
+  return Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), {}, until});
 }
 
 void Listings::KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing& listing) const {
   for (DirectoryEntry& entry : listing.entries) {
     const DirectoryEntry* before = known ? known->Find(entry.name) : nullptr;
+    const std::string name = JoinPath(path, entry.name);
     if (before != nullptr && before->attributes) {
       entry.attributes = before->attributes;
-    } else if (const auto seen = context_.parts.cache.metadata().Get({JoinPath(path, entry.name)})) {
+    } else if (const auto seen =
+                   context_.parts.cache.metadata().Get({name, context_.refreshes.Of(name, AskedOf::kSource)})) {
       if (seen->attributes) entry.attributes = *seen->attributes;
     }
   }
@@ -105,7 +116,7 @@ void Listings::AskParent(const ListingKey& key, ListingPtr known, Ask ask) {
 void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const Result<rpc::Reply>& reply) {
   if (!reply) return Finish(key, std::unexpected(reply.error()));
   const TimePoint until = FromWire(reply->argument2, context_.Now());
-  if ((reply->flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key.path, known, {known, {}, until}));
+  if ((reply->flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key, known, {known, {}, until}));
   const uint64_t size = reply->argument;
   if (size == 0 || size > ListingAssembly::kMaxSize) return Finish(key, Fail(EBADMSG));
 
@@ -116,7 +127,7 @@ void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, 
     if (!*whole) return Finish(key, std::unexpected(whole->error()));
     Result<Listing> listing = rpc::DecodeListing((*whole)->span());
     if (!listing) return Finish(key, std::unexpected(listing.error()));
-    Finish(key, Keep(key.path, known, {std::make_shared<const Listing>(*std::move(listing)), **whole, until}));
+    Finish(key, Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), **whole, until}));
   };
   for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) {
     context_.AskParent(context_.parts.forest.OfDirectory(key.path),
@@ -132,15 +143,18 @@ void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, 
 
 // On every node.
 
-ListingEntry Listings::Keep(const std::string& path, const ListingPtr& known, ListingEntry entry) {
-  context_.parts.cache.tree().Put({path}, entry, Charge(path, entry));
-  if (known && known != entry.listing) TellChanges(path, *known, *entry.listing);
+ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, ListingEntry entry) {
+  if (Refreshes::IsKept(key.epoch)) {
+    context_.parts.cache.tree().Put({key.path, key.epoch}, entry, Charge(key.path, entry));
+  }
+  if (known && known != entry.listing) TellChanges(key.path, *known, *entry.listing);
   return entry;
 }
 
 void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {
-  if (!result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup) {
-    context_.parts.cache.tree().Put({key.path}, {nullptr, {}, kNever}, key.path.size());
+  const bool by_name = !result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup;
+  if (by_name && Refreshes::IsKept(key.epoch)) {
+    context_.parts.cache.tree().Put({key.path, key.epoch}, {nullptr, {}, kNever}, key.path.size());
   }
   if (!result) context_.parts.counters.Count(Event::kErrors);
   flights_.Complete(key, result);
@@ -171,7 +185,7 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
 
 void Listings::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
   if (request.argument > 0) {  // a further piece of what we have just sent the first of
-    const auto entry = context_.parts.cache.tree().Get({request.path});
+    const auto entry = Find(request.path);
     const bool same = entry && entry->listing && entry->listing->directory.version() == request.version;
     return respond(same ? PieceOf(request, *entry) : ErrorReply({ESTALE, {}}));
   }
@@ -205,11 +219,27 @@ rpc::Reply Listings::PieceOf(const rpc::Request& request, const ListingEntry& en
 Bytes Listings::Encoded(const std::string& path, const ListingEntry& entry) {
   if (!entry.encoded.empty()) return entry.encoded;
   const Bytes encoded = rpc::EncodeListing(*entry.listing);
-  context_.parts.cache.tree().Update({path}, [&](ListingEntry& kept) {
+  context_.parts.cache.tree().Update(KeyOf(path), [&](ListingEntry& kept) {
     if (kept.listing == entry.listing) kept.encoded = encoded;
     return Charge(path, kept);
   });
   return encoded;
+}
+
+void Listings::Carry(const std::string& path, cache::Epoch old, cache::Epoch now) const {
+  const std::string directory(ParentPath(path));
+  cache::Table<cache::PathKey, ListingEntry>& tree = context_.parts.cache.tree();
+  auto entry = tree.Get({directory, old});
+  if (path == "/" || !entry) return;
+  if (entry->listing) {
+    auto rest = std::make_shared<Listing>(*entry->listing);
+    for (DirectoryEntry& one : rest->entries) {
+      if (one.name == BaseName(path)) one.attributes.reset();
+    }
+    rest->answers_absence = false;
+    entry = ListingEntry{std::move(rest), {}, TimePoint{}};
+  }
+  tree.Put({directory, now}, *entry, Charge(directory, *entry));
 }
 
 bool Listings::Expire(TimePoint now) {

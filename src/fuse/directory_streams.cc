@@ -22,4 +22,8 @@ std::optional<DirectoryPosition> DirectoryStreams::Continue(uint64_t offset) con
   return DirectoryPosition{it->listed, generation, offset & 0xffffffff};
 }
 
+void DirectoryStreams::Expire() {
+  for (Kept& kept : kept_) kept.listed.valid_until = TimePoint{};
+}
+
 }  // namespace copper::fuse

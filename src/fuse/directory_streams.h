@@ -30,6 +30,8 @@ class DirectoryStreams {
   DirectoryPosition Begin(fetch::Listed listed);
   // nullopt: the listing that the stream began with is gone; it must fail rather than go on with another.
   std::optional<DirectoryPosition> Continue(uint64_t offset) const;
+  // What these listings say of their names is true no longer.
+  void Expire();
 
  private:
   struct Kept {

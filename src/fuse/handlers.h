@@ -7,8 +7,10 @@
 #include <memory>
 #include <string>
 
+#include "absent_names.h"
 #include "copper/base/clock.h"
 #include "copper/fetch/fetcher.h"
+#include "copper/fuse/server.h"
 #include "copper/profile/counters.h"
 #include "directory_streams.h"
 #include "inode_table.h"
@@ -26,10 +28,12 @@ class Handlers {
     profile::Counters& counters;
     const Clock& clock;
     InodeTable& inodes;
+    AbsentNames& absent;
     const LiveDirectory& live;
     std::shared_ptr<Notifier> notifier;
     std::shared_ptr<PendingReplies> replies;
     std::function<void()> on_stop_command;
+    Server::RefreshCommand on_refresh_command;
   };
 
   explicit Handlers(Parts parts) : parts_(std::move(parts)) {}
@@ -38,6 +42,9 @@ class Handlers {
   void Refuse() { refusing_ = true; }
   bool refusing() const { return refusing_; }
   profile::Counters& counters() { return parts_.counters; }
+
+  // handlers_refresh.cc; see fetch::ChangeListener. Any thread.
+  void OnRefreshed(const std::string& path, std::move_only_function<void()> told);
 
   // handlers_names.cc
   void Lookup(Reply reply, fuse_ino_t parent, const char* name);
@@ -72,13 +79,23 @@ class Handlers {
   void SendAttributes(Reply& reply, const Node& node) const;
 
   void ReadDirectory(Reply reply, fuse_ino_t id, size_t size, uint64_t offset, bool plus);
-  void SendPage(Reply& reply, const Node& directory, const DirectoryPosition& position, size_t size, bool plus);
+  void SendPage(Reply& reply, Node& directory, const DirectoryPosition& position, size_t size, bool plus,
+                uint64_t refreshes);
+
+  // An answer that was asked for before a refresh and sent after it is taken back: each who asks notes `refreshes_`
+  // before, and looks at it again when the kernel has the answer.
+  void TakeBackName(const std::string& path) const;
+  void TakeBackDirectory(Node& directory) const;
+  void TakeBackListings(Node& directory) const;
+  void TakeBack(const std::string& path) const;
+  void RefreshCommanded(Reply reply, const void* in, size_t in_size, size_t out_size);
 
   void NoteEnd(Node& node, uint64_t size) const;
   std::shared_ptr<fetch::FileReader> ReaderOf(Node& node);
 
   Parts parts_;
   std::atomic<bool> refusing_{false};
+  std::atomic<uint64_t> refreshes_{0};  // how many there were
 };
 
 // The operations of a session whose user data is a Handlers.

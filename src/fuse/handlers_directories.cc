@@ -54,29 +54,30 @@ void Handlers::ReadDirectory(Reply reply, fuse_ino_t id, size_t size, uint64_t o
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
   if (!node->IsDirectory()) return reply.Error(ENOTDIR);
+  const uint64_t before = refreshes_;
   if (offset != 0) {
     const auto position = node->ContinueStream(offset);
-    return position ? SendPage(reply, *node, *position, size, plus) : reply.Error(ESTALE);
+    return position ? SendPage(reply, *node, *position, size, plus, before) : reply.Error(ESTALE);
   }
   if (node->kind() == NodeKind::kLiveDirectory) {
-    return SendPage(reply, *node, node->BeginStream({parts_.live.List(), TimePoint::min()}), size, plus);
+    return SendPage(reply, *node, node->BeginStream({parts_.live.List(), TimePoint::min()}), size, plus, before);
   }
   Ask<fetch::Listed>(
       std::move(reply), [&](auto done) { parts_.fetcher.List(node->path(), std::move(done)); },
-      [this, node, size, plus](Reply& open, Result<fetch::Listed> listed) {
+      [this, node, size, plus, before](Reply& open, Result<fetch::Listed> listed) {
         if (!listed) return open.Error(KernelErrno(listed.error().code));
-        SendPage(open, *node, node->BeginStream(std::move(*listed)), size, plus);
+        SendPage(open, *node, node->BeginStream(std::move(*listed)), size, plus, before);
         // The kernel keeps listings for as long as the directory's times stay; those of pseudo file systems mean
         // nothing.
         if (node->live()) parts_.notifier->InvalidateInode(node->id());
       });
 }
 
-void Handlers::SendPage(Reply& reply, const Node& directory, const DirectoryPosition& position, size_t size,
-                        bool plus) {
+void Handlers::SendPage(Reply& reply, Node& directory, const DirectoryPosition& position, size_t size, bool plus,
+                        uint64_t refreshes) {
   const ListingPtr& listing = position.listed.listing;
   Page page(reply.request(), size, plus);
-  std::vector<uint64_t> entered;
+  std::vector<NodePtr> entered;
   for (uint64_t at = position.next; at < listing->entries.size() + 2; ++at) {
     if (at < 2) {
       const char* name = at == 0 ? "." : "..";
@@ -93,13 +94,17 @@ void Handlers::SendPage(Reply& reply, const Node& directory, const DirectoryPosi
       // The attributes stay where they are: in the listing, which the node thereby keeps.
       const Node::Known known{{listing, &*entry.attributes}, position.listed.valid_until};
       const NodePtr node = parts_.inodes.Enter(JoinPath(directory.path(), entry.name), known);
-      entered.push_back(node->id());
+      entered.push_back(node);
       shown = EntryOf(*node, known);
     }
     page.Add(entry.name.c_str(), shown, position.OffsetAfter(at));
   }
-  if (reply.Names(page.bytes())) return;
-  for (const uint64_t id : entered) parts_.inodes.Forget(id, 1);
+  if (!reply.Names(page.bytes())) {
+    for (const NodePtr& node : entered) parts_.inodes.Forget(node->id(), 1);
+  }
+  if (refreshes_ == refreshes) return;
+  for (const NodePtr& node : entered) TakeBack(node->path());
+  TakeBackListings(directory);
 }
 
 }  // namespace copper::fuse

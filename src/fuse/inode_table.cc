@@ -56,6 +56,18 @@ InodeTable::Entry& InodeTable::Insert(Node::Identity identity, Node::Known known
   return nodes_.emplace(id, Entry{std::move(node), 1}).first->second;
 }
 
+std::vector<NodePtr> InodeTable::Renew(const std::string& path) {
+  std::vector<NodePtr> renewed;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(ids_, [&](const auto& entry) {
+    const NodePtr& node = nodes_.at(entry.second).node;
+    if (node->id() == kRootId || !IsAtOrBelow(node->path(), path)) return false;
+    renewed.push_back(node);
+    return !node->IsDirectory();
+  });
+  return renewed;
+}
+
 void InodeTable::Forget(uint64_t id, uint64_t lookups) {
   NodePtr dropped;  // destroyed outside the lock
   const std::lock_guard lock(mutex_);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "inode_numbers.h"
 #include "node.h"
@@ -30,6 +31,10 @@ class InodeTable {
   NodePtr Enter(std::string path, Node::Known known);
   // A node of its own at each call: files of pseudo file systems, and of .copper.
   NodePtr EnterFresh(Node::Identity identity, Node::Known known);
+
+  // Every node of the source at this path and below it, but the root. Those that are no directories stay with whoever
+  // has them open; Enter makes new ones from now on, even of the same version: with pages of their own in the kernel.
+  std::vector<NodePtr> Renew(const std::string& path);
 
   void Forget(uint64_t id, uint64_t lookups);
   size_t size() const;

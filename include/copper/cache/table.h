@@ -62,6 +62,19 @@ class Table {
     return true;
   }
 
+  // Erases every entry whose key is matched by `matches(const Key&)`, which runs under the lock of a shard.
+  template <class Matches>
+  void EraseIf(Matches matches) {
+    for (Shard& shard : shards_) {
+      const std::lock_guard lock(shard.mutex);
+      std::erase_if(shard.entries, [&](const auto& entry) {
+        if (!matches(entry.first)) return false;
+        shard.bytes -= entry.second.charge;
+        return true;
+      });
+    }
+  }
+
   Usage usage() const {
     Usage total;
     for (const Shard& shard : shards_) {

@@ -33,6 +33,7 @@ enum class Kind : uint8_t {
   kStatus = 5,     // what this rank has counted                 reply: JSON
   kStop = 6,       // end the job                                no payload
   kUnmounted = 7,  // the sender's mount is gone (to rank 0)  no payload
+  kRefresh = 10,   // forget a path                              request payload: path; reply: ranks not reached
 };
 
 enum Flags : uint8_t {
