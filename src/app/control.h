@@ -13,20 +13,24 @@ namespace copper::app {
 class Control {
  public:
   using StatusDone = std::move_only_function<void(Json)>;
+  using RefreshDone = std::move_only_function<void(Result<std::string>)>;
   struct Hooks {
     std::function<void()> stop;
     std::function<void(StatusDone)> status;  // of the whole job; answers later, in the same thread
+    std::function<void(const std::string& path, RefreshDone)> refresh;  // likewise
   };
 
   Control(JobDirectory job, Hooks hooks, Logger& log) : job_(std::move(job)), hooks_(std::move(hooks)), log_(log) {}
 
-  // Takes what is there. "ping" is answered at once, "status" when the ranks have answered, "stop" by Finish.
+  // Takes what is there. "ping" is answered at once, "status" and "refresh" when the ranks have answered,
+  // "stop" by Finish.
   void Look();
   // The last act of the job: tells everyone who asked for the end (and who has asked for anything since) how it ended.
   void Finish(int status, const std::string& reason);
 
  private:
   void OnRequest(const ControlRequest& request);
+  void OnRefresh(const ControlRequest& request);
   void Reply(const std::string& id, const Json& answer);
 
   const JobDirectory job_;

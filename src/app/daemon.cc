@@ -31,7 +31,8 @@ Daemon::Outcome Daemon::Serve() {
         Control::Hooks{
             .stop = [this] { peers_->RequestStop(StopReason::kRequest); },
             .status =
-                [this](Control::StatusDone done) { peers_->CollectStatus(peers_->StatusBudget(), std::move(done)); }},
+                [this](Control::StatusDone done) { peers_->CollectStatus(peers_->StatusBudget(), std::move(done)); },
+            .refresh = [this](const std::string& path, Control::RefreshDone done) { Refresh(path, std::move(done)); }},
         log_);
     handlers.on_second = [this] { control_->Look(); };
   }
@@ -52,6 +53,21 @@ void Daemon::OnSignal(int signal, pid_t sender) {
   // So Hydra tells that a rank has died, where it was asked not to end the job then.
   log_.Warning("the launcher says that a rank is lost; the others go on serving");
   world_.Abandon();
+}
+
+void Daemon::Refresh(const std::string& given, Refresher::Done done) {
+  std::vector<std::string> mounts;
+  for (const bootstrap::Member& member : members_) mounts.push_back(member.mount_point);
+  const Result<std::string> path = PathInSource(given, target_, mounts);
+  if (!path) return done(std::unexpected(path.error()));
+  refresher_->Refresh(*path, [this, done = std::move(done)](const Result<std::string>& outcome) mutable {
+    if (outcome) {
+      log_.Info("{}", *outcome);
+    } else {
+      log_.Warning("{}", outcome.error().Describe());
+    }
+    done(outcome);
+  });
 }
 
 void Daemon::OnMountTable() {

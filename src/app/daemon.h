@@ -12,6 +12,7 @@
 #include "app/main_loop.h"
 #include "app/options.h"
 #include "app/peers.h"
+#include "app/refresh.h"
 #include "app/status.h"
 #include "copper/base/clock.h"
 #include "copper/base/job_directory.h"
@@ -70,6 +71,7 @@ class Daemon {
   fuse::Server::Options ServerOptions();
   std::string AddressBookText() const;
   Json OwnStatus();
+  void Refresh(const std::string& given, Refresher::Done done);  // in the loop
 
   void OnSignal(int signal, pid_t sender);
   void OnMountTable();
@@ -115,6 +117,7 @@ class Daemon {
   std::unique_ptr<rpc::FabricChannel> channel_;
   std::unique_ptr<fetch::Fetcher> fetcher_;
   std::unique_ptr<Peers> peers_;
+  std::unique_ptr<Refresher> refresher_;
   std::unique_ptr<Control> control_;  // rank 0
   std::unique_ptr<fuse::Server> server_;
 

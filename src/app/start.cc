@@ -207,7 +207,15 @@ Status Daemon::StartServing() {
   peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, clock_, log_},
                                    Peers::Hooks{.end = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
                                                 .status = [this] { return OwnStatus(); }});
+  refresher_ = std::make_unique<Refresher>(
+      rank, Refresher::Parts{*channel_, *forest_, *loop_, clock_},
+      Refresher::Hooks{
+          .begin = [this](const fetch::RefreshId& id, const std::string& path,
+                          TimePoint until) { fetcher_->BeginRefresh(id, path, until); },
+          .end = [this](const fetch::RefreshId& id, const std::string& path,
+                        std::move_only_function<void()> told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
   fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
+    if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));
     peers_->Handle(from, request, std::move(respond));
   });
   server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);
@@ -243,6 +251,9 @@ fuse::Server::Options Daemon::ServerOptions() {
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
   options.on_stop_command = [this] { loop_->Submit([this] { peers_->RequestStop(StopReason::kIoctl); }); };
+  options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
+    loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
+  };
   options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };
   return options;
 }

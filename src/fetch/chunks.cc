@@ -49,7 +49,8 @@ bool Chunks::IsCacheable(const File& file) const {
 }
 
 void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
-  const ChunkKey key{file.path, file.version, chunk};
+  const TreeId tree = context_.parts.forest.OfChunk(file.path, chunk);
+  const ChunkKey key{file.path, file.version, chunk, context_.refreshes.Of(file.path, context_.Asked(tree))};
   const bool wanted = static_cast<bool>(done);
   const Joined joined = flights_.Join(key, ask.deadline, [&] { return Held(key); }, std::move(done));
   if (wanted) {
@@ -75,6 +76,10 @@ void Chunks::Lead(const ChunkKey& key, Work work) {
   } catch (const std::bad_alloc&) {
     Finish(key, Fail(ENOMEM));
   }
+}
+
+ChunkKey Chunks::KeptKey(const File& file, uint64_t chunk) const {
+  return {file.path, file.version, chunk, context_.refreshes.Of(file.path, AskedOf::kSource)};
 }
 
 std::optional<Bytes> Chunks::Held(const ChunkKey& key) const {
@@ -117,11 +122,10 @@ void Chunks::ReadSource(const ChunkKey& key) {
 
 // Kept before the flight ends: who comes later finds it in the table. The reservation becomes the table's charge.
 void Chunks::Finish(const ChunkKey& key, const Result<Bytes>& bytes) {
-  if (bytes) {
+  if (bytes && Refreshes::IsKept(key.epoch)) {
     context_.parts.cache.data().Put(key, {.bytes = *bytes}, bytes->charge() + key.path.size());
-  } else {
-    context_.parts.counters.Count(Event::kErrors);
   }
+  if (!bytes) context_.parts.counters.Count(Event::kErrors);
   context_.parts.cache.budget().Release(SizeOfChunk(key), DepthOf(key));
   flights_.Complete(key, bytes);
 }
@@ -141,7 +145,7 @@ void Chunks::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {
   const uint64_t end = std::min(offset + size, file.version.size);
   for (uint64_t begin = offset; begin < end;) {
     const uint64_t next = std::min(end, (begin / kChunkSize + 1) * kChunkSize);
-    const ChunkKey key{file.path, file.version, begin / kChunkSize};
+    const ChunkKey key = KeptKey(file, begin / kChunkSize);
     context_.parts.cache.data().EraseWhen(key, [&](cache::ChunkEntry& entry) {
       entry.delivered += next - begin;
       return HasEveryone(key, entry);
@@ -199,8 +203,9 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
 void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
   const FileVersion& version = request.version;
   if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize) return respond(ErrorReply({EINVAL, {}}));
-  const ChunkKey key{request.path, version, request.argument};
-  Read({request.path, version}, request.argument, ask,
+  const File file{request.path, version};
+  const ChunkKey key = KeptKey(file, request.argument);
+  Read(file, request.argument, ask,
        [this, key, version, respond = std::move(respond)](const Result<Bytes>& bytes) mutable {
          if (!bytes) return respond(ErrorReply(bytes.error()));
          rpc::Reply reply;
@@ -256,6 +261,11 @@ void Chunks::NoteFailure(const std::string& path, const Error& error) {
   const std::lock_guard lock(stale_mutex_);
   if (!stale_.insert(path).second) return;
   context_.parts.log.Error("the source changed under the job: {}; its readers get ESTALE", path);
+}
+
+void Chunks::Forget(const std::string& path) {
+  const std::lock_guard lock(stale_mutex_);
+  std::erase_if(stale_, [&](const std::string& stale) { return IsAtOrBelow(stale, path); });
 }
 
 bool Chunks::Expire(TimePoint now) {

@@ -34,6 +34,7 @@ enum class Kind : uint8_t {
   kStop = 6,       // end the job                                no payload
   kUnmounted = 7,  // the sender's mount is gone (to rank 0)  no payload
   kPing = 8,       // are you there?                              no payload
+  kRefresh = 10,   // forget a path                              request payload: path; reply: ranks not reached
 };
 
 enum Flags : uint8_t {
