@@ -280,6 +280,9 @@ class Rewritten(copper_job.Scenario):
 
     def setUp(self):
         super().setUp()
+        self.fill()
+
+    def fill(self):
         self.versions = dict.fromkeys(self.FILES, 0)
         for name, size in self.FILES.items():
             self.write(name, block(name, 0, size))
@@ -346,6 +349,19 @@ class Rewritten(copper_job.Scenario):
             for name, size in self.FILES.items():
                 content = pathlib.Path(f"{mount}/{name}").read_bytes()
                 self.assertEqual(self.versions[name], version_of(content, name, size), name)
+
+
+class RewrittenWithinATick(Rewritten):
+    """The same on a source whose times move in ticks of milliseconds, as they did on every file system before Linux 6.13."""
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can mount a ramfs")
+        super(Rewritten, self).setUp()
+        done = copper_job.run("mount", "-t", "ramfs", "ramfs", self.source)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.addCleanup(copper_job.unmount, self.source)
+        self.fill()
 
 
 copper_job.main()
