@@ -14,10 +14,6 @@ bool MustAskByName(const Error& error) {
   return error.code == EFBIG || error.code == EACCES || error.code == EPERM;
 }
 
-size_t Charge(const std::string& path, const ListingEntry& entry) {
-  return path.size() + (entry.listing ? entry.listing->charge() : 0) + entry.encoded.charge();
-}
-
 rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t piece, size_t limit) {
   rpc::Request request;
   request.kind = rpc::Kind::kList;
@@ -143,6 +139,10 @@ void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, 
 
 // On every node.
 
+size_t Listings::Charge(const std::string& path, const ListingEntry& entry) {
+  return path.size() + (entry.listing ? entry.listing->charge() : 0) + entry.encoded.charge();
+}
+
 ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, ListingEntry entry) {
   if (Refreshes::IsKept(key.epoch)) {
     context_.parts.cache.tree().Put({key.path, key.epoch}, entry, Charge(key.path, entry));
@@ -224,22 +224,6 @@ Bytes Listings::Encoded(const std::string& path, const ListingEntry& entry) {
     return Charge(path, kept);
   });
   return encoded;
-}
-
-void Listings::Carry(const std::string& path, cache::Epoch old, cache::Epoch now) const {
-  const std::string directory(ParentPath(path));
-  cache::Table<cache::PathKey, ListingEntry>& tree = context_.parts.cache.tree();
-  auto entry = tree.Get({directory, old});
-  if (path == "/" || !entry) return;
-  if (entry->listing) {
-    auto rest = std::make_shared<Listing>(*entry->listing);
-    for (DirectoryEntry& one : rest->entries) {
-      if (one.name == BaseName(path)) one.attributes.reset();
-    }
-    rest->answers_absence = false;
-    entry = ListingEntry{std::move(rest), {}, TimePoint{}};
-  }
-  tree.Put({directory, now}, *entry, Charge(directory, *entry));
 }
 
 bool Listings::Expire(TimePoint now) {
