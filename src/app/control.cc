@@ -37,7 +37,9 @@ void Control::OnRequest(const ControlRequest& request) {
 }
 
 void Control::OnRefresh(const ControlRequest& request) {
+  refreshing_.insert(request.id);
   hooks_.refresh(TextOf(request.body, "path"), [this, id = request.id](const Result<std::string>& outcome) {
+    refreshing_.erase(id);
     Reply(id, {{"ok", outcome.has_value()}, {"message", outcome ? *outcome : outcome.error().Describe()}});
   });
 }
@@ -50,6 +52,10 @@ void Control::Finish(int status, const std::string& reason) {
       Reply(late.id, {{"ok", false}, {"message", "the job has ended: " + reason}});
     }
   }
+  for (const std::string& id : refreshing_) {
+    Reply(id, {{"ok", false}, {"message", "the job has ended meanwhile: " + reason}});
+  }
+  refreshing_.clear();
   for (const std::string& id : stops_) Reply(id, {{"ok", status == 0}, {"message", reason}});
   stops_.clear();
 }

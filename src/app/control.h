@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ class Control {
   const JobDirectory job_;
   const Hooks hooks_;
   Logger& log_;
-  std::vector<std::string> stops_;  // ids that wait for the end
+  std::vector<std::string> stops_;    // ids that wait for the end
+  std::set<std::string> refreshing_;  // ids whose refresh is not over
 };
 
 }  // namespace copper::app

@@ -142,7 +142,9 @@ void Fetcher::Forget(const std::string& path) {
 }
 
 void Fetcher::BeginRefresh(const RefreshId& id, const std::string& path, TimePoint until) {
-  const auto carry = [&](cache::Epoch old, cache::Epoch now) { state_->listings.Carry(path, old, now); };
+  const auto carry = [&, carried = state_->listings.Without(path)](cache::Epoch old, cache::Epoch now) {
+    state_->listings.Carry(path, carried, old, now);
+  };
   if (!state_->refreshes.Begin(id, path, until, carry)) return;
   state_->context.parts.channel.WantTicks();
   Forget(path);

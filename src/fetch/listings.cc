@@ -20,21 +20,6 @@ bool MustAskByName(const Error& error) {
   return error.code == EFBIG || error.code == ENOMEM || error.code == EACCES || error.code == EPERM;
 }
 
-size_t Charge(const std::string& path, const ListingEntry& entry) {
-  return path.size() + (entry.listing ? entry.listing->charge() : 0);
-}
-
-// The same names, with nothing said of this one, or of absent ones.
-Result<Listing> Without(const Listing& listing, std::string_view name) {
-  ListingBuilder rest(listing.directory());
-  for (const DirectoryEntry entry : listing.entries()) {
-    const std::optional<Attributes> attributes = entry.name == name ? std::nullopt : entry.attributes();
-    const Status added = rest.Add(entry.name, entry.inode, entry.type, attributes ? &*attributes : nullptr);
-    if (!added) return std::unexpected(added.error());
-  }
-  return rest.Build(/*answers_absence=*/false);
-}
-
 rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t piece, size_t limit) {
   rpc::Request request;
   request.kind = rpc::Kind::kList;
@@ -195,6 +180,10 @@ void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, c
 
 // On every node.
 
+size_t Listings::Charge(const std::string& path, const ListingEntry& entry) {
+  return path.size() + (entry.listing ? entry.listing->charge() : 0);
+}
+
 ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, ListingEntry entry) {
   if (Refreshes::IsKept(key.epoch)) {
     context_.parts.cache.tree().Put({key.path, key.epoch}, entry, Charge(key.path, entry));
@@ -271,19 +260,6 @@ rpc::Reply Listings::PieceOf(const rpc::Request& request, const ListingEntry& en
   reply.payload = packed.Slice(request.argument * kChunkSize, kChunkSize);
   context_.parts.counters.Count(Event::kBytesToChildren, reply.payload.size());
   return reply;
-}
-
-void Listings::Carry(const std::string& path, cache::Epoch old, cache::Epoch now) const {
-  const std::string directory(ParentPath(path));
-  cache::Table<cache::PathKey, ListingEntry>& tree = context_.parts.cache.tree();
-  auto entry = tree.Get({directory, old});
-  if (path == "/" || !entry) return;
-  if (entry->listing) {
-    Result<Listing> rest = Without(*entry->listing, BaseName(path));
-    if (!rest) return;
-    entry = ListingEntry{std::make_shared<const Listing>(*std::move(rest)), TimePoint{}};
-  }
-  tree.Put({directory, now}, *entry, Charge(directory, *entry));
 }
 
 bool Listings::Expire(TimePoint now) {

@@ -43,10 +43,17 @@ class Listings {
   std::optional<cache::ListingEntry> Find(const std::string& path) const;
   // The names beside a path that is being refreshed keep their versions: the listing of its directory goes over into
   // the new epoch, to be listed anew, and without what it says of this path.
-  void Carry(const std::string& path, cache::Epoch old, cache::Epoch now) const;
+  // That listing is made beforehand, since carrying it is done under a lock.
+  struct Carried {
+    ListingPtr from, rest;
+  };
+  Carried Without(const std::string& path) const;
+  void Carry(const std::string& path, Carried carried, cache::Epoch old, cache::Epoch now) const;
   bool Expire(TimePoint now);
 
  private:
+  static size_t Charge(const std::string& path, const cache::ListingEntry& entry);
+  static Carried Without(const std::string& path, const ListingPtr& listing);
   cache::PathKey KeyOf(const std::string& path) const;
   std::optional<cache::ListingEntry> FindValid(const cache::PathKey& key) const;
   size_t Limit(Purpose purpose) const { return purpose == Purpose::kLookup ? context_.options.lookup_list_limit : 0; }

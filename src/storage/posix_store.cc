@@ -11,6 +11,7 @@
 #include "storage/open_files.h"
 #include "storage/source_tree.h"
 #include "storage/stat.h"
+#include "storage/tick.h"
 
 namespace copper::storage {
 namespace {
@@ -114,6 +115,7 @@ Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& versi
   ++counters_.reads;
   const auto file = OpenVersion(path, version);
   if (!file) return std::unexpected(file.error());
+  AwaitEndOfTick(version);  // with the file open: it may be replaced meanwhile
   Result<Filled> filled = ReadFully(chunks_, (*file)->get(), offset, length);
   if (!filled) return std::unexpected(filled.error());
   if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());

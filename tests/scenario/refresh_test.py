@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 
 import copper_job
 
@@ -242,16 +243,34 @@ class Refresh(copper_job.Scenario):
         job = self.start(ranks=4)
         self.everywhere(job, "file", b"first")
         self.write("file", b"second!")
-        job.signal(1, signal.SIGSTOP)
+        # Through a mount any rank leads, so rank 0 is not needed.
+        for stopped, place in ((1, job.directory), (0, job.mounts[2])):
+            job.signal(stopped, signal.SIGSTOP)
+            try:
+                begin = time.monotonic()
+                done = job.copper("refresh", place)
+                self.assertEqual(1, done.returncode)
+                self.assertRegex(done.stderr, f"refreshed / on 3 of 4 ranks.*rank {stopped}")
+                self.assertLess(time.monotonic() - begin, 15 * copper_job.PATIENCE)
+            finally:
+                job.signal(stopped, signal.SIGCONT)
+            self.assertTrue(copper_job.until(lambda: job.copper("refresh", job.directory).returncode == 0, 30))
+            self.everywhere(job, "file", b"second!")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can mount")
+    def test_what_somebody_else_has_mounted_there_stays(self):
+        self.write("dir/point/file", b"1")
+        job = self.start(ranks=1)
+        point = f"{job.mounts[0]}/dir/point"
+        self.assertEqual(0, copper_job.run("mount", "-t", "tmpfs", "tmpfs", point).returncode)
         try:
-            done = job.copper("refresh", job.directory)
-            self.assertEqual(1, done.returncode)
-            self.assertRegex(done.stderr, "refreshed / on 3 of 4 ranks.*rank 1")
-            self.assertEqual(b"second!", pathlib.Path(f"{job.mounts[0]}/file").read_bytes())
+            pathlib.Path(f"{point}/mine").write_text("mine")
+            self.refresh(job)
+            self.refresh(job, "/dir/point")
+            self.assertEqual("mine", pathlib.Path(f"{point}/mine").read_text())
         finally:
-            job.signal(1, signal.SIGCONT)
-        self.assertTrue(copper_job.until(lambda: job.copper("refresh", job.directory).returncode == 0, 30))
-        self.everywhere(job, "file", b"second!")
+            copper_job.unmount(point)
+        self.everywhere(job, "dir/point/file", b"1")
 
 
 def block(name, version, size):
@@ -280,6 +299,9 @@ class Rewritten(copper_job.Scenario):
 
     def setUp(self):
         super().setUp()
+        self.fill()
+
+    def fill(self):
         self.versions = dict.fromkeys(self.FILES, 0)
         for name, size in self.FILES.items():
             self.write(name, block(name, 0, size))
@@ -326,10 +348,15 @@ class Rewritten(copper_job.Scenario):
             readers = [pool.submit(self.keep_reading, mount) for mount in job.mounts for _ in range(2)]
             end = time.monotonic() + 15
             while time.monotonic() < end and not any(reader.done() for reader in readers):
-                # Through a mount: at once; through the directory a second would pass.
-                done = job.copper("refresh", job.mounts[refreshes % 4], ("/", "dir1", "dir2/in_place2")[refreshes % 3])
-                self.assertEqual(0, done.returncode, done.stderr)
-                refreshes += 1
+                # Through mounts: at once; through the directory a second would pass. Two at a time, of paths that overlap.
+                paths = ("/", "dir1", "dir2/in_place2", "dir2")
+                both = [subprocess.Popen([copper_job.COPPER, "refresh", job.mounts[number % 4], paths[number % 4]],
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                        for number in (refreshes, refreshes // 2)]
+                for one in both:
+                    said = one.communicate(timeout=60)[0]
+                    self.assertEqual(0, one.returncode, said)
+                    refreshes += 1
                 time.sleep(0.2)
             self.over.set()
             writer.result()
@@ -346,6 +373,19 @@ class Rewritten(copper_job.Scenario):
             for name, size in self.FILES.items():
                 content = pathlib.Path(f"{mount}/{name}").read_bytes()
                 self.assertEqual(self.versions[name], version_of(content, name, size), name)
+
+
+class RewrittenWithinATick(Rewritten):
+    """The same on a source whose times move in ticks of milliseconds, as they did on every file system before Linux 6.13."""
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can mount a ramfs")
+        super(Rewritten, self).setUp()
+        done = copper_job.run("mount", "-t", "ramfs", "ramfs", self.source)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.addCleanup(copper_job.unmount, self.source)
+        self.fill()
 
 
 copper_job.main()

@@ -97,6 +97,14 @@ TEST_F(ControlTest, ARefreshThatDidNotReachAllSaysSo) {
   EXPECT_EQ(AnswerTo("a"), (Json{{"ok", false}, {"message", "not everywhere"}}));
 }
 
+TEST_F(ControlTest, ARefreshThatTheEndOvertakesIsAnsweredToo) {
+  Request("a", {{"verb", "refresh"}});
+  control_.Look();
+  control_.Finish(0, "asked to stop");
+  EXPECT_EQ(AnswerTo("a")["ok"], false);
+  EXPECT_THAT(AnswerTo("a")["message"].get<std::string>(), HasSubstr("asked to stop"));
+}
+
 TEST_F(ControlTest, LateRequestsAreAnsweredToo) {
   Request("a", {{"verb", "stop"}});
   Request("b", {{"verb", "status"}});
