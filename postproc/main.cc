@@ -19,6 +19,7 @@ int Main(const std::vector<std::string>& arguments) {
   int result = 0;
   std::string place;
   double seconds = 0;
+  std::string path;
   bool json = false;
 
   CommandLine* wait = line.add_subcommand("wait", "Returns 0 once every rank serves; 1 with the reason if that fails");
@@ -37,6 +38,16 @@ int Main(const std::vector<std::string>& arguments) {
   status->add_option("PLACE", place, "The job directory, or a mount of the job on this node")->required();
   status->add_flag("--json", json, "As JSON, with everything that is counted");
   status->callback([&] { result = ShowStatus(place, json); });
+
+  CommandLine* refresh = line.add_subcommand("refresh",
+                                             "Forgets what is cached of a path, and of all below it, on every node: "
+                                             "who opens it next sees what the source has "
+                                             "now. Who has it open keeps what he has, or gets ESTALE");
+  refresh->add_option("PLACE", place, "The job directory, or a mount of the job on this node")->required();
+  refresh->add_option("PATH", path,
+                      "What to forget: a path below a mount of the job, or below its target, or one relative to the "
+                      "target, with or without a slash before it [everything]");
+  refresh->callback([&] { result = Refresh(place, path); });
 
   std::vector<std::string> reversed = NormalizeArguments(arguments, {});
   std::ranges::reverse(reversed);  // as CLI11 wants them

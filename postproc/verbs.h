@@ -8,6 +8,7 @@ namespace copper::postproc {
 
 int Wait(const std::string& job_directory, std::chrono::duration<double> timeout);
 int Stop(const std::string& place, std::chrono::duration<double> timeout);
+int Refresh(const std::string& place, const std::string& path);
 int ShowStatus(const std::string& place, bool json);
 
 // Prints "copper: <message>" to stderr; returns 1.

@@ -3,9 +3,13 @@
 namespace copper::app {
 namespace {
 
+std::string TextOf(const Json& body, const char* name) {
+  const auto found = body.find(name);
+  return found != body.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 std::string VerbOf(const Json& body) {
-  const auto verb = body.find("verb");
-  return verb != body.end() && verb->is_string() ? verb->get<std::string>() : "";
+  return TextOf(body, "verb");
 }
 
 }  // namespace
@@ -25,9 +29,19 @@ void Control::OnRequest(const ControlRequest& request) {
     hooks_.status([this, id = request.id](Json status) {
       Reply(id, {{"ok", true}, {"message", "running"}, {"status", std::move(status)}});
     });
+  } else if (verb == "refresh") {
+    OnRefresh(request);
   } else {
     Reply(request.id, {{"ok", false}, {"message", "this job does not know the request '" + verb + "'"}});
   }
+}
+
+void Control::OnRefresh(const ControlRequest& request) {
+  refreshing_.insert(request.id);
+  hooks_.refresh(TextOf(request.body, "path"), [this, id = request.id](const Result<std::string>& outcome) {
+    refreshing_.erase(id);
+    Reply(id, {{"ok", outcome.has_value()}, {"message", outcome ? *outcome : outcome.error().Describe()}});
+  });
 }
 
 void Control::Finish(int status, const std::string& reason, bool late_too) {
@@ -38,6 +52,10 @@ void Control::Finish(int status, const std::string& reason, bool late_too) {
       Reply(late.id, {{"ok", false}, {"message", "the job has ended: " + reason}});
     }
   }
+  for (const std::string& id : refreshing_) {
+    Reply(id, {{"ok", false}, {"message", "the job has ended meanwhile: " + reason}});
+  }
+  refreshing_.clear();
   for (const std::string& id : stops_) Reply(id, {{"ok", status == 0}, {"message", reason}});
   stops_.clear();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,14 +15,17 @@ namespace copper::app {
 class Control {
  public:
   using StatusDone = std::move_only_function<void(Json)>;
+  using RefreshDone = std::move_only_function<void(Result<std::string>)>;
   struct Hooks {
     std::function<void()> stop;
     std::function<void(StatusDone)> status;  // of the whole job; answers later, in the same thread
+    std::function<void(const std::string& path, RefreshDone)> refresh;  // likewise
   };
 
   Control(JobDirectory job, Hooks hooks, Logger& log) : job_(std::move(job)), hooks_(std::move(hooks)), log_(log) {}
 
-  // Takes what is there. "ping" is answered at once, "status" when the ranks have answered, "stop" by Finish.
+  // Takes what is there. "ping" is answered at once, "status" and "refresh" when the ranks have answered,
+  // "stop" by Finish.
   void Look();
   // The last act of the job: tells everyone who asked for the end how it ended. `late_too`: and takes what has come
   // since.
@@ -29,12 +33,14 @@ class Control {
 
  private:
   void OnRequest(const ControlRequest& request);
+  void OnRefresh(const ControlRequest& request);
   void Reply(const std::string& id, const Json& answer);
 
   const JobDirectory job_;
   const Hooks hooks_;
   Logger& log_;
-  std::vector<std::string> stops_;  // ids that wait for the end
+  std::vector<std::string> stops_;    // ids that wait for the end
+  std::set<std::string> refreshing_;  // ids whose refresh is not over
 };
 
 }  // namespace copper::app

@@ -121,6 +121,21 @@ std::string Daemon::NameLost(const std::set<Rank>& lost) const {
   return names;
 }
 
+void Daemon::Refresh(const std::string& given, Refresher::Done done) {
+  std::vector<std::string> mounts;
+  for (const bootstrap::Member& member : members_) mounts.push_back(member.mount_point);
+  const Result<std::string> path = PathInSource(given, target_, mounts);
+  if (!path) return done(std::unexpected(path.error()));
+  refresher_->Refresh(*path, [this, done = std::move(done)](const Result<std::string>& outcome) mutable {
+    if (outcome) {
+      log_.Info("{}", *outcome);
+    } else {
+      log_.Warning("{}", outcome.error().Describe());
+    }
+    done(outcome);
+  });
+}
+
 void Daemon::OnMountTable() {
   if (Result<std::vector<storage::Mount>> mounts = storage::ReadMountTable()) {
     file_systems_->Update(std::move(*mounts));

@@ -18,6 +18,7 @@
 #include "app/main_loop.h"
 #include "app/options.h"
 #include "app/peers.h"
+#include "app/refresh.h"
 #include "app/status.h"
 #include "copper/base/clock.h"
 #include "copper/base/job_directory.h"
@@ -82,6 +83,7 @@ class Daemon {
   fuse::Server::Options ServerOptions();
   std::string AddressBookText() const;
   Json OwnStatus();
+  void Refresh(const std::string& given, Refresher::Done done);  // in the loop
 
   void OnSignal(int signal, pid_t sender);
   void OnMountTable();
@@ -143,6 +145,7 @@ class Daemon {
   std::set<Rank> named_lost_;  // in the log
   std::unique_ptr<Ending> ending_;
   std::unique_ptr<Peers> peers_;
+  std::unique_ptr<Refresher> refresher_;
   std::unique_ptr<Deputy> deputy_;  // the first ranks, as the next two
   std::unique_ptr<JobClaim> claim_;
   std::unique_ptr<Control> control_;

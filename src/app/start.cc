@@ -236,7 +236,15 @@ void Daemon::MeetPeers() {
   peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
                                    Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
                                                 .status = [this] { return OwnStatus(); }});
+  refresher_ = std::make_unique<Refresher>(
+      rank, Refresher::Parts{*channel_, *forest_, *loop_, clock_},
+      Refresher::Hooks{
+          .begin = [this](const fetch::RefreshId& id, const std::string& path,
+                          TimePoint until) { fetcher_->BeginRefresh(id, path, until); },
+          .end = [this](const fetch::RefreshId& id, const std::string& path,
+                        std::move_only_function<void()> told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
   fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
+    if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));
     const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
     if (of_the_end) return ending_->Handle(from, request, std::move(respond));
     peers_->Handle(from, request, std::move(respond));
@@ -248,7 +256,8 @@ void Daemon::MeetPeers() {
   control_ = std::make_unique<Control>(
       job_,
       Control::Hooks{.stop = [this] { ending_->Conduct(StopReason::kRequest, world_.rank()); },
-                     .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); }},
+                     .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); },
+                     .refresh = [this](const std::string& path, Control::RefreshDone done) { Refresh(path, std::move(done)); }},
       log_);
 }
 
@@ -272,6 +281,9 @@ fuse::Server::Options Daemon::ServerOptions() {
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
   options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(StopReason::kIoctl); }); };
+  options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
+    loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
+  };
   options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };
   return options;
 }

@@ -20,4 +20,8 @@ std::string_view BaseName(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+bool IsAtOrBelow(std::string_view path, std::string_view top) {
+  return top == "/" || (path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/'));
+}
+
 }  // namespace copper

@@ -50,7 +50,8 @@ bool Chunks::IsCacheable(const File& file) const {
 }
 
 void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
-  const ChunkKey key{file.path, file.version, chunk};
+  const TreeId tree = context_.parts.forest.OfChunk(file.path, file.version.size, chunk);
+  const ChunkKey key{file.path, file.version, chunk, context_.refreshes.Of(file.path, context_.Asked(tree))};
   const bool wanted = static_cast<bool>(done);
   const Joined joined = flights_.Join(key, ask.deadline, [&] { return Held(key); }, std::move(done));
   if (wanted) {
@@ -72,6 +73,10 @@ void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
 template <class Work>
 void Chunks::Lead(const ChunkKey& key, Work work) {
   if (const Status done = Attempt(work); !done) Finish(key, std::unexpected(done.error()));
+}
+
+ChunkKey Chunks::KeptKey(const File& file, uint64_t chunk) const {
+  return {file.path, file.version, chunk, context_.refreshes.Of(file.path, AskedOf::kSource)};
 }
 
 std::optional<Bytes> Chunks::Held(const ChunkKey& key) const {
@@ -114,11 +119,10 @@ void Chunks::ReadSource(const ChunkKey& key) {
 
 // Kept before the flight ends: who comes later finds it in the table. The reservation becomes the table's charge.
 void Chunks::Finish(const ChunkKey& key, const Result<Bytes>& bytes) {
-  if (bytes) {
+  if (bytes && Refreshes::IsKept(key.epoch)) {
     context_.parts.cache.data().Put(key, {.bytes = *bytes}, bytes->charge() + key.path.size());
-  } else {
-    context_.parts.counters.Count(Event::kErrors);
   }
+  if (!bytes) context_.parts.counters.Count(Event::kErrors);
   context_.parts.cache.budget().Release(SizeOfChunk(key), DepthOf(key));
   flights_.Complete(key, bytes);
 }
@@ -138,7 +142,7 @@ void Chunks::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {
   const uint64_t end = std::min(offset + size, file.version.size);
   for (uint64_t begin = offset; begin < end;) {
     const uint64_t next = std::min(end, (begin / kChunkSize + 1) * kChunkSize);
-    const ChunkKey key{file.path, file.version, begin / kChunkSize};
+    const ChunkKey key = KeptKey(file, begin / kChunkSize);
     context_.parts.cache.data().EraseWhen(key, [&](cache::ChunkEntry& entry) {
       entry.delivered += next - begin;
       return HasEveryone(key, entry);
@@ -196,8 +200,9 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
 void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
   const FileVersion& version = request.version;
   if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize) return respond(ErrorReply({EINVAL, {}}));
-  const ChunkKey key{request.path, version, request.argument};
-  Read({request.path, version}, request.argument, ask,
+  const File file{request.path, version};
+  const ChunkKey key = KeptKey(file, request.argument);
+  Read(file, request.argument, ask,
        [this, key, version, respond = std::move(respond)](const Result<Bytes>& bytes) mutable {
          if (!bytes) return respond(ErrorReply(bytes.error()));
          rpc::Reply reply;
@@ -253,6 +258,11 @@ void Chunks::NoteFailure(const std::string& path, const Error& error) {
   const std::lock_guard lock(stale_mutex_);
   if (!stale_.insert(path).second) return;
   context_.parts.log.Error("the source changed under the job: {}; its readers get ESTALE", path);
+}
+
+void Chunks::Forget(const std::string& path) {
+  const std::lock_guard lock(stale_mutex_);
+  std::erase_if(stale_, [&](const std::string& stale) { return IsAtOrBelow(stale, path); });
 }
 
 bool Chunks::Expire(TimePoint now) {

@@ -33,6 +33,8 @@ class Chunks {
             std::move_only_function<void(Result<uint64_t>)> done);
   void ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder respond);
 
+  // Was refreshed: what changes from now on is logged again.
+  void Forget(const std::string& path);
   bool Expire(TimePoint now);
 
  private:
@@ -42,6 +44,8 @@ class Chunks {
   // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
   template <class Work>
   void Lead(const cache::ChunkKey& key, Work work);
+  // Where a chunk is kept, if it is: not while a refresh forbids keeping it.
+  cache::ChunkKey KeptKey(const File& file, uint64_t chunk) const;
   std::optional<Bytes> Held(const cache::ChunkKey& key) const;
   void Finish(const cache::ChunkKey& key, const Result<Bytes>& bytes);
   TreeId TreeOf(const cache::ChunkKey& key) const {

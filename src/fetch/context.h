@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "copper/fetch/fetcher.h"
+#include "refreshes.h"
 
 namespace copper::fetch {
 
@@ -18,6 +19,7 @@ struct Ask {
 struct Context {
   Fetcher::Options options;
   Fetcher::Parts parts;
+  Refreshes& refreshes;
 
   TimePoint Now() const { return parts.clock.Now(); }
 
@@ -27,6 +29,11 @@ struct Context {
   // Where this node may read what it never asks a parent for.
   Executor& PoolOf(const std::string& path) const {
     return parts.file_systems.Of(path) == storage::Sharing::kShared ? parts.detour : parts.pool;
+  }
+
+  // Whom this node asks for what is in this tree, unless its parent is lost.
+  AskedOf Asked(TreeId tree) const {
+    return parts.forest.Root(tree) == options.self ? AskedOf::kSource : AskedOf::kParent;
   }
 
   // Said where the source was asked, and nowhere else: at level 4, since it reaches the caller anyway.

@@ -15,11 +15,22 @@ Fetcher::Options WithTimeForEveryLevel(Fetcher::Options options, const tree::For
   return options;
 }
 
+// What was kept before this epoch, of a path and all below it.
+template <class Table>
+void Forget(Table& table, const std::string& path, cache::Epoch epoch) {
+  table.EraseIf([&](const auto& key) { return key.epoch < epoch && IsAtOrBelow(key.path, path); });
+}
+
 }  // namespace
 
-struct Fetcher::State {
-  State(const Options& options, const Parts& parts) : context{options, parts} {}
+void ChangeListener::OnRefreshed(const std::string&, std::move_only_function<void()> told) {
+  told();
+}
 
+struct Fetcher::State {
+  State(const Options& options, const Parts& parts) : context{options, parts, refreshes} {}
+
+  Refreshes refreshes;
   Context context;
   Upstream upstream{context};
   Listings listings{context, upstream};
@@ -27,6 +38,7 @@ struct Fetcher::State {
   Chunks chunks{context, upstream};
   PoolCalls<StatFs> statfs;
   ControlHandler control;
+  ChangeListener* listener = nullptr;
 };
 
 Fetcher::Fetcher(Options options, Parts parts)
@@ -36,6 +48,7 @@ Fetcher::~Fetcher() = default;
 
 void Fetcher::SetChangeListener(ChangeListener* listener) {
   state_->listings.SetChangeListener(listener);
+  state_->listener = listener;
 }
 void Fetcher::SetLossListener(LossListener listener) {
   state_->upstream.SetLossListener(std::move(listener));
@@ -116,8 +129,53 @@ void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::R
   }
 }
 
+void Fetcher::Forget(const std::string& path) {
+  const cache::Epoch epoch = state_->refreshes.Of(path, AskedOf::kSource);
+  cache::Cache& cache = state_->context.parts.cache;
+  fetch::Forget(cache.metadata(), path, epoch);
+  fetch::Forget(cache.tree(), path, epoch);
+  fetch::Forget(cache.data(), path, epoch);
+  cache.tree().EraseIf([&, directory = ParentPath(path)](const cache::PathKey& key) {
+    return key.epoch < epoch && key.path == directory;
+  });
+  state_->chunks.Forget(path);
+}
+
+void Fetcher::BeginRefresh(const RefreshId& id, const std::string& path, TimePoint until) {
+  const auto carry = [&, carried = state_->listings.Without(path)](cache::Epoch old, cache::Epoch now) {
+    state_->listings.Carry(path, carried, old, now);
+  };
+  if (!state_->refreshes.Begin(id, path, until, carry)) return;
+  state_->context.parts.channel.WantTicks();
+  Forget(path);
+}
+
+void Fetcher::EndRefresh(const RefreshId& id, const std::string& path, std::move_only_function<void()> told) {
+  if (!state_->refreshes.End(id)) {
+    BeginRefresh(id, path, kNever);
+    state_->refreshes.End(id);
+  }
+  Forget(path);  // what flights that had begun before have brought
+  if (state_->listener == nullptr) return told();
+  state_->listener->OnRefreshed(path, std::move(told));
+}
+
+// A refresh whose second pass does not come: whoever led it is lost.
+void Fetcher::LeaveOverdue(TimePoint now) {
+  for (Refreshes::Open& overdue : state_->refreshes.Overdue(now)) {
+    state_->context.parts.pool.Submit([this, overdue = std::move(overdue)] {
+      if (!state_->refreshes.IsOpen(overdue.id)) return;
+      state_->context.parts.log.Warning("the refresh of {} was begun by rank {} and never ended: ending it here",
+                                        overdue.path, overdue.id.leader);
+      EndRefresh(overdue.id, overdue.path, [] {});
+    });
+  }
+}
+
 bool Fetcher::OnTick(TimePoint now) {
-  bool flying = state_->names.Expire(now);
+  LeaveOverdue(now);
+  bool flying = state_->refreshes.any_open();
+  flying = state_->names.Expire(now) || flying;
   flying = state_->listings.Expire(now) || flying;
   flying = state_->chunks.Expire(now) || flying;
   flying = state_->upstream.OnTick(now) || flying;

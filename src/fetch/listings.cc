@@ -3,6 +3,7 @@
 #include <map>
 #include <new>
 
+#include "copper/base/listing_builder.h"
 #include "copper/rpc/payload.h"
 
 namespace copper::fetch {
@@ -21,10 +22,6 @@ bool MustAskByName(const Error& error) {
   return error.code == EFBIG || error.code == ENOMEM || error.code == EACCES || error.code == EPERM;
 }
 
-size_t Charge(const std::string& path, const ListingEntry& entry) {
-  return path.size() + (entry.listing ? entry.listing->charge() : 0);
-}
-
 rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t piece, size_t limit) {
   rpc::Request request;
   request.kind = rpc::Kind::kList;
@@ -38,12 +35,13 @@ rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t
 }  // namespace
 
 void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done) {
-  if (auto valid = FindValid(path)) return done(*std::move(valid));
-  const auto cached = context_.parts.cache.tree().Get({path});
+  const cache::PathKey kept = KeyOf(path);
+  if (auto valid = FindValid(kept)) return done(*std::move(valid));
+  const auto cached = context_.parts.cache.tree().Get(kept);
   const bool by_name = cached && !cached->listing && cached->valid_until > context_.Now();
   if (by_name && purpose == Purpose::kLookup) return done(Fail(EFBIG));
-  const ListingKey key{path, purpose};
-  const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindValid(path); }, std::move(done));
+  const ListingKey key{path, purpose, kept.epoch};
+  const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindValid(kept); }, std::move(done));
   if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
   if (joined != Joined::kLeader) return;
   context_.parts.counters.Count(Event::kMisses);
@@ -53,12 +51,21 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done)
 }
 
 void Listings::DoWithout(const std::string& path) {
-  if (context_.parts.cache.tree().Get({path})) return;  // what is known of it stays
-  context_.parts.cache.tree().Put({path}, {nullptr, context_.Now() + kDoWithout}, path.size());
+  const cache::PathKey key = KeyOf(path);
+  if (!Refreshes::IsKept(key.epoch) || context_.parts.cache.tree().Get(key)) return;  // what is known of it stays
+  context_.parts.cache.tree().Put(key, {nullptr, context_.Now() + kDoWithout}, path.size());
 }
 
-std::optional<ListingEntry> Listings::FindValid(const std::string& path) const {
-  auto entry = context_.parts.cache.tree().Get({path});
+cache::PathKey Listings::KeyOf(const std::string& path) const {
+  return {path, context_.refreshes.OfListing(path, context_.Asked(context_.parts.forest.OfDirectory(path)))};
+}
+
+std::optional<ListingEntry> Listings::Find(const std::string& path) const {
+  return context_.parts.cache.tree().Get(KeyOf(path));
+}
+
+std::optional<ListingEntry> Listings::FindValid(const cache::PathKey& key) const {
+  auto entry = context_.parts.cache.tree().Get(key);
   if (!entry || !entry->listing || entry->valid_until <= context_.Now()) return std::nullopt;
   return entry;
 }
@@ -83,7 +90,7 @@ Result<ListingEntry> Listings::ReadSource(const ListingKey& key, const ListingPt
     context_.parts.counters.Count(Event::kLooksAtSource);
     const Result<Attributes> now = store.Look(key.path);
     if (!now) return std::unexpected(now.error());
-    if (now->version() == known->directory().version()) return Keep(key.path, known, {known, until});
+    if (now->version() == known->directory().version()) return Keep(key, known, {known, until});
   }
   context_.parts.counters.Count(Event::kListsAtSource);
   const size_t most_bytes = context_.options.listing_limit_bytes;
@@ -94,7 +101,7 @@ Result<ListingEntry> Listings::ReadSource(const ListingKey& key, const ListingPt
   }
   listing = KeepKnownVersions(key.path, known, *std::move(listing));
   if (!listing) return std::unexpected(listing.error());
-  return Keep(key.path, known, {std::make_shared<const Listing>(*std::move(listing)), until});
+  return Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), until});
 }
 
 Result<Listing> Listings::KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const {
@@ -124,7 +131,8 @@ std::optional<Attributes> Listings::KnownAttributes(const std::string& path, con
     if (before && before->has_attributes()) return before->attributes();
   }
   if (!entry.has_attributes()) return std::nullopt;
-  const auto seen = context_.parts.cache.metadata().Get({JoinPath(path, entry.name)});
+  const std::string name = JoinPath(path, entry.name);
+  const auto seen = context_.parts.cache.metadata().Get({name, context_.refreshes.Of(name, AskedOf::kSource)});
   if (!seen || !seen->attributes) return std::nullopt;
   return *seen->attributes;
 }
@@ -142,7 +150,7 @@ struct Listings::Pieces {
 void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const rpc::Reply& reply) {
   if (reply.error != 0) return Finish(key, Fail(reply.error));
   const TimePoint until = FromWire(reply.argument2, context_.Now());
-  if ((reply.flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key.path, known, {known, until}));
+  if ((reply.flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key, known, {known, until}));
   const uint64_t size = reply.argument;
   if (size == 0) return Finish(key, Fail(EBADMSG));
   if (size > context_.options.listing_limit_bytes) return Finish(key, Fail(ENOMEM));
@@ -176,22 +184,28 @@ void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, c
   if (!*whole) return Finish(key, std::unexpected(whole->error()));
   Result<Listing> listing = rpc::DecodeListing(**std::move(whole));
   if (!listing) return Finish(key, std::unexpected(listing.error()));
-  Finish(key, Keep(key.path, known, {std::make_shared<const Listing>(*std::move(listing)), until}));
+  Finish(key, Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), until}));
 }
 
 // On every node.
 
-ListingEntry Listings::Keep(const std::string& path, const ListingPtr& known, ListingEntry entry) {
-  context_.parts.cache.tree().Put({path}, entry, Charge(path, entry));
-  if (known && known != entry.listing) TellChanges(path, *known, *entry.listing);
+size_t Listings::Charge(const std::string& path, const ListingEntry& entry) {
+  return path.size() + (entry.listing ? entry.listing->charge() : 0);
+}
+
+ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, ListingEntry entry) {
+  if (Refreshes::IsKept(key.epoch)) {
+    context_.parts.cache.tree().Put({key.path, key.epoch}, entry, Charge(key.path, entry));
+  }
+  if (known && known != entry.listing) TellChanges(key.path, *known, *entry.listing);
   return entry;
 }
 
 void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {
-  if (!result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup) {
-    const bool passes = result.error().code == ENOMEM;
-    context_.parts.cache.tree().Put({key.path}, {nullptr, passes ? context_.Now() + kDoWithout : kNever},
-                                    key.path.size());
+  const bool by_name = !result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup;
+  if (by_name && Refreshes::IsKept(key.epoch)) {
+    const TimePoint until = result.error().code == ENOMEM ? context_.Now() + kDoWithout : kNever;
+    context_.parts.cache.tree().Put({key.path, key.epoch}, {nullptr, until}, key.path.size());
   }
   if (!result) context_.parts.counters.Count(Event::kErrors);
   flights_.Complete(key, result);
@@ -229,7 +243,7 @@ void Listings::Serve(const rpc::Request& request, Ask ask, rpc::Responder respon
     return request.argument == 0 || entry.listing->directory().version() == request.version;
   };
   if (request.argument > 0) {  // a further piece of what we have just sent the first of, however old that is by now
-    const auto entry = context_.parts.cache.tree().Get({request.path});
+    const auto entry = Find(request.path);
     if (entry && entry->listing && is_of_request(*entry)) return respond(PieceOf(request, *entry));
   }
   const Purpose purpose = request.argument2 == 0 ? Purpose::kReadDirectory : Purpose::kLookup;

@@ -19,10 +19,11 @@ enum class Purpose {
 struct ListingKey {
   std::string path;
   Purpose purpose;
+  cache::Epoch epoch;
   bool operator==(const ListingKey&) const = default;
 };
 inline uint64_t HashOf(const ListingKey& key) {
-  return Hash(key.path, static_cast<uint64_t>(key.purpose));
+  return Hash(key.path, key.epoch * 2 + static_cast<uint64_t>(key.purpose));
 }
 
 class Listings {
@@ -41,10 +42,23 @@ class Listings {
   // Of a directory of this node's own.
   void GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
+  // What the table has, whether or not its time is over.
+  std::optional<cache::ListingEntry> Find(const std::string& path) const;
+  // The names beside a path that is being refreshed keep their versions: the listing of its directory goes over into
+  // the new epoch, to be listed anew, and without what it says of this path.
+  // That listing is made beforehand, since carrying it is done under a lock.
+  struct Carried {
+    ListingPtr from, rest;
+  };
+  Carried Without(const std::string& path) const;
+  void Carry(const std::string& path, Carried carried, cache::Epoch old, cache::Epoch now) const;
   bool Expire(TimePoint now);
 
  private:
-  std::optional<cache::ListingEntry> FindValid(const std::string& path) const;
+  static size_t Charge(const std::string& path, const cache::ListingEntry& entry);
+  static Carried Without(const std::string& path, const ListingPtr& listing);
+  cache::PathKey KeyOf(const std::string& path) const;
+  std::optional<cache::ListingEntry> FindValid(const cache::PathKey& key) const;
   size_t Limit(Purpose purpose) const { return purpose == Purpose::kLookup ? context_.options.lookup_list_limit : 0; }
   // Fetches as leader; `known` is what is to be renewed, or null.
   void Fetch(const ListingKey& key, const ListingPtr& known, Ask ask);
@@ -58,7 +72,7 @@ class Listings {
   Result<Listing> KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const;
   std::optional<Attributes> KnownAttributes(const std::string& path, const ListingPtr& known,
                                             const DirectoryEntry& entry) const;
-  cache::ListingEntry Keep(const std::string& path, const ListingPtr& known, cache::ListingEntry entry);
+  cache::ListingEntry Keep(const ListingKey& key, const ListingPtr& known, cache::ListingEntry entry);
   void Finish(const ListingKey& key, const Result<cache::ListingEntry>& result);
   void TellChanges(const std::string& path, const Listing& known, const Listing& listing) const;
   rpc::Reply PieceOf(const rpc::Request& request, const cache::ListingEntry& entry);

@@ -46,21 +46,26 @@ void Names::AskListing(const std::string& path, Ask ask, Done done) {
       });
 }
 
-std::optional<Found> Names::FindInMetadata(const std::string& path) const {
-  const auto entry = context_.parts.cache.metadata().Get({path});
+cache::PathKey Names::KeyOf(const std::string& path) const {
+  const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(path));
+  return {path, context_.refreshes.Of(path, context_.Asked(tree))};
+}
+
+std::optional<Found> Names::FindInMetadata(const cache::PathKey& key) const {
+  const auto entry = context_.parts.cache.metadata().Get(key);
   if (!entry || (!entry->attributes && entry->valid_until <= context_.Now())) return std::nullopt;
   return Found{entry->attributes, entry->valid_until};
 }
 
 Names::Verdict Names::Judge(const std::string& path, bool listing_is_fresh) const {
-  if (auto found = FindInMetadata(path)) return {Next::kAnswer, *std::move(found)};
+  if (auto found = FindInMetadata(KeyOf(path))) return {Next::kAnswer, *std::move(found)};
   const storage::FileSystems& file_systems = context_.parts.file_systems;
   const std::string directory(ParentPath(path));
   // What is mounted on a name is not what the directory below it lists.
   if (path == "/" || file_systems.IsMountPoint(path) || file_systems.Of(directory) != Sharing::kShared) {
     return {Next::kAskByName, {}};
   }
-  const auto listed = context_.parts.cache.tree().Get({directory});
+  const auto listed = listings_.Find(directory);
   if (!listed) return {listing_is_fresh ? Next::kAskByName : Next::kAskListing, {}};
   return JudgeByListing(path, *listed, listing_is_fresh);
 }
@@ -86,41 +91,42 @@ void Names::Answer(const Found& found, Done done) const {
 }
 
 void Names::AskByName(const std::string& path, Ask ask, Done done) {
-  const Joined joined = flights_.Join({path}, ask.deadline, [&] { return FindInMetadata(path); }, std::move(done));
+  const cache::PathKey key = KeyOf(path);
+  const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindInMetadata(key); }, std::move(done));
   if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
   if (joined == Joined::kHit) context_.parts.counters.Count(Event::kHits);
   if (joined != Joined::kLeader) return;
   context_.parts.counters.Count(Event::kMisses);
   context_.parts.channel.WantTicks();
-  flights_.Lead({path}, [&] { Fetch(path, ask); });
+  flights_.Lead(key, [&] { Fetch(key, ask); });
 }
 
-void Names::Fetch(const std::string& path, Ask ask) {
+void Names::Fetch(const cache::PathKey& key, Ask ask) {
   rpc::Request request;
   request.kind = rpc::Kind::kLook;
-  request.path = path;
-  const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(path));
+  request.path = key.path;
+  const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(key.path));
   upstream_.Fetch(
       tree, std::move(request), ask,
-      [this, path](const rpc::Reply& reply) { flights_.Lead({path}, [&] { OnReply(path, reply); }); },
-      [this, path] { flights_.Lead({path}, [&] { ReadSource(path); }); });
+      [this, key](const rpc::Reply& reply) { flights_.Lead(key, [&] { OnReply(key, reply); }); },
+      [this, key] { flights_.Lead(key, [&] { ReadSource(key); }); });
 }
 
-void Names::OnReply(const std::string& path, const rpc::Reply& reply) {
+void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply) {
   const TimePoint absent_until = FromWire(reply.argument2, context_.Now());
   Result<Attributes> seen = reply.error != 0 ? Fail(reply.error) : rpc::DecodeAttributes(reply.payload.span());
-  flights_.Complete({path}, Keep(path, std::move(seen), absent_until));
+  flights_.Complete(key, Keep(key, std::move(seen), absent_until));
 }
 
-void Names::ReadSource(const std::string& path) {
+void Names::ReadSource(const cache::PathKey& key) {
   context_.parts.counters.Count(Event::kLooksAtSource);
-  Result<Attributes> seen = context_.parts.store.Look(path);
-  if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", path, seen.error());
-  flights_.Complete({path}, Keep(path, std::move(seen), context_.AbsentUntil()));
+  Result<Attributes> seen = context_.parts.store.Look(key.path);
+  if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", key.path, seen.error());
+  flights_.Complete(key, Keep(key, std::move(seen), context_.AbsentUntil()));
 }
 
 // Nothing but attributes and absence is kept: an error is asked about again.
-Result<Found> Names::Keep(const std::string& path, Result<Attributes> seen, TimePoint absent_until) {
+Result<Found> Names::Keep(const cache::PathKey& key, Result<Attributes> seen, TimePoint absent_until) {
   if (!seen && !IsAbsence(seen.error())) {
     context_.parts.counters.Count(Event::kErrors);
     return std::unexpected(seen.error());
@@ -128,8 +134,10 @@ Result<Found> Names::Keep(const std::string& path, Result<Attributes> seen, Time
   Found found;
   found.valid_until = seen ? kNever : absent_until;
   if (seen) found.attributes = std::make_shared<const Attributes>(*std::move(seen));
-  const size_t charge = sizeof(Attributes) + path.size();
-  context_.parts.cache.metadata().Put({path}, {found.attributes, found.valid_until}, charge);
+  const size_t charge = sizeof(Attributes) + key.path.size();
+  if (Refreshes::IsKept(key.epoch)) {
+    context_.parts.cache.metadata().Put(key, {found.attributes, found.valid_until}, charge);
+  }
   return found;
 }
 

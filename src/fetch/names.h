@@ -29,17 +29,18 @@ class Names {
     Found found;  // for kAnswer
   };
 
-  std::optional<Found> FindInMetadata(const std::string& path) const;
+  cache::PathKey KeyOf(const std::string& path) const;
+  std::optional<Found> FindInMetadata(const cache::PathKey& key) const;
   // What the tables say. `listing_is_fresh`: the directory has just been listed or looked at, whatever its TTL.
   Verdict Judge(const std::string& path, bool listing_is_fresh) const;
   Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool listing_is_fresh) const;
   void Answer(const Found& found, Done done) const;
   void AskListing(const std::string& path, Ask ask, Done done);
   void AskByName(const std::string& path, Ask ask, Done done);
-  void Fetch(const std::string& path, Ask ask);
-  void OnReply(const std::string& path, const rpc::Reply& reply);
-  void ReadSource(const std::string& path);
-  Result<Found> Keep(const std::string& path, Result<Attributes> seen, TimePoint absent_until);
+  void Fetch(const cache::PathKey& key, Ask ask);
+  void OnReply(const cache::PathKey& key, const rpc::Reply& reply);
+  void ReadSource(const cache::PathKey& key);
+  Result<Found> Keep(const cache::PathKey& key, Result<Attributes> seen, TimePoint absent_until);
   void LookLocally(const std::string& path, storage::Sharing sharing, Ask ask, Done done);
 
   const Context& context_;

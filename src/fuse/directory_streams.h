@@ -40,6 +40,8 @@ class DirectoryStreams {
   std::optional<DirectoryPosition> Continue(uint64_t offset);
   // The stream's listing was gone, and this is the directory's now: nullopt if it is another one.
   std::optional<DirectoryPosition> Resume(uint64_t offset, const fetch::Listed& listed);
+  // What these listings say of their names is true no longer.
+  void Expire();
 
  private:
   struct Kept {

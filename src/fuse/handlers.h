@@ -7,8 +7,10 @@
 #include <memory>
 #include <string>
 
+#include "absent_names.h"
 #include "copper/base/clock.h"
 #include "copper/fetch/fetcher.h"
+#include "copper/fuse/server.h"
 #include "copper/profile/counters.h"
 #include "directory_streams.h"
 #include "inode_table.h"
@@ -26,11 +28,13 @@ class Handlers {
     profile::Counters& counters;
     const Clock& clock;
     InodeTable& inodes;
+    AbsentNames& absent;
     const LiveDirectory& live;
     StreamedListings& streamed;
     std::shared_ptr<Notifier> notifier;
     std::shared_ptr<PendingReplies> replies;
     std::function<void()> on_stop_command;
+    Server::RefreshCommand on_refresh_command;
   };
 
   explicit Handlers(Parts parts) : parts_(std::move(parts)) {}
@@ -39,6 +43,9 @@ class Handlers {
   void Refuse() { refusing_ = true; }
   bool refusing() const { return refusing_; }
   profile::Counters& counters() { return parts_.counters; }
+
+  // handlers_refresh.cc; see fetch::ChangeListener. Any thread.
+  void OnRefreshed(const std::string& path, std::move_only_function<void()> told);
 
   // handlers_names.cc
   void Lookup(Reply reply, fuse_ino_t parent, const char* name);
@@ -79,19 +86,29 @@ class Handlers {
     size_t size = 0;
     uint64_t offset = 0;
     bool plus = false;
+    uint64_t refreshes = 0;  // that there had been when it came
   };
   void ReadDirectory(Reply reply, PageRequest page);
   void SendPageOf(Reply& reply, const PageRequest& page, const fetch::Listed& listed);
-  void SendEnd(Reply& reply, const DirectoryPosition& position);
+  void SendEnd(Reply& reply, const PageRequest& page, const DirectoryPosition& position);
   void SendPage(Reply& reply, const PageRequest& page, const DirectoryPosition& position);
   fuse_entry_param ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
                               TimePoint valid_until);
+
+  // An answer that was asked for before a refresh and sent after it is taken back: each who asks notes `refreshes_`
+  // before, and looks at it again when the kernel has the answer.
+  void TakeBackName(const std::string& path) const;
+  void TakeBackDirectory(Node& directory) const;
+  void TakeBackListings(Node& directory) const;
+  void TakeBack(const std::string& path) const;
+  void RefreshCommanded(Reply reply, const void* in, size_t in_size, size_t out_size);
 
   void NoteEnd(Node& node, uint64_t size) const;
   std::shared_ptr<fetch::FileReader> ReaderOf(Node& node);
 
   Parts parts_;
   std::atomic<bool> refusing_{false};
+  std::atomic<uint64_t> refreshes_{0};  // how many there were
 };
 
 // The operations of a session whose user data is a Handlers.

@@ -44,11 +44,11 @@ fuse_entry_param Bare(uint64_t number, uint32_t type) {
 }  // namespace
 
 void Handlers::Readdir(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info*) {
-  ReadDirectory(std::move(reply), {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), false});
+  ReadDirectory(std::move(reply), {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), false, refreshes_});
 }
 
 void Handlers::Readdirplus(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info*) {
-  ReadDirectory(std::move(reply), {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), true});
+  ReadDirectory(std::move(reply), {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), true, refreshes_});
 }
 
 void Handlers::ReadDirectory(Reply reply, PageRequest page) {
@@ -58,7 +58,7 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
   if (page.offset != 0) {
     const auto position = node.ContinueStream(page.offset);
     if (!position) return reply.Error(ESTALE);
-    if (position->IsAtEnd()) return SendEnd(reply, *position);
+    if (position->IsAtEnd()) return SendEnd(reply, page, *position);
     if (position->listed.listing) return SendPage(reply, page, *position);
   }
   if (node.kind() == NodeKind::kLiveDirectory) {
@@ -83,9 +83,10 @@ void Handlers::SendPageOf(Reply& reply, const PageRequest& page, const fetch::Li
   SendPage(reply, page, *position);
 }
 
-void Handlers::SendEnd(Reply& reply, const DirectoryPosition& position) {
+void Handlers::SendEnd(Reply& reply, const PageRequest& page, const DirectoryPosition& position) {
   if (position.listed.listing) parts_.streamed.Drop(position.listed.listing);
   static_cast<void>(reply.Names({}));  // no lookups to take back
+  if (refreshes_ != page.refreshes) TakeBackListings(*page.directory);
 }
 
 // As a node, one lookup more; or bare, and the kernel looks it up if it needs it.
@@ -102,7 +103,7 @@ fuse_entry_param Handlers::ShownEntry(const PageRequest& page, const Listing& li
 }
 
 void Handlers::SendPage(Reply& reply, const PageRequest& request, const DirectoryPosition& position) {
-  const Node& directory = *request.directory;
+  Node& directory = *request.directory;
   const Listing& listing = *position.listed.listing;
   parts_.streamed.Use(position.listed.listing);
   Page page(reply.request(), request.size, request.plus);
@@ -123,8 +124,14 @@ void Handlers::SendPage(Reply& reply, const PageRequest& request, const Director
     if (shown.ino != 0) entered.push_back(shown.ino);
     page.Add(name.c_str(), shown, position.OffsetAfter(at));
   }
-  if (reply.Names(page.bytes())) return;
-  for (const uint64_t id : entered) parts_.inodes.Forget(id, 1);
+  if (!reply.Names(page.bytes())) {
+    for (const uint64_t id : entered) parts_.inodes.Forget(id, 1);
+  }
+  if (refreshes_ == request.refreshes) return;
+  for (const uint64_t id : entered) {
+    if (const NodePtr node = parts_.inodes.Find(id)) TakeBack(node->path());
+  }
+  TakeBackListings(directory);
 }
 
 }  // namespace copper::fuse

@@ -1,6 +1,8 @@
 // statfs, access, ioctl.
 #include <unistd.h>
 
+#include <cstring>
+
 #include "copper/base/control_ioctl.h"
 #include "handlers.h"
 
@@ -32,14 +34,32 @@ void Handlers::Access(Reply reply, fuse_ino_t id, int mask) {
   reply.Error((mask & W_OK) != 0 ? EROFS : 0);
 }
 
-void Handlers::Ioctl(Reply reply, fuse_ino_t id, unsigned command, void*, fuse_file_info*, unsigned, const void*,
-                     size_t, size_t) {
+void Handlers::Ioctl(Reply reply, fuse_ino_t id, unsigned command, void*, fuse_file_info*, unsigned, const void* in,
+                     size_t in_size, size_t out_size) {
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
-  if (node->kind() != NodeKind::kControl || command != kStopCommand) return reply.Error(ENOTTY);
+  const bool known = command == kStopCommand || command == kRefreshCommand;
+  if (node->kind() != NodeKind::kControl || !known) return reply.Error(ENOTTY);
   if (fuse_req_ctx(reply.request())->uid != geteuid()) return reply.Error(EPERM);
+  if (command == kRefreshCommand) return RefreshCommanded(std::move(reply), in, in_size, out_size);
   if (parts_.on_stop_command) parts_.on_stop_command();
   reply.Ioctl(0);
+}
+
+void Handlers::RefreshCommanded(Reply reply, const void* in, size_t in_size, size_t out_size) {
+  RefreshCommand command;
+  if (in_size < sizeof command || out_size < sizeof command || !parts_.on_refresh_command) return reply.Error(EINVAL);
+  std::memcpy(&command, in, sizeof command);
+  command.text[sizeof command.text - 1] = '\0';
+  Ask<std::string>(
+      std::move(reply), [&](auto done) { parts_.on_refresh_command(command.text, std::move(done)); },
+      [](Reply& open, const Result<std::string>& outcome) {
+        RefreshCommand answer;
+        answer.failed = outcome ? 0 : 1;
+        const std::string text = outcome ? *outcome : outcome.error().message;
+        text.copy(answer.text, sizeof answer.text - 1);
+        open.Ioctl(0, std::as_bytes(std::span(&answer, 1)));
+      });
 }
 
 }  // namespace copper::fuse

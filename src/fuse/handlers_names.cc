@@ -45,9 +45,10 @@ void Handlers::Lookup(Reply reply, fuse_ino_t parent_id, const char* name) {
   const std::string path = JoinPath(parent->path(), name);
   Ask<fetch::Found>(
       std::move(reply), [&](auto done) { parts_.fetcher.Look(path, std::move(done)); },
-      [this, path](Reply& open, Result<fetch::Found> found) {
+      [this, path, before = refreshes_.load()](Reply& open, Result<fetch::Found> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
         SendFound(open, path, *found);
+        if (refreshes_ != before) TakeBack(path);
       });
 }
 
@@ -64,7 +65,11 @@ void Handlers::LookupLive(Reply reply, const Node& parent, std::string_view name
 }
 
 void Handlers::SendFound(Reply& reply, std::string path, const fetch::Found& found) {
-  if (!found.attributes) return reply.Absent(Timeout(found.valid_until, parts_.clock.Now()));
+  if (!found.attributes) {
+    const TimePoint now = parts_.clock.Now();
+    const bool noted = parts_.absent.Note(path, found.valid_until, now);
+    return reply.Absent(noted ? Timeout(found.valid_until, now) : 0);
+  }
   const Node::Known known{found.attributes, found.valid_until};
   if (!found.live) return SendEntry(reply, parts_.inodes.Enter(std::move(path), known), known);
   Node::Identity identity;
@@ -83,10 +88,11 @@ void Handlers::Getattr(Reply reply, fuse_ino_t id, fuse_file_info*) {
   if (known.attributes && (own || known.valid_until > parts_.clock.Now())) return SendAttributes(reply, *node);
   Ask<fetch::Found>(
       std::move(reply), [&](auto done) { parts_.fetcher.Look(node->path(), std::move(done)); },
-      [this, node](Reply& open, Result<fetch::Found> found) {
+      [this, node, before = refreshes_.load()](Reply& open, Result<fetch::Found> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
         Refresh(*node, *found);
         SendAttributes(open, *node);
+        if (refreshes_ != before && node->IsDirectory()) TakeBackListings(*node);
       });
 }
 

@@ -52,6 +52,10 @@ class InodeTable {
   // Its reader was made.
   void NoteRead(uint64_t id);
 
+  // Every node of the source at this path and below it, but the root. Those that are no directories stay with whoever
+  // has them open; Enter makes new ones from now on, even of the same version: with pages of their own in the kernel.
+  std::vector<NodePtr> Renew(const std::string& path);
+
   void Forget(uint64_t id, uint64_t lookups);
 
   // What the kernel must be asked to forget to keep to the budget: each name once, a batch at most. It answers with
@@ -89,6 +93,7 @@ class InodeTable {
   KnownEntry& Insert(Node::Identity identity, Node::Known known);
   void Requeue(KnownEntry& entry);
   void Unqueue(KnownEntry& entry);
+  void GiveUp(KnownEntry& entry);
   void TakeFrom(EntryQueue& queue, std::vector<KnownName>& names);
   bool IsOver() const { return charge_ - given_up_ > budget_; }
   void NoteCharge();

@@ -32,6 +32,11 @@ void Node::Expire() {
   known_.valid_until = TimePoint::min();
 }
 
+void Node::ExpireStreams() {
+  const std::lock_guard lock(mutex_);
+  if (streams_) streams_->Expire();
+}
+
 std::shared_ptr<fetch::FileReader> Node::Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make) {
   const std::lock_guard lock(mutex_);
   if (!reader_) reader_ = make();

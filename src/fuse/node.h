@@ -62,6 +62,8 @@ class Node {
   void SetKnown(const Attributes& attributes, TimePoint valid_until);
   // The attributes are true no longer: asked again when needed.
   void Expire();
+  // Nor are the listings that its readers are in the middle of.
+  void ExpireStreams();
 
   // Made at the first read.
   std::shared_ptr<fetch::FileReader> Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make);

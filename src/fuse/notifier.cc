@@ -1,5 +1,8 @@
 #include "notifier.h"
 
+#include <linux/fuse.h>
+#include <sys/uio.h>
+
 #include "copper/base/worker_pool.h"
 
 namespace copper::fuse {
@@ -25,16 +28,23 @@ void Notifier::Stop() {
 }
 
 void Notifier::Store(uint64_t id, uint64_t offset, Bytes bytes) {
-  if (!bytes.empty())
-    Add({.kind = Note::Kind::kStore, .id = id, .offset = offset, .bytes = std::move(bytes), .name = {}});
+  if (!bytes.empty()) Add({.kind = Note::Kind::kStore, .id = id, .offset = offset, .bytes = std::move(bytes)});
 }
 
 void Notifier::InvalidateInode(uint64_t id) {
-  Add({.kind = Note::Kind::kInode, .id = id, .offset = 0, .bytes = {}, .name = {}});
+  Add({.kind = Note::Kind::kInode, .id = id});
 }
 
 void Notifier::InvalidateName(uint64_t directory, std::string name) {
-  Add({.kind = Note::Kind::kName, .id = directory, .offset = 0, .bytes = {}, .name = std::move(name)});
+  Add({.kind = Note::Kind::kName, .id = directory, .name = std::move(name)});
+}
+
+void Notifier::ExpireName(uint64_t directory, std::string name) {
+  Add({.kind = Note::Kind::kExpire, .id = directory, .name = std::move(name)});
+}
+
+void Notifier::Then(std::move_only_function<void()> told) {
+  Add({.kind = Note::Kind::kThen, .then = std::move(told)});
 }
 
 void Notifier::Add(Note note) {
@@ -54,7 +64,7 @@ void Notifier::Run() {
   while (true) {
     work_.wait(lock, [this] { return stopping_ || !notes_.empty(); });
     if (stopping_) return;
-    const Note note = std::move(notes_.front());
+    Note note = std::move(notes_.front());
     notes_.pop_front();
     lock.unlock();
     Tell(note);
@@ -65,7 +75,7 @@ void Notifier::Run() {
 
 // Errors are not looked at: ENOENT, the kernel has forgotten the inode or the name; anything else means that the
 // connection is gone.
-void Notifier::Tell(const Note& note) {
+void Notifier::Tell(Note& note) {
   switch (note.kind) {
     case Note::Kind::kStore: {
       fuse_bufvec bytes{};
@@ -80,7 +90,32 @@ void Notifier::Tell(const Note& note) {
       break;
     case Note::Kind::kName:
       fuse_lowlevel_notify_inval_entry(session_, note.id, note.name.c_str(), note.name.size());
+      break;
+    case Note::Kind::kExpire:
+      Expire(note.id, note.name);
+      break;
+    case Note::Kind::kThen:
+      note.then();
   }
+}
+
+// By hand: the call for it in libfuse takes other arguments in 3.14 than later. Kernels that don't know the flag take
+// no notice of it.
+void Notifier::Expire(uint64_t directory, const std::string& name) {
+  struct {
+    fuse_out_header header;
+    uint64_t parent;
+    uint32_t name_size;
+    uint32_t flags;
+  } head{};
+  constexpr uint32_t kExpireOnly = 1;  // FUSE_EXPIRE_ONLY of <linux/fuse.h> from 6.2 on
+  head.header.len = static_cast<uint32_t>(sizeof head + name.size() + 1);
+  head.header.error = FUSE_NOTIFY_INVAL_ENTRY;
+  head.parent = directory;
+  head.name_size = static_cast<uint32_t>(name.size());
+  head.flags = kExpireOnly;
+  const iovec parts[] = {{&head, sizeof head}, {const_cast<char*>(name.c_str()), name.size() + 1}};
+  [[maybe_unused]] const ssize_t told = writev(fuse_session_fd(session_), parts, std::size(parts));
 }
 
 void PageCacheSink::OnAhead(uint64_t offset, Bytes bytes) {

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -37,18 +38,26 @@ class Notifier {
   void InvalidateInode(uint64_t id);
   // Whatever the kernel knows of this name is no longer true.
   void InvalidateName(uint64_t directory, std::string name);
+  // The same for a name of a directory, but the name stays until it is looked up again, and for good if that gives the
+  // same node: processes that work in the directory, and what is mounted there, are left alone. Linux before 6.2
+  // invalidates the name: until it is looked up again, getcwd(2) below it gives ENOENT.
+  void ExpireName(uint64_t directory, std::string name);
+  // Called when the kernel has been told what was added before; not at all once the notifier stops.
+  void Then(std::move_only_function<void()> told);
 
  private:
   struct Note {
-    enum class Kind { kStore, kInode, kName } kind = Kind::kStore;
+    enum class Kind { kStore, kInode, kName, kExpire, kThen } kind = Kind::kStore;
     uint64_t id = 0;
     uint64_t offset = 0;
-    Bytes bytes;
-    std::string name;
+    Bytes bytes{};
+    std::string name{};
+    std::move_only_function<void()> then{};
   };
   void Add(Note note);
   void Run();
-  void Tell(const Note& note);
+  void Tell(Note& note);
+  void Expire(uint64_t directory, const std::string& name);
 
   fuse_session* session_ = nullptr;
   std::mutex mutex_;  // guards what follows; not held while the kernel is told

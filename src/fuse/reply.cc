@@ -60,8 +60,8 @@ void Reply::Statfs(const struct statvfs& figures) {
   fuse_reply_statfs(Take(), &figures);
 }
 
-void Reply::Ioctl(int result) {
-  fuse_reply_ioctl(Take(), result, nullptr, 0);
+void Reply::Ioctl(int result, std::span<const std::byte> out) {
+  fuse_reply_ioctl(Take(), result, out.data(), out.size());
 }
 
 void Reply::None() {

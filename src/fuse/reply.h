@@ -33,7 +33,7 @@ class Reply {
   void Data(std::span<const Bytes> pieces);
   void Offset(uint64_t offset);
   void Statfs(const struct statvfs& figures);
-  void Ioctl(int result);
+  void Ioctl(int result, std::span<const std::byte> out = {});
   void None();  // to a request that takes no answer
   // The session is gone, and with it the caller's wait.
   void Abandon() { Take(); }

@@ -32,7 +32,8 @@ struct Server::State final : public fetch::ChangeListener {
         live(options.live_files),
         notifier(std::make_shared<Notifier>()),
         replies(std::make_shared<PendingReplies>()),
-        handlers({fetcher, counters, clock, inodes, live, streamed, notifier, replies, options.on_stop_command}) {}
+        handlers({fetcher, counters, clock, inodes, absent, live, streamed, notifier, replies, options.on_stop_command,
+                  options.on_refresh_command}) {}
 
   void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) override {
     const NodePtr directory = inodes.FindDirectory(path);
@@ -42,11 +43,16 @@ struct Server::State final : public fetch::ChangeListener {
     notifier->InvalidateInode(directory->id());
   }
 
+  void OnRefreshed(const std::string& path, std::move_only_function<void()> told) override {
+    handlers.OnRefreshed(path, std::move(told));
+  }
+
   const Options options;
   UniqueFd connection;  // until Start
   fetch::Fetcher& fetcher;
   Logger& log;
   InodeTable inodes;
+  AbsentNames absent;
   const LiveDirectory live;
   StreamedListings streamed;
   const std::shared_ptr<Notifier> notifier;

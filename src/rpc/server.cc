@@ -9,7 +9,8 @@ namespace copper::rpc {
 namespace {
 
 bool AsksForPath(Kind kind) {
-  return kind == Kind::kLook || kind == Kind::kList || kind == Kind::kRead || kind == Kind::kSeek;
+  return kind == Kind::kLook || kind == Kind::kList || kind == Kind::kRead || kind == Kind::kSeek ||
+         kind == Kind::kRefresh;
 }
 
 bool IsName(std::string_view part) {

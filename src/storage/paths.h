@@ -1,4 +1,4 @@
-// Paths compared by whole components: /tmp/mnt3-data is not below /tmp/mnt3.
+// What paths of the source are to each other, beside IsAtOrBelow.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,6 @@
 #include "copper/base/file.h"
 
 namespace copper::storage {
-
-inline bool IsAtOrBelow(std::string_view path, std::string_view ancestor) {
-  if (ancestor == "/") return true;
-  return path.starts_with(ancestor) && (path.size() == ancestor.size() || path[ancestor.size()] == '/');
-}
 
 // What an absolute path is relative to the target; nullopt if it lies outside.
 inline std::optional<std::string> RelativeTo(std::string_view target, std::string_view path) {

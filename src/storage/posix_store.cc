@@ -13,6 +13,7 @@
 #include "storage/retry.h"
 #include "storage/source_tree.h"
 #include "storage/stat.h"
+#include "storage/tick.h"
 
 namespace copper::storage {
 namespace {
@@ -120,6 +121,7 @@ Result<Filled> PosixStore::ReadOnce(const std::string& path, const FileVersion& 
                                     size_t length) {
   const auto file = OpenVersion(path, version);
   if (!file) return std::unexpected(file.error());
+  AwaitEndOfTick(version);  // with the file open: it may be replaced meanwhile
   Result<Filled> filled = ReadFully(chunks_, (*file)->get(), offset, length);
   if (filled) {
     if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());

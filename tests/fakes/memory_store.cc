@@ -120,6 +120,13 @@ void MemoryStore::Rewrite(const std::string& path, std::string content) {
   Touch(*node);
 }
 
+void MemoryStore::RewriteUnseen(const std::string& path, std::string content) {
+  const Lock lock(mutex_);
+  const NodePtr node = MustFind(path);
+  if (node->content.size() != content.size()) throw std::logic_error("another size is seen: " + path);
+  node->content = std::move(content);
+}
+
 void MemoryStore::SetMode(const std::string& path, uint32_t permissions) {
   const Lock lock(mutex_);
   uint32_t& mode = MustFind(path)->attributes.mode;

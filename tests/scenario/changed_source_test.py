@@ -76,6 +76,83 @@ class ChangedSource(copper_job.Scenario):
         self.stale(job, "directory/changed")
         self.others_are_well(job)
 
+    def change(self, kind, name, size):
+        path = self.source / name
+        if kind == "replaced":
+            self.write("new", b"2" * size)
+            os.rename(self.source / "new", path)
+        elif kind == "rewritten":
+            with open(path, "r+b", buffering=0) as file:
+                file.write(b"2" * size)
+        elif kind == "truncated":
+            os.truncate(path, size // 2)
+        elif kind == "appended":
+            with open(path, "ab", buffering=0) as file:
+                file.write(b"2" * MIB)
+        elif kind == "removed":
+            path.unlink()
+        elif kind == "directory_renamed":
+            os.rename(path.parent, f"{path.parent}.moved")
+        elif kind == "directory_replaced":
+            os.rename(path.parent, f"{path.parent}.moved")
+            self.write(name, b"2" * size)
+
+    def test_changed_in_the_middle_of_a_cold_read(self):
+        """On all mounts, between chunks that different roots read: what was read stays, the rest is ESTALE.
+
+        A root that has the old file still open may go on reading that one."""
+        size = 33 * MIB + 17  # five stripes
+        kinds = ("replaced", "rewritten", "truncated", "appended", "removed", "directory_renamed", "directory_replaced")
+        for kind in kinds:
+            self.write(f"{kind}/file", b"1" * size)
+            self.write(f"{kind}/unread", b"1" * size)
+        job = self.start()
+        for kind in kinds:
+            with self.subTest(kind):
+                files = [open(f"{mount}/{kind}/file", "rb", buffering=0) for mount in job.mounts]
+                for file, mount in zip(files, job.mounts):
+                    self.assertEqual(b"1" * MIB, os.pread(file.fileno(), MIB, 0))
+                    self.assertEqual(size, os.stat(f"{mount}/{kind}/unread").st_size)
+                for name in ("file", "unread"):
+                    if os.path.exists(self.source / kind / name) and (name == "file" or "directory" not in kind):
+                        self.change(kind, f"{kind}/{name}", size)
+                for file, mount in zip(files, job.mounts):
+                    with file:
+                        stale = sum(self.is_stale(file, offset, size) for offset in range(9 * MIB, size, 8 * MIB))
+                        self.assertGreaterEqual(stale, 3)
+                        self.assertEqual(b"1" * MIB, os.pread(file.fileno(), MIB, 0))
+                        self.assertEqual(size, os.fstat(file.fileno()).st_size)
+                        self.assertEqual(b"", os.pread(file.fileno(), MIB, size), "nothing past the version's end")
+                    with open(f"{mount}/{kind}/unread", "rb", buffering=0) as file:
+                        self.assert_errno(errno.ESTALE, file.read, MIB)
+                self.noted(job, f"/{kind}/file")
+
+    def is_stale(self, file, offset, size):
+        try:
+            self.assertEqual(b"1" * min(MIB, size - offset), os.pread(file.fileno(), MIB, offset))
+            return False
+        except OSError as failure:
+            self.assertEqual(errno.ESTALE, failure.errno)
+            return True
+
+    def noted(self, job, name):
+        """The path is in the logs of those who noticed: in one line each."""
+        logs = [log.read_text() for log in pathlib.Path(f"{job.directory}/logs").glob("*-output.log")]
+        lines = [[line for line in log.splitlines() if f"{name};" in line and "changed under the job" in line] for log in logs]
+        self.assertTrue(any(lines))
+        self.assertTrue(all(len(of_one) <= 1 for of_one in lines), lines)
+
+    def test_a_known_directory_that_is_gone(self):
+        """Its files were known: ESTALE, not a name that was never there."""
+        self.write("dir/sub/file", b"1" * MIB)
+        job = self.start()
+        for mount in job.mounts:
+            self.assertEqual(MIB, os.stat(f"{mount}/dir/sub/file").st_size)
+        os.rename(self.source / "dir", self.source / "elsewhere")
+        for mount in job.mounts:
+            with open(f"{mount}/dir/sub/file", "rb", buffering=0) as file:
+                self.assert_errno(errno.ESTALE, file.read, MIB)
+
     def test_a_new_hard_link_is_no_change(self):
         job = self.looked_at()
         os.link(self.source / "directory/changed", self.source / "link")

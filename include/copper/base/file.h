@@ -58,5 +58,7 @@ struct StatFs {
 std::string JoinPath(std::string_view directory, std::string_view name);
 std::string_view ParentPath(std::string_view path);  // of "/": "/"
 std::string_view BaseName(std::string_view path);    // of "/": ""
+// By whole components: /tmp/mnt3-data is not below /tmp/mnt3.
+bool IsAtOrBelow(std::string_view path, std::string_view top);
 
 }  // namespace copper

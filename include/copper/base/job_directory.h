@@ -1,7 +1,8 @@
 // The job directory: where a job's files are, and the requests that reach a running job as files in `control/`.
 //
-// A request is a file `control/<id>.request` with one JSON object: {"verb": "stop" | "status" | "ping", ...}. The job's
-// lowest living rank looks once a second, removes it and answers in `control/<id>.answer`: {"ok": bool, "message": ...,
+// A request is a file `control/<id>.request` with one JSON object: {"verb": "stop" | "status" | "ping"} or
+// {"verb": "refresh", "path": PATH}. The job's lowest living rank looks once a second, removes it and answers in
+// `control/<id>.answer`: {"ok": bool, "message": ...,
 // ...}. Both appear by rename. The answer to a stop is written as the job's last act: every mount is gone by then.
 #pragma once
 

@@ -14,8 +14,12 @@
 
 namespace copper::cache {
 
+// An epoch ends when a path is refreshed: what was kept in an earlier one is found no more (src/fetch/refreshes.h).
+using Epoch = uint64_t;
+
 struct PathKey {
   std::string path;
+  Epoch epoch = 0;
   bool operator==(const PathKey&) const = default;
 };
 uint64_t HashOf(const PathKey& key);
@@ -24,6 +28,7 @@ struct ChunkKey {
   std::string path;
   FileVersion version;
   uint64_t chunk = 0;
+  Epoch epoch = 0;
   bool operator==(const ChunkKey&) const = default;
 };
 uint64_t HashOf(const ChunkKey& key);

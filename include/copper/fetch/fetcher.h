@@ -52,6 +52,16 @@ class ChangeListener {
  public:
   virtual ~ChangeListener() = default;
   virtual void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) = 0;
+  // Whatever is known of this path and all below it is to be asked for again. `told`, if it is called at all: when the
+  // kernel has been told.
+  virtual void OnRefreshed(const std::string& path, std::move_only_function<void()> told);
+};
+
+// One refresh, on all ranks: `number` counts those of the rank that leads it.
+struct RefreshId {
+  Rank leader = 0;
+  uint64_t number = 0;
+  bool operator==(const RefreshId&) const = default;
 };
 
 class Fetcher final : public rpc::Handler {
@@ -107,11 +117,21 @@ class Fetcher final : public rpc::Handler {
   void Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done);
   void Statfs(std::move_only_function<void(Result<StatFs>)> done);
 
+  // A refresh in two passes: the second one goes out when every rank has made the first (src/fetch/refreshes.h). These
+  // look through the tables and call nobody but `told`: not for the progress thread.
+  // Forgets a path and all below it, and keeps nothing of it until EndRefresh, or until `until`.
+  void BeginRefresh(const RefreshId& id, const std::string& path, TimePoint until);
+  // Tells the kernel; see ChangeListener::OnRefreshed for `told`. A rank that has missed the first pass makes it now.
+  void EndRefresh(const RefreshId& id, const std::string& path, std::move_only_function<void()> told);
+
   // The server side: what children ask for.
   void Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) override;
   bool OnTick(TimePoint now) override;
 
  private:
+  void Forget(const std::string& path);
+  void LeaveOverdue(TimePoint now);
+
   struct State;
   std::unique_ptr<State> state_;
 };

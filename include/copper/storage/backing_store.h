@@ -35,7 +35,8 @@ class BackingStore {
   virtual Result<Listing> List(const std::string& path, ListLimit limit) = 0;
 
   // Bytes [offset, offset+length) of the file, cut at version.size. ESTALE if the file is, or became while reading,
-  // another version: what is returned is of this version alone.
+  // another version: what is returned is of this version alone. (A single write(2) that takes longer than a tick of the
+  // source's clock while it is read gives halves, here as anywhere: replace by rename.)
   virtual Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) = 0;
 
   // lseek(2) with SEEK_DATA or SEEK_HOLE. ESTALE as for Read; ENXIO past the end.

@@ -32,9 +32,12 @@ class ControlTest : public testing::Test {
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   int stops_ = 0;
   std::vector<Control::StatusDone> statuses_;
+  std::vector<std::pair<std::string, Control::RefreshDone>> refreshes_;
   Control control_{job_,
                    {.stop = [this] { ++stops_; },
-                    .status = [this](Control::StatusDone done) { statuses_.push_back(std::move(done)); }},
+                    .status = [this](Control::StatusDone done) { statuses_.push_back(std::move(done)); },
+                    .refresh = [this](const std::string& path,
+                                      Control::RefreshDone done) { refreshes_.emplace_back(path, std::move(done)); }},
                    log_};
 };
 
@@ -73,6 +76,33 @@ TEST_F(ControlTest, StatusIsAnsweredWhenItIsThere) {
   EXPECT_TRUE(AnswerTo("a").is_null());
   statuses_[0]({{"ranks", 4}});
   EXPECT_EQ(AnswerTo("a")["status"]["ranks"], 4);
+}
+
+TEST_F(ControlTest, ARefreshIsAnsweredWhenItIsOver) {
+  Request("a", {{"verb", "refresh"}, {"path", "/pkg"}});
+  control_.Look();
+  ASSERT_EQ(refreshes_.size(), 1U);
+  EXPECT_EQ(refreshes_[0].first, "/pkg");
+  EXPECT_TRUE(AnswerTo("a").is_null());
+  refreshes_[0].second("refreshed");
+  EXPECT_EQ(AnswerTo("a"), (Json{{"ok", true}, {"message", "refreshed"}}));
+}
+
+TEST_F(ControlTest, ARefreshThatDidNotReachAllSaysSo) {
+  Request("a", {{"verb", "refresh"}});
+  control_.Look();
+  ASSERT_EQ(refreshes_.size(), 1U);
+  EXPECT_EQ(refreshes_[0].first, "") << "everything";
+  refreshes_[0].second(Fail(ETIMEDOUT, "not everywhere"));
+  EXPECT_EQ(AnswerTo("a"), (Json{{"ok", false}, {"message", "not everywhere"}}));
+}
+
+TEST_F(ControlTest, ARefreshThatTheEndOvertakesIsAnsweredToo) {
+  Request("a", {{"verb", "refresh"}});
+  control_.Look();
+  control_.Finish(0, "asked to stop");
+  EXPECT_EQ(AnswerTo("a")["ok"], false);
+  EXPECT_THAT(AnswerTo("a")["message"].get<std::string>(), HasSubstr("asked to stop"));
 }
 
 TEST_F(ControlTest, LateRequestsAreAnsweredToo) {

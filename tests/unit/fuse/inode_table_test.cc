@@ -39,6 +39,23 @@ TEST(InodeTable, ANewVersionIsANewNodeAndTheOldOneStays) {
   EXPECT_EQ(old->version().mtime_ns, 1);
 }
 
+TEST(InodeTable, RenewedFilesAreNewNodesAndDirectoriesStay) {
+  InodeTable table;
+  const NodePtr directory = table.Enter("/d", Directory(2));
+  const NodePtr old = table.Enter("/d/f", File(10));
+  const NodePtr beside = table.Enter("/d2", File(11));
+  const std::vector<NodePtr> renewed = table.Renew("/d");
+  EXPECT_EQ(std::set<NodePtr>(renewed.begin(), renewed.end()), (std::set<NodePtr>{directory, old}));
+  EXPECT_EQ(table.Enter("/d", Directory(2)), directory);
+  EXPECT_EQ(table.Enter("/d2", File(11)), beside);
+  const NodePtr fresh = table.Enter("/d/f", File(10));
+  EXPECT_NE(fresh, old);
+  table.Forget(old->id(), 1);
+  EXPECT_EQ(table.Find(old->id()), nullptr);
+  EXPECT_EQ(table.Enter("/d/f", File(10)), fresh) << "forgetting the old one leaves the new one";
+  EXPECT_EQ(table.Renew("/").size(), 3U) << "all but the root";
+}
+
 TEST(InodeTable, ADirectoryStaysItselfWithNewAttributes) {
   InodeTable table;
   const NodePtr node = table.Enter("/d", Directory(10, 1));

@@ -25,6 +25,9 @@ class Served : public testing::Test {
     serving.node_budget_bytes = node_budget_bytes;
     serving.live_files["status.json"] = [this] { return "{\"looks\": " + std::to_string(++renderings_) + "}\n"; };
     serving.on_stop_command = [this] { ++stop_commands_; };
+    serving.on_refresh_command = [](const std::string& path, auto done) {
+      done(path == "/bad" ? Fail(EINVAL, "no such thing") : Result<std::string>("refreshed " + path));
+    };
     serving.on_unmounted = [this] {
       ++unmounted_;
       unmounted_.notify_all();

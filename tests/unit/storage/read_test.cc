@@ -119,7 +119,7 @@ TEST_F(ReadTest, NeverMixesVersions) {
     }
   });
   int whole = 0;
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < 100; ++i) {
     const FileVersion version = VersionOf("/file");
     const std::string text = ReadText("/file", version, 0, kSize);
     if (text == kStale) continue;

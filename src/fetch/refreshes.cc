@@ -1,0 +1,93 @@
+#include "refreshes.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "copper/base/file.h"
+
+namespace copper::fetch {
+namespace {
+
+constexpr size_t kMaxEnded = 64;
+
+// Whether refreshing `path` makes a listing of `directory` untrue.
+bool Concerns(const std::string& path, std::string_view directory) {
+  return IsAtOrBelow(directory, path) || ParentPath(path) == directory;
+}
+
+}  // namespace
+
+Refreshes::Epoch Refreshes::OfPath(std::string_view path) const {
+  Epoch latest = 0;
+  while (true) {
+    if (const auto it = refreshed_.find(path); it != refreshed_.end()) latest = std::max(latest, it->second);
+    if (path == "/") return latest;
+    path = ParentPath(path);
+  }
+}
+
+Refreshes::Epoch Refreshes::OfNames(std::string_view directory) const {
+  const auto it = changed_.find(directory);
+  return std::max(OfPath(directory), it == changed_.end() ? 0 : it->second);
+}
+
+Refreshes::Epoch Refreshes::Of(std::string_view path, AskedOf asked) const {
+  if (!any_) return 0;
+  const std::shared_lock lock(mutex_);
+  const auto concerns = [&](const Open& one) { return IsAtOrBelow(path, one.path); };
+  if (asked == AskedOf::kParent && std::ranges::any_of(open_, concerns)) return next_odd_.fetch_add(2);
+  return OfPath(path);
+}
+
+Refreshes::Epoch Refreshes::OfListing(std::string_view directory, AskedOf asked) const {
+  if (!any_) return 0;
+  const std::shared_lock lock(mutex_);
+  const auto concerns = [&](const Open& one) { return Concerns(one.path, directory); };
+  if (asked == AskedOf::kParent && std::ranges::any_of(open_, concerns)) return next_odd_.fetch_add(2);
+  return OfNames(directory);
+}
+
+bool Refreshes::Begin(const RefreshId& id, const std::string& path, TimePoint until,
+                      const std::function<void(Epoch old, Epoch now)>& carry) {
+  const std::lock_guard lock(mutex_);
+  const bool known = std::ranges::find(open_, id, &Open::id) != open_.end();
+  if (known || std::ranges::find(ended_, id) != ended_.end()) return false;
+  const std::string directory(ParentPath(path));
+  const Epoch before = OfNames(directory);
+  last_ += 2;
+  refreshed_[path] = last_;
+  changed_[directory] = last_;
+  carry(before, last_);
+  open_.push_back({id, path, until});
+  any_ = true;
+  return true;
+}
+
+bool Refreshes::End(const RefreshId& id) {
+  const std::lock_guard lock(mutex_);
+  if (std::erase_if(open_, [&](const Open& one) { return one.id == id; }) == 0) return false;
+  ended_.push_back(id);
+  if (ended_.size() > kMaxEnded) ended_.pop_front();
+  return true;
+}
+
+std::vector<Refreshes::Open> Refreshes::Overdue(TimePoint now) const {
+  std::vector<Open> overdue;
+  if (!any_) return overdue;
+  const std::shared_lock lock(mutex_);
+  std::ranges::copy_if(open_, std::back_inserter(overdue), [&](const Open& one) { return one.until <= now; });
+  return overdue;
+}
+
+bool Refreshes::IsOpen(const RefreshId& id) const {
+  const std::shared_lock lock(mutex_);
+  return std::ranges::find(open_, id, &Open::id) != open_.end();
+}
+
+bool Refreshes::any_open() const {
+  if (!any_) return false;
+  const std::shared_lock lock(mutex_);
+  return !open_.empty();
+}
+
+}  // namespace copper::fetch

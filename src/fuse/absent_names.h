@@ -1,0 +1,34 @@
+// Absent names that the kernel remembers, so that they can be taken back by name: a directory that is in use keeps its
+// negative dentries, and the root of a mount can't be dropped at all.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "copper/base/clock.h"
+
+namespace copper::fuse {
+
+// Any thread; the lock is a leaf.
+class AbsentNames {
+ public:
+  // At most so many, some 5 MB; beyond them the kernel is to ask each time.
+  static constexpr size_t kMax = 32768;
+
+  // Whether the kernel may remember this path as absent until then.
+  bool Note(const std::string& path, TimePoint valid_until, TimePoint now);
+  // Forgets this path and all below it, and says which they were.
+  std::vector<std::string> Take(const std::string& path);
+  size_t size() const;
+
+ private:
+  void DropOld(TimePoint now);
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::unordered_map<std::string, TimePoint> names_;
+  TimePoint drop_next_{};  // no use in looking for old ones before
+};
+
+}  // namespace copper::fuse

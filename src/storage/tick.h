@@ -1,0 +1,25 @@
+// Times of files move in ticks: two changes within one leave the same mtime, and so, if the size stays, the same
+// version. What is read when the tick of its last change is over, and has the same version afterwards, is what that
+// version is for good. (Git calls entries of an index "racily clean" for the same reason.)
+#pragma once
+
+#include <cstdint>
+
+#include "copper/base/clock.h"
+#include "copper/base/file.h"
+
+namespace copper::storage {
+
+// Of kernels (a jiffy, up to 10 ms), with as much again for clocks of servers that are not quite ours.
+inline constexpr int64_t kTickNs = 20'000'000;
+// Of sources that keep whole seconds, as Lustre: told by a time without a fraction.
+inline constexpr int64_t kSlowTickNs = 1'000'000'000 + kTickNs;
+
+// How long after `now_ns` (since the epoch) the tick of this version goes on. Zero for almost every file, and for times
+// in the future, which say nothing.
+Duration LeftOfTick(const FileVersion& version, int64_t now_ns);
+
+// Sleeps until it is over.
+void AwaitEndOfTick(const FileVersion& version);
+
+}  // namespace copper::storage

@@ -1,0 +1,47 @@
+#include "../../../src/fuse/absent_names.h"  // private to the module
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace copper::fuse {
+namespace {
+
+using std::chrono::seconds;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+const TimePoint kNow{seconds(1000)};
+
+TEST(AbsentNames, AreTakenBackByPath) {
+  AbsentNames names;
+  for (const char* path : {"/a", "/a/b", "/a/b/c", "/ab"}) EXPECT_TRUE(names.Note(path, kNever, kNow));
+  EXPECT_THAT(names.Take("/a/b"), UnorderedElementsAre("/a/b", "/a/b/c"));
+  EXPECT_THAT(names.Take("/a/b"), IsEmpty());
+  EXPECT_THAT(names.Take("/"), UnorderedElementsAre("/a", "/ab"));
+}
+
+TEST(AbsentNames, WhatTheKernelMayNotKeepNeedsNoMemory) {
+  AbsentNames names;
+  EXPECT_TRUE(names.Note("/a", kNow, kNow));
+  EXPECT_EQ(names.size(), 0U);
+}
+
+TEST(AbsentNames, AreBounded) {
+  AbsentNames names;
+  for (size_t i = 0; i < AbsentNames::kMax; ++i) ASSERT_TRUE(names.Note(std::to_string(i), kNow + seconds(2), kNow));
+  EXPECT_FALSE(names.Note("/more", kNow + seconds(2), kNow)) << "the kernel is to ask each time";
+  EXPECT_TRUE(names.Note("7", kNow + seconds(3), kNow)) << "known already";
+  EXPECT_TRUE(names.Note("/more", kNow + seconds(4), kNow + seconds(2))) << "the old ones' time is over";
+  EXPECT_EQ(names.size(), 2U);
+}
+
+TEST(AbsentNames, BoundedForTheWholeJobToo) {
+  AbsentNames names;
+  for (size_t i = 0; i < AbsentNames::kMax; ++i) ASSERT_TRUE(names.Note("/" + std::to_string(i), kNever, kNow));
+  EXPECT_FALSE(names.Note("/more", kNever, kNow + std::chrono::hours(100)));
+  EXPECT_EQ(names.Take("/").size(), AbsentNames::kMax);
+  EXPECT_TRUE(names.Note("/more", kNever, kNow));
+}
+
+}  // namespace
+}  // namespace copper::fuse

@@ -1,0 +1,128 @@
+#include "../../../src/storage/tick.h"  // private to the module
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <thread>
+
+#include "copper/base/unique_fd.h"
+#include "unit/storage/temp_tree.h"
+
+namespace copper::storage {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kNow = 1'700'000'000 * kSecond + 123;
+
+int64_t Left(int64_t mtime_ns) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(LeftOfTick({1, 1, mtime_ns}, kNow)).count();
+}
+
+TEST(Tick, WhatHasNotChangedLatelyIsRead) {
+  EXPECT_EQ(Left(0), 0);
+  EXPECT_EQ(Left(kNow - kSecond), 0);
+  EXPECT_EQ(Left(kNow - kTickNs), 0);
+  EXPECT_EQ(Left(kNow - 123 - 2 * kSecond), 0);
+  EXPECT_EQ(Left(-5), 0) << "before 1970";
+}
+
+TEST(Tick, ThatOfAFreshChangeGoesOn) {
+  EXPECT_EQ(Left(kNow), kTickNs);
+  EXPECT_EQ(Left(kNow - 5), kTickNs - 5);
+  EXPECT_EQ(Left(kNow + 5), kTickNs + 5) << "a server whose clock is a little ahead";
+}
+
+TEST(Tick, SourcesOfWholeSecondsTickSlowly) {
+  EXPECT_EQ(Left(kNow - 123), kSlowTickNs - 123);
+  EXPECT_EQ(Left(kNow - 123 - kSecond), kSlowTickNs - 123 - kSecond);
+}
+
+TEST(Tick, TimesInTheFutureSayNothing) {
+  EXPECT_EQ(Left(kNow + 3 * kSecond + 1), 0);
+  EXPECT_EQ(Left(kNow - 123 + 100 * kSecond), 0);
+}
+
+class TickTest : public SourceTest {};
+
+TEST_F(TickTest, AFileIsReadWhenTheTickOfItsLastChangeIsOver) {
+  tree_.Write("/fresh", "content");
+  const FileVersion version = VersionOf("/fresh");
+  EXPECT_EQ(ReadText("/fresh", version, 0, 7), "content");
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  EXPECT_GE(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(), version.mtime_ns + kTickNs);
+}
+
+// A file system whose times move with the kernel's ticks, whoever looks; in a mount namespace of its own.
+class RamTree : public SourceTest {
+ protected:
+  void SetUp() override {
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("ramfs", tree_.root().c_str(), "ramfs", 0, nullptr) != 0) {
+      GTEST_SKIP() << "only root can mount a ramfs";
+    }
+    OpenStore();
+  }
+  void TearDown() override {
+    store_.reset();
+    umount2(tree_.root().c_str(), MNT_DETACH);
+  }
+};
+
+// A file that is rewritten in place, its first chunk always before its second, many times in a tick, now and then.
+class Writer {
+ public:
+  explicit Writer(const std::string& path) : file_(open(path.c_str(), O_RDWR | O_CREAT, 0600)) {
+    EXPECT_EQ(ftruncate(file_.get(), 2 * kChunkSize), 0);
+    Put();
+    thread_ = std::thread([this] {
+      while (!stop_) {
+        for (int i = 0; i < 2000; ++i) Put();
+        std::this_thread::sleep_for(std::chrono::milliseconds(60));  // a pause longer than a tick, for some to be read
+      }
+    });
+  }
+  ~Writer() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  void Put() {
+    ++version_;
+    for (const uint64_t offset : {uint64_t{0}, uint64_t{kChunkSize}}) {
+      EXPECT_EQ(pwrite(file_.get(), &version_, sizeof version_, static_cast<off_t>(offset)), ssize_t{sizeof version_});
+    }
+  }
+
+  UniqueFd file_;
+  uint64_t version_ = 0;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+TEST_F(RamTree, ChunksThatAreReadAtDifferentTimesAreOfOneVersion) {
+  Writer writer(tree_.At("/file"));
+  int whole = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  while (std::chrono::steady_clock::now() < end) {
+    const FileVersion version = VersionOf("/file");
+    const std::string first = ReadText("/file", version, 0, 8);
+    std::this_thread::yield();
+    const std::string second = ReadText("/file", version, kChunkSize, 8);
+    if (first.size() != 8 || second.size() != 8) continue;  // ESTALE
+    ++whole;
+    uint64_t before = 0, after = 0;
+    std::memcpy(&before, first.data(), 8);
+    std::memcpy(&after, second.data(), 8);
+    ASSERT_TRUE(before == after || before == after + 1) << before << " and " << after << " were never there together";
+  }
+  EXPECT_GT(whole, 0);
+}
+
+}  // namespace
+}  // namespace copper::storage
