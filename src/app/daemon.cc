@@ -198,7 +198,7 @@ void Daemon::RecordEnd(const Outcome& outcome) {
       log_.Error("{}", recorded.error().Describe());
   }
   claim_.reset();  // a next job may start as soon as somebody knows that this one has ended
-  if (control_) control_->Finish(outcome.status, outcome.reason, Acts() && ours);
+  if (control_) control_->Finish(outcome.status, outcome.reason, outcome.whole, Acts() && ours);
 }
 
 }  // namespace copper::app
