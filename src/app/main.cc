@@ -63,6 +63,7 @@ int RunJob(const Options& options, const bootstrap::LauncherView& launcher, Time
   if (!supervised) return RefuseAlone(supervised.error().Describe(), launcher.IsFirst(), record);
   std::unique_ptr<Daemon> daemon = StartDaemon(options, record, launcher.IsFirst(), started);
   if (!daemon) return kFailed;
+  LetCrashesEndBySignal();
   const Daemon::Outcome outcome = daemon->Serve();
   daemon.reset();
   // MPI's own last acts may wait for the lost.

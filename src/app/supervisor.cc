@@ -62,6 +62,12 @@ Status Supervise(const std::function<void(pid_t daemon, int signal)>& on_death) 
   _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+void LetCrashesEndBySignal() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // those report by such handlers
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) std::signal(signal, SIG_DFL);
+#endif
+}
+
 void AwaitEnd(pid_t process) {
   constexpr int kPatienceMs = 1000;
   const UniqueFd ended(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));

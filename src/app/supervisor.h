@@ -18,6 +18,10 @@ namespace copper::app {
 // `on_death` if the child ended by a signal, and exits as the child did.
 Status Supervise(const std::function<void(pid_t daemon, int signal)>& on_death);
 
+// Takes back the handlers that MPI's and the fabric's libraries have set for crashes: some of them turn a crash into an
+// exit status 1, and litter the working directory. To be called when they are loaded and up.
+void LetCrashesEndBySignal();
+
 // Waits, for a second at most, until a process has ended that need not be a child of this one.
 void AwaitEnd(pid_t process);
 
