@@ -27,9 +27,9 @@ class Control {
   // Takes what is there. "ping" is answered at once, "status" and "refresh" when the ranks have answered,
   // "stop" by Finish.
   void Look();
-  // The last act of the job: tells everyone who asked for the end how it ended. `late_too`: and takes what has come
-  // since.
-  void Finish(int status, const std::string& reason, bool late_too = true);
+  // The last act of the job: tells everyone who asked for the end how it ended. `whole`: no rank was lost.
+  // `late_too`: and takes what has come since.
+  void Finish(int status, const std::string& reason, bool whole = true, bool late_too = true);
 
  private:
   void OnRequest(const ControlRequest& request);

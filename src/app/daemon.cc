@@ -190,17 +190,26 @@ Daemon::Outcome Daemon::Leave() {
     outcome = {.status = 1, .reason = outcome.reason + "; no word from the other ranks came in time"};
     record_.Reason("ended without the others: " + outcome.reason);
   }
-  if (!end.whole) world_.Abandon();
-  {
-    // If MPI hangs after all, the job has ended nevertheless.
-    const MpiGuard guard(kFinalizeTimeout, outcome.status, [&](const std::string&) { RecordEnd(outcome); });
-    if (end.whole) outcome.whole = static_cast<bool>(world_.Barrier(kBarrierTimeout));
-    StopParts();
-    if (outcome.whole) world_.Finalize();
+  if (end.whole) {
+    outcome.whole = LeaveWorld(outcome);
+    if (!outcome.whole) outcome.reason += "; some rank was lost at the very end";
   }
-  if (end.whole && !outcome.whole) outcome.reason += "; some rank was lost at the very end";
+  world_.Abandon();
+  StopParts();
   RecordEnd(outcome);
   return outcome;
+}
+
+bool Daemon::LeaveWorld(const Outcome& outcome) {
+  // If MPI hangs after all, the job has ended nevertheless.
+  const MpiGuard guard(kFinalizeTimeout, outcome.status, [&](const std::string& reason) {
+    record_.Reason("MPI did not end in order: " + reason);
+    RecordEnd(outcome);
+  });
+  if (!world_.Barrier(kBarrierTimeout)) return false;
+  StopParts();
+  world_.Finalize();
+  return true;
 }
 
 // The last act of the job, by whoever conducted its end, and by whoever was asked in control/.
@@ -214,7 +223,7 @@ void Daemon::RecordEnd(const Outcome& outcome) {
       log_.Error("{}", recorded.error().Describe());
   }
   claim_.reset();  // a next job may start as soon as somebody knows that this one has ended
-  if (control_) control_->Finish(outcome.status, outcome.reason, Acts() && ours);
+  if (control_) control_->Finish(outcome.status, outcome.reason, outcome.whole, Acts() && ours);
 }
 
 }  // namespace copper::app

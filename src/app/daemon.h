@@ -103,6 +103,7 @@ class Daemon {
   void Unmount();
   void StopParts();
   Outcome Leave();
+  bool LeaveWorld(const Outcome& outcome);
   void RecordEnd(const Outcome& outcome);
   int64_t SinceStart() const;
 

@@ -50,7 +50,7 @@ void JobRecord::Death(int pid, int signal) const {
   const std::string how = signal != 0
                               ? "ended by signal " + std::to_string(signal) + " (" + strsignal(signal) + ")"
                               : std::string("ended without a word, and its parent with it: killed by the launcher?");
-  if (access(job_.logs().c_str(), W_OK) != 0) return;
+  if (access(job_.logs().c_str(), W_OK) != 0 && !MayWrite()) return;
   [[maybe_unused]] const Status recorded = RecordReason(job_, host_, pid, Here(pid) + how);
 }
 

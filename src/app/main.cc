@@ -59,10 +59,13 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
 
 int RunJob(const Options& options, const bootstrap::LauncherView& launcher, TimePoint started) {
   JobRecord record(JobDirectory(options.job_directory), bootstrap::ShortHost(), launcher.rank.value_or(0));
-  const Status supervised = Supervise([&](pid_t daemon, int signal) { record.Death(daemon, signal); });
-  if (!supervised) return RefuseAlone(supervised.error().Describe(), launcher.IsFirst(), record);
+  const Result<Supervisor> supervisor =
+      Supervisor::Fork([&](pid_t daemon, int signal) { record.Death(daemon, signal); });
+  if (!supervisor) return RefuseAlone(supervisor.error().Describe(), launcher.IsFirst(), record);
   std::unique_ptr<Daemon> daemon = StartDaemon(options, record, launcher.IsFirst(), started);
   if (!daemon) return kFailed;
+  supervisor->TellServing();
+  LetCrashesEndBySignal();
   const Daemon::Outcome outcome = daemon->Serve();
   daemon.reset();
   // MPI's own last acts may wait for the lost.

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -12,20 +13,19 @@
 #include <vector>
 
 #include "app/main_loop.h"
-#include "copper/base/unique_fd.h"
 
 namespace copper::app {
 namespace {
 
 // The launcher knows by the end of its connections that the daemon is gone: they must not stay open here.
-void CloseConnections() {
+void CloseConnections(int kept) {
   std::vector<int> open_ones;
   if (DIR* const directory = opendir("/proc/self/fd")) {
     while (const dirent* entry = readdir(directory)) open_ones.push_back(std::atoi(entry->d_name));
     closedir(directory);
   }
   for (const int fd : open_ones) {
-    if (fd > STDERR_FILENO) close(fd);
+    if (fd > STDERR_FILENO && fd != kept) close(fd);
   }
 }
 
@@ -39,9 +39,18 @@ int WaitFor(pid_t daemon, const sigset_t& signals) {
   }
 }
 
+[[noreturn]] void EndAs(int status, bool served) {
+  if (!WIFSIGNALED(status)) _exit(WEXITSTATUS(status));
+  if (served) _exit(128 + WTERMSIG(status));
+  kill(getpid(), SIGKILL);
+  _exit(EXIT_FAILURE);
+}
+
 }  // namespace
 
-Status Supervise(const std::function<void(pid_t daemon, int signal)>& on_death) {
+Result<Supervisor> Supervisor::Fork(const std::function<void(pid_t daemon, int signal)>& on_death) {
+  UniqueFd serving(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!serving) return FailErrno("cannot start the daemon");
   sigset_t signals = TakenSignals();
   sigaddset(&signals, SIGCHLD);
   sigset_t before;
@@ -53,13 +62,24 @@ Status Supervise(const std::function<void(pid_t daemon, int signal)>& on_death) 
     sigprocmask(SIG_SETMASK, &before, nullptr);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != supervisor) _exit(EXIT_FAILURE);  // it was killed before
-    return {};
+    return Supervisor(std::move(serving));
   }
   prctl(PR_SET_NAME, "copper-parent");
-  CloseConnections();
+  CloseConnections(serving.get());
   const int status = WaitFor(daemon, signals);
   if (WIFSIGNALED(status)) on_death(daemon, WTERMSIG(status));
-  _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+  eventfd_t served = 0;
+  EndAs(status, eventfd_read(serving.get(), &served) == 0);
+}
+
+void Supervisor::TellServing() const {
+  eventfd_write(serving_.get(), 1);
+}
+
+void LetCrashesEndBySignal() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // those report by such handlers
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) std::signal(signal, SIG_DFL);
+#endif
 }
 
 void AwaitEnd(pid_t process) {
