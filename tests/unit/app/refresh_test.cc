@@ -96,6 +96,7 @@ class Network {
       network.nodes_[to]->refresher.Handle(request,
                                            rpc::Responder([shared](rpc::Reply reply) { (*shared)(std::move(reply)); }));
     }
+    void GiveUp(Rank) override {}
     void WantTicks() override {}
 
     Network& network;
@@ -171,6 +172,7 @@ TEST(Refresher, NobodyLeadsForAnother) {
   Queue loop;
   struct NoChannel final : rpc::Channel {
     void Call(Rank, rpc::Request, TimePoint, Done) override {}
+    void GiveUp(Rank) override {}
     void WantTicks() override {}
   } channel;
   Refresher refresher(1, {channel, forest, loop, clock}, {});
