@@ -25,10 +25,6 @@ CU_FUSE = str(BUILD / "bin/cu_fuse")
 COPPER = str(BUILD / "bin/copper")
 # Sanitizers make everything several times slower.
 PATIENCE = float(os.environ.get("COPPER_TEST_PATIENCE", "1"))
-# How a job is launched so that it outlives the loss of a rank. Hydra (MPICH 4.0) is told not to end the others, but kills
-# them all the same if it finds its own child dead by a signal: so its child is a shell, which exits. The traps keep what
-# Hydra tells the others from killing their shells.
-OUTLIVE = (["-disable-auto-cleanup"], ["sh", "-c", 'trap : USR1 TERM INT HUP; "$0" "$@"; exit $?'])
 
 
 def until(condition, seconds, pause=0.02):
@@ -115,7 +111,7 @@ class Job:
     """One Copper job: `ranks` nodes on this machine, with mounts <root>/mnt/<rank> and the job directory <root>/job."""
 
     def __init__(self, root, target, ranks=4, options=(), environment=None, mount=None, deadline=90, level=4,
-                 launch=((), ()), survive=False):
+                 survive=False):
         self.root = str(root)
         self.ranks = ranks
         self.directory = f"{root}/job"
@@ -124,8 +120,8 @@ class Job:
         self._recorded = set()
         self.survive = survive  # the loss of a rank: the launcher is told not to end the others
         flags = ["-disable-auto-cleanup"] if survive else []
-        command = ["mpiexec", *flags, *launch[0], "-n", str(ranks), *launch[1], CU_FUSE, "--mount", mount or f"{root}/mnt/%r",
-                   "--target", str(target), "--log-output-dir", self.directory]
+        command = ["mpiexec", *flags, "-n", str(ranks), CU_FUSE, "--mount", mount or f"{root}/mnt/%r", "--target", str(target),
+                   "--log-output-dir", self.directory]
         if level is not None:
             command += ["--log-level", str(level)]
         self.command = command + [str(option) for option in options]

@@ -95,7 +95,7 @@ class LostParent(copper_job.Scenario):
     def launch(self, end, options=TREE):
         place = self.root / f"job-{uuid.uuid4().hex[:6]}"
         place.mkdir()
-        job = copper_job.Job(place, self.source, RANKS, options=options, deadline=150, launch=copper_job.OUTLIVE)
+        job = copper_job.Job(place, self.source, RANKS, options=options, deadline=150, survive=True)
         self.addCleanup(end, job)
         job.start()
         job.pids = [job.daemon(rank) for rank in range(RANKS)]
