@@ -211,29 +211,6 @@ Status Daemon::StartServing() {
   return started;
 }
 
-void Daemon::MeetPeers() {
-  const Rank rank = world_.rank();
-  ending_ = std::make_unique<Ending>(rank, Ending::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
-                                     Ending::Hooks{.begin = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
-                                                   .go = [this](const JobEnd& end) { OnGo(end); }});
-  peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
-                                   Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
-                                                .status = [this] { return OwnStatus(); }});
-  fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
-    const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
-    if (of_the_end) return ending_->Handle(from, request, std::move(respond));
-    peers_->Handle(from, request, std::move(respond));
-  });
-  if (rank >= kFirstRanks) return;
-  deputy_ = std::make_unique<Deputy>(rank, *peers_, log_, [this] { OnActing(); });
-  claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), std::move(job_lock_));
-  control_ = std::make_unique<Control>(
-      job_,
-      Control::Hooks{.stop = [this] { ending_->Conduct(StopReason::kRequest, world_.rank()); },
-                     .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); }},
-      log_);
-}
-
 fetch::Fetcher::Options Daemon::FetcherOptions() const {
   fetch::Fetcher::Options options;
   options.self = world_.rank();
