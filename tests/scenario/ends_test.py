@@ -33,6 +33,13 @@ class EverythingIsKilled(Ends):
                 self.gone(job)
                 self.start_again(job)
 
+    def test_the_launcher_is_killed_with_its_proxy(self):
+        job = self.start(survive=True)
+        for pid in copper_job.children()[job.launcher.pid]:
+            os.kill(pid, signal.SIGKILL)
+        job.launcher.kill()
+        self.gone(job)
+
     def test_everything_but_the_mounters_is_killed(self):
         job = self.start(survive=True)
         pids = [job.launcher.pid, *copper_job.descendants(job.launcher.pid)]
