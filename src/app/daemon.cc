@@ -73,69 +73,6 @@ void Daemon::OnSignal(int signal, pid_t sender) {
   if (Acts()) FindLost();
 }
 
-void Daemon::OnLoss(Rank rank, bool lost) {
-  losses_.Note(rank, lost);
-  if (lost && deputy_ && rank < world_.rank()) loop_->Submit([this] { deputy_->Look(); });
-}
-
-void Daemon::OnActing() {
-  loop_->TickEvery(TickPause());
-  FindLost();
-}
-
-// For the log, and since the job ends when all mounts are gone: those of the lost are.
-void Daemon::FindLost() {
-  peers_->CollectStatus([this](const Json&) {
-    const std::vector<Rank> all = losses_.All();
-    std::set<Rank> lost(all.begin(), all.end());
-    if (lost.empty() || lost == named_lost_) return;
-    log_.Warning("the job goes on{}", NameLost(lost));
-    named_lost_ = std::move(lost);
-    peers_->CheckUnmounted();
-  });
-}
-
-void Daemon::CollectStatus(Control::StatusDone done) {
-  peers_->CollectStatus([this, done = std::move(done)](Json status) mutable {
-    Json& totals = status["totals"];
-    totals["lost"] = Json::array();
-    for (const Json& unreachable : totals["unreachable"]) {
-      const auto rank = unreachable.get<Rank>();
-      if (rank >= members_.size()) continue;
-      totals["lost"].push_back({{"rank", rank}, {"host", members_[rank].host}, {"pid", members_[rank].pid}});
-    }
-    done(std::move(status));
-  });
-}
-
-std::string Daemon::NameLost(const std::set<Rank>& lost) const {
-  constexpr size_t kMost = 8;
-  std::string names;
-  for (const Rank rank : lost) {
-    names += names.empty() ? ", without" : ",";
-    if (rank == *std::next(lost.begin(), static_cast<ptrdiff_t>(std::min(lost.size(), kMost) - 1)) &&
-        lost.size() > kMost)
-      return names + " " + std::to_string(lost.size()) + " ranks in all";
-    names += fmt::format(" rank {} ({}, process {})", rank, members_[rank].host, members_[rank].pid);
-  }
-  return names;
-}
-
-void Daemon::Refresh(const std::string& given, Refresher::Done done) {
-  std::vector<std::string> mounts;
-  for (const bootstrap::Member& member : members_) mounts.push_back(member.mount_point);
-  const Result<std::string> path = PathInSource(given, target_, mounts);
-  if (!path) return done(std::unexpected(path.error()));
-  refresher_->Refresh(*path, [this, done = std::move(done)](const Result<std::string>& outcome) mutable {
-    if (outcome) {
-      log_.Info("{}", *outcome);
-    } else {
-      log_.Warning("{}", outcome.error().Describe());
-    }
-    done(outcome);
-  });
-}
-
 void Daemon::OnMountTable() {
   if (Result<std::vector<storage::Mount>> mounts = storage::ReadMountTable()) {
     file_systems_->Update(std::move(*mounts));
@@ -149,10 +86,6 @@ void Daemon::OnUnmounted() {
   log_.Info("{} was unmounted; this rank goes on serving its children", mount_point_);
   Unmount();  // the mount point, if it was made
   peers_->TellUnmounted();
-}
-
-void Daemon::OnAllUnmounted(Rank last) {
-  if (Acts()) ending_->Conduct(StopReason::kUnmounted, last);
 }
 
 void Daemon::OnEnd(StopReason reason, Rank asked_by) {

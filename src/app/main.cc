@@ -60,7 +60,7 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
 int RunJob(const Options& options, const bootstrap::LauncherView& launcher, TimePoint started) {
   JobRecord record(JobDirectory(options.job_directory), bootstrap::ShortHost(), launcher.rank.value_or(0));
   const Result<Supervisor> supervisor =
-      Supervisor::Fork([&](pid_t daemon, int signal) { record.Death(daemon, signal); });
+      Supervisor::Fork(launcher.size.has_value(), [&](pid_t daemon, int signal) { record.Death(daemon, signal); });
   if (!supervisor) return RefuseAlone(supervisor.error().Describe(), launcher.IsFirst(), record);
   std::unique_ptr<Daemon> daemon = StartDaemon(options, record, launcher.IsFirst(), started);
   if (!daemon) return kFailed;

@@ -228,39 +228,6 @@ uint64_t Daemon::NodeBudget() const {
   return MemoryBudget() / 8;
 }
 
-void Daemon::MeetPeers() {
-  const Rank rank = world_.rank();
-  ending_ = std::make_unique<Ending>(rank, Ending::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
-                                     Ending::Hooks{.begin = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
-                                                   .go = [this](const JobEnd& end) { OnGo(end); }});
-  peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
-                                   Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
-                                                .status = [this] { return OwnStatus(); }});
-  refresher_ = std::make_unique<Refresher>(
-      rank, Refresher::Parts{*channel_, *forest_, *loop_, clock_},
-      Refresher::Hooks{
-          .begin = [this](const fetch::RefreshId& id, const std::string& path,
-                          TimePoint until) { fetcher_->BeginRefresh(id, path, until); },
-          .end = [this](const fetch::RefreshId& id, const std::string& path,
-                        std::move_only_function<void()> told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
-  fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
-    if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));
-    const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
-    if (of_the_end) return ending_->Handle(from, request, std::move(respond));
-    peers_->Handle(from, request, std::move(respond));
-  });
-  fetcher_->SetLossListener([this](Rank parent, bool lost) { OnLoss(parent, lost); });
-  if (rank >= kFirstRanks) return;
-  deputy_ = std::make_unique<Deputy>(rank, *peers_, log_, [this] { OnActing(); });
-  claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), std::move(job_lock_));
-  control_ = std::make_unique<Control>(
-      job_,
-      Control::Hooks{.stop = [this] { ending_->Conduct(StopReason::kRequest, world_.rank()); },
-                     .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); },
-                     .refresh = [this](const std::string& path, Control::RefreshDone done) { Refresh(path, std::move(done)); }},
-      log_);
-}
-
 fetch::Fetcher::Options Daemon::FetcherOptions() const {
   fetch::Fetcher::Options options;
   options.self = world_.rank();

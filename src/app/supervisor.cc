@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,24 +19,36 @@ namespace copper::app {
 namespace {
 
 // The launcher knows by the end of its connections that the daemon is gone: they must not stay open here.
-void CloseConnections(int kept) {
+void CloseConnections(int kept, int kept_too) {
   std::vector<int> open_ones;
   if (DIR* const directory = opendir("/proc/self/fd")) {
     while (const dirent* entry = readdir(directory)) open_ones.push_back(std::atoi(entry->d_name));
     closedir(directory);
   }
   for (const int fd : open_ones) {
-    if (fd > STDERR_FILENO && fd != kept) close(fd);
+    if (fd > STDERR_FILENO && fd != kept && fd != kept_too) close(fd);
   }
 }
 
+UniqueFd OpenProcess(pid_t process) {
+  return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
+}
+
 // The child is not waited for before it has ended, so its pid is its own whenever a signal is passed on.
-int WaitFor(pid_t daemon, const sigset_t& signals) {
+int WaitFor(pid_t daemon, const sigset_t& signals, UniqueFd launcher) {
+  const UniqueFd signalled(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   while (true) {
-    const int signal = sigwaitinfo(&signals, nullptr);
-    int status = 0;
-    if (waitpid(daemon, &status, WNOHANG) == daemon) return status;
-    if (signal > 0 && signal != SIGCHLD) kill(daemon, signal);
+    pollfd waiting[] = {{signalled.get(), POLLIN, 0}, {launcher.get(), POLLIN, 0}};  // a negative one is left out
+    poll(waiting, std::size(waiting), -1);
+    signalfd_siginfo info{};
+    while (read(signalled.get(), &info, sizeof info) == sizeof info) {
+      int status = 0;
+      if (waitpid(daemon, &status, WNOHANG) == daemon) return status;
+      if (info.ssi_signo != SIGCHLD) kill(daemon, static_cast<int>(info.ssi_signo));
+    }
+    if (waiting[1].revents == 0) continue;
+    kill(daemon, SIGTERM);
+    launcher.Reset();
   }
 }
 
@@ -48,7 +61,8 @@ int WaitFor(pid_t daemon, const sigset_t& signals) {
 
 }  // namespace
 
-Result<Supervisor> Supervisor::Fork(const std::function<void(pid_t daemon, int signal)>& on_death) {
+Result<Supervisor> Supervisor::Fork(bool has_launcher, const std::function<void(pid_t daemon, int signal)>& on_death) {
+  UniqueFd launcher = has_launcher ? OpenProcess(getppid()) : UniqueFd();  // before anybody can rely on it
   UniqueFd serving(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!serving) return FailErrno("cannot start the daemon");
   sigset_t signals = TakenSignals();
@@ -65,8 +79,8 @@ Result<Supervisor> Supervisor::Fork(const std::function<void(pid_t daemon, int s
     return Supervisor(std::move(serving));
   }
   prctl(PR_SET_NAME, "copper-parent");
-  CloseConnections(serving.get());
-  const int status = WaitFor(daemon, signals);
+  CloseConnections(serving.get(), launcher.get());
+  const int status = WaitFor(daemon, signals, std::move(launcher));
   if (WIFSIGNALED(status)) on_death(daemon, WTERMSIG(status));
   eventfd_t served = 0;
   EndAs(status, eventfd_read(serving.get(), &served) == 0);
@@ -84,7 +98,7 @@ void LetCrashesEndBySignal() {
 
 void AwaitEnd(pid_t process) {
   constexpr int kPatienceMs = 1000;
-  const UniqueFd ended(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
+  const UniqueFd ended = OpenProcess(process);
   pollfd waiting{.fd = ended.get(), .events = POLLIN, .revents = 0};
   if (ended) poll(&waiting, 1, kPatienceMs);
 }

@@ -3,8 +3,8 @@
 // Hydra's proxy sends SIGKILL to all ranks as soon as it notices that a process which it started has ended by a signal,
 // whether or not it was given -disable-auto-cleanup. It never notices one: the supervisor ends with an exit status,
 // 128 + n where the daemon ended by signal n. (Before the job serves, where all ranks wait for one another, it ends by
-// the signal: without a rank there is no job.) It passes SIGINT, SIGTERM, SIGHUP and SIGUSR1 on, and takes the daemon
-// with it when it is killed itself.
+// the signal: without a rank there is no job.) It passes SIGINT, SIGTERM, SIGHUP and SIGUSR1 on, sends SIGTERM
+// when the launcher's process on this host has ended, and takes the daemon with it when it is killed itself.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +21,7 @@ class Supervisor {
  public:
   // Forks: with one thread only, after TakeSignals. Returns in the child, where the daemon is to run. The parent calls
   // `on_death` if the child ended by a signal, and ends.
-  static Result<Supervisor> Fork(const std::function<void(pid_t daemon, int signal)>& on_death);
+  static Result<Supervisor> Fork(bool has_launcher, const std::function<void(pid_t daemon, int signal)>& on_death);
 
   // The job serves: it goes on without this rank.
   void TellServing() const;

@@ -1,19 +1,18 @@
-"""Every end there is: whatever is killed, unmounted, removed or full, what lives can be stopped in order and nothing is left."""
+"""Every end there is: whatever is killed, unmounted, removed or full, the job ends and nothing is left."""
 
 import contextlib
 import ctypes
 import errno
-import json
 import os
 import pathlib
 import resource
 import signal
 import subprocess
-import threading
 import time
 import unittest
 
 import copper_job
+from ends import Ends
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 AS_ROOT = unittest.skipIf(os.geteuid() != 0, "only root can mount that")
@@ -25,152 +24,6 @@ def comm(pid):
     return None
 
 
-class Ends(copper_job.Scenario):
-    def setUp(self):
-        super().setUp()
-        for number in range(20):
-            self.write(f"directory/file{number}", f"content {number}")
-
-    def read_all(self, mounts, numbers=range(20)):
-        for mount in mounts:
-            for number in numbers:
-                self.assertEqual(f"content {number}", pathlib.Path(f"{mount}/directory/file{number}").read_text())
-
-    def survivors(self, job, lost):
-        return [mount for rank, mount in enumerate(job.mounts) if rank not in lost]
-
-    def kill(self, job, ranks):
-        for rank in ranks:
-            job.signal(rank, signal.SIGKILL)
-        self.assertTrue(copper_job.until(
-            lambda: not set(job.mounts[rank] for rank in ranks) & set(copper_job.mounts_below(job.root)), 10), "unmounted")
-
-    def stop(self, job, place=None):
-        begin = time.monotonic()
-        stopped = job.copper("stop", place or job.directory, "--timeout", 60 * copper_job.PATIENCE, timeout=70)
-        self.assertEqual(0, stopped.returncode, f"{stopped.stdout}{stopped.stderr}\n{job.last_words()}")
-        self.assertLess(time.monotonic() - begin, 40 * copper_job.PATIENCE)
-        return stopped
-
-    def gone(self, job):
-        self.assertIsNotNone(job.wait_for_end(), job.last_words())
-        self.assertEqual([], job.left_behind())
-
-    def exit_record(self, job):
-        return json.loads(pathlib.Path(f"{job.directory}/logs/exit.json").read_text())
-
-    def reasons(self, job):
-        return [file.read_text() for file in pathlib.Path(f"{job.directory}/logs").glob("*-last_reason.txt")]
-
-    def start_again(self, job):
-        """In the same place: the next job finds what the last one left."""
-        again = copper_job.Job(job.root, self.source, job.ranks)
-        again.mounts = job.mounts
-        self.addCleanup(again.end)
-        again.start()
-        self.read_all(again.mounts)
-        self.stop(again)
-        self.gone(again)
-
-
-class LostRanks(Ends):
-    """Ranks are killed, the others live on, and the job ends in order when it is told to."""
-
-    def lose(self, ranks, lost, stop_at=None):
-        job = self.start(ranks, survive=True)
-        pids = [job.daemon(rank) for rank in range(ranks)]
-        self.kill(job, lost)
-        time.sleep(1)
-        living = [copper_job.identity(pid) is not None for pid in pids]
-        self.assertEqual([rank not in lost for rank in range(ranks)], living, "the others live")
-        for mount in self.survivors(job, lost):
-            self.assertTrue(json.loads(pathlib.Path(f"{mount}/.copper/status.json").read_text())["mounted"])
-        stopped = self.stop(job, stop_at and job.mounts[stop_at])
-        for rank in lost:
-            self.assertRegex(stopped.stderr, rf"rank {rank} \(")
-        self.assertEqual(lost, self.exit_record(job)["lost"])
-        self.assertEqual(0, self.exit_record(job)["status"])
-        self.gone(job)
-        self.assertEqual(128 + signal.SIGKILL, job.launcher.returncode, "that of the killed rank: the others had 0")
-        return job
-
-    def test_each_rank_of_four_is_killed(self):
-        for rank in range(4):
-            with self.subTest(rank=rank):
-                job = self.lose(4, [rank])
-                self.assertEqual(1, len(self.reasons(job)), self.reasons(job))
-                self.assertRegex(self.reasons(job)[0], rf"rank {rank} on .*ended by signal 9 \(Killed\)")
-
-    def test_the_first_three_of_eight_are_killed(self):
-        job = self.lose(8, [0, 1, 2])
-        self.start_again(job)
-
-    def test_an_inner_rank_and_a_leaf_are_killed_and_the_job_is_stopped_by_a_mount(self):
-        self.lose(8, [1, 6], stop_at=4)
-
-    def test_status_names_the_lost_also_without_rank_zero(self):
-        job = self.start(survive=True)
-        self.kill(job, [0])
-        shown = copper_job.until(lambda: (status := job.copper("status", job.directory)).returncode == 0 and status, 20)
-        self.assertTrue(shown, job.last_words())
-        self.assertRegex(shown.stdout, r"(?m)^ +0 .*does not answer")
-        self.assertIn("3 ranks", shown.stdout)
-        self.stop(job)
-        self.gone(job)
-
-    def test_sigterm_to_a_survivor_ends_all(self):
-        job = self.start(survive=True)
-        self.kill(job, [0, 2])
-        job.signal(3, signal.SIGTERM)
-        self.gone(job)
-
-    def test_a_survivor_is_the_last(self):
-        job = self.start(survive=True)
-        self.kill(job, [0, 1, 2])
-        self.stop(job)
-        self.gone(job)
-
-    def test_a_rank_is_lost_in_the_middle_of_the_end(self):
-        job = self.start(8, survive=True)
-        os.kill(job.daemon(5), signal.SIGSTOP)
-        stopping = threading.Thread(target=self.stop, args=[job])
-        stopping.start()
-        time.sleep(1.5)
-        job.signal(5, signal.SIGKILL)
-        stopping.join()
-        self.gone(job)
-
-    def test_a_frozen_rank_does_not_keep_the_others(self):
-        for frozen in (0, 1):
-            with self.subTest(frozen=frozen):
-                job = self.start(survive=True)
-                pid = job.daemon(frozen)
-                os.kill(pid, signal.SIGSTOP)
-                self.assertTrue(copper_job.until(lambda j=job: j.copper("stop", j.directory).returncode == 0, 40))
-                left = {job.mounts[frozen]}
-                self.assertTrue(copper_job.until(lambda j=job, m=left: set(copper_job.mounts_below(j.root)) == m, 5))
-                os.kill(pid, signal.SIGCONT)
-                self.gone(job)
-
-    def test_a_rank_that_crashes_leaves_its_reason(self):
-        job = self.start(survive=True)
-        job.signal(2, signal.SIGSEGV)
-        self.assertTrue(copper_job.until(lambda: any("signal 11" in reason for reason in self.reasons(job)), 10))
-        self.stop(job)
-        self.gone(job)
-
-    def test_idle_deputies_cost_nothing(self):
-        job = self.start(8, survive=True)
-        self.read_all(job.mounts)
-        time.sleep(0.5)
-
-        def ticks():
-            return sum(sum(map(int, copper_job.stat_fields(job.daemon(rank))[11:13])) for rank in range(job.ranks))
-        before = ticks()
-        time.sleep(6)
-        self.assertLessEqual(ticks() - before, 8, "hundredths of a second of CPU in 6 s, of 8 daemons")
-
-
 class EverythingIsKilled(Ends):
     def test_the_launcher_is_killed_with_and_without_its_flag(self):
         for survive in (False, True):
@@ -179,6 +32,13 @@ class EverythingIsKilled(Ends):
                 job.launcher.kill()
                 self.gone(job)
                 self.start_again(job)
+
+    def test_the_launcher_is_killed_with_its_proxy(self):
+        job = self.start(survive=True)
+        for pid in copper_job.children()[job.launcher.pid]:
+            os.kill(pid, signal.SIGKILL)
+        job.launcher.kill()
+        self.gone(job)
 
     def test_everything_but_the_mounters_is_killed(self):
         job = self.start(survive=True)

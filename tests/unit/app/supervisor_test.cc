@@ -4,10 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <fstream>
-#include <thread>
+#include <utility>
 
 #include "app/main_loop.h"
 #include "temporary_directory.h"
@@ -23,8 +22,9 @@ class SupervisorTest : public testing::Test {
     const pid_t pid = fork();
     if (pid != 0) return pid;
     TakeSignals();
-    const Result<Supervisor> supervisor = Supervisor::Fork(
-        [this](pid_t, int signal) { std::ofstream(directory_.path() + "/death") << signal << std::flush; });
+    const Result<Supervisor> supervisor = Supervisor::Fork(has_launcher_, [this](pid_t, int signal) {
+      std::ofstream(directory_.path() + "/death") << signal << std::flush;
+    });
     if (!supervisor) _exit(99);
     _exit(daemon(*supervisor));
   }
@@ -40,7 +40,31 @@ class SupervisorTest : public testing::Test {
     return text;
   }
 
+  // What the daemon says byte by byte; 0 where all its ends of the pipe are closed.
+  char Hear() {
+    char byte = 0;
+    return read(ends_[0], &byte, 1) == 1 ? byte : '\0';
+  }
+  void Say(int byte) const {
+    const auto said = static_cast<char>(byte);
+    EXPECT_EQ(write(ends_[1], &said, 1), 1);
+  }
+  void SetUp() override { ASSERT_EQ(pipe(ends_), 0); }
+  void TearDown() override {
+    close(ends_[0]);
+    close(ends_[1]);
+  }
+  // Says 'x' when it is ready, then which signal came.
+  int SayNextSignal() const {
+    const sigset_t signals = TakenSignals();
+    Say('x');
+    Say(sigwaitinfo(&signals, nullptr));
+    return 0;
+  }
+
   TemporaryDirectory directory_;
+  bool has_launcher_ = false;
+  int ends_[2] = {-1, -1};
 };
 
 TEST_F(SupervisorTest, EndsWithTheStatusOfTheDaemon) {
@@ -68,30 +92,38 @@ TEST_F(SupervisorTest, ShowsTheLauncherThatADaemonWasKilledInItsStart) {
 
 TEST_F(SupervisorTest, PassesSignalsOn) {
   for (const int passed : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
-    const pid_t supervisor = Launch([](const Supervisor&) {
-      const sigset_t signals = TakenSignals();
-      return sigwaitinfo(&signals, nullptr);
-    });
+    const pid_t supervisor = Launch([this](const Supervisor&) { return SayNextSignal(); });
+    ASSERT_EQ(Hear(), 'x');
     kill(supervisor, passed);
-    EXPECT_EQ(WEXITSTATUS(Wait(supervisor)), passed);
+    EXPECT_EQ(Hear(), passed);
+    EXPECT_EQ(Wait(supervisor), 0);
   }
 }
 
+TEST_F(SupervisorTest, TellsTheDaemonThatTheLauncherIsGone) {
+  has_launcher_ = true;
+  const pid_t launcher = fork();
+  if (launcher == 0) {
+    Launch([this](const Supervisor&) { return SayNextSignal(); });
+    while (true) pause();
+  }
+  ASSERT_EQ(Hear(), 'x');
+  kill(launcher, SIGKILL);
+  EXPECT_TRUE(WIFSIGNALED(Wait(launcher)));
+  EXPECT_EQ(Hear(), SIGTERM);
+}
+
 TEST_F(SupervisorTest, TakesTheDaemonWithItWhenItIsKilled) {
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  const pid_t supervisor = Launch([&](const Supervisor&) {
-    EXPECT_EQ(write(ends[1], "x", 1), 1);  // the daemon is there, and has the pipe open
+  const pid_t supervisor = Launch([this](const Supervisor&) {
+    Say('x');  // the daemon is there, and has the pipe open
     while (true) pause();
     return 0;
   });
-  close(ends[1]);
-  char byte = 0;
-  ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  close(std::exchange(ends_[1], -1));
+  ASSERT_EQ(Hear(), 'x');
   kill(supervisor, SIGKILL);
   EXPECT_TRUE(WIFSIGNALED(Wait(supervisor)));
-  EXPECT_EQ(read(ends[0], &byte, 1), 0) << "all its ends are closed: the daemon is gone";
-  close(ends[0]);
+  EXPECT_EQ(Hear(), '\0') << "all its ends are closed: the daemon is gone";
 }
 
 }  // namespace

@@ -1,0 +1,107 @@
+// What a daemon has to do with the others: who is lost, who speaks for the job, what all ranks say.
+
+#include "app/daemon.h"
+
+namespace copper::app {
+
+void Daemon::MeetPeers() {
+  const Rank rank = world_.rank();
+  ending_ = std::make_unique<Ending>(rank, Ending::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
+                                     Ending::Hooks{.begin = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
+                                                   .go = [this](const JobEnd& end) { OnGo(end); }});
+  peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
+                                   Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
+                                                .status = [this] { return OwnStatus(); }});
+  refresher_ = std::make_unique<Refresher>(
+      rank, Refresher::Parts{*channel_, *forest_, *loop_, clock_},
+      Refresher::Hooks{
+          .begin = [this](const fetch::RefreshId& id, const std::string& path,
+                          TimePoint until) { fetcher_->BeginRefresh(id, path, until); },
+          .end = [this](const fetch::RefreshId& id, const std::string& path,
+                        std::move_only_function<void()> told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
+  fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
+    if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));
+    const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
+    if (of_the_end) return ending_->Handle(from, request, std::move(respond));
+    peers_->Handle(from, request, std::move(respond));
+  });
+  fetcher_->SetLossListener([this](Rank parent, bool lost) { OnLoss(parent, lost); });
+  if (rank >= kFirstRanks) return;
+  deputy_ = std::make_unique<Deputy>(rank, *peers_, log_, [this] { OnActing(); });
+  claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), std::move(job_lock_));
+  control_ = std::make_unique<Control>(
+      job_,
+      Control::Hooks{
+          .stop = [this] { ending_->Conduct(StopReason::kRequest, world_.rank()); },
+          .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); },
+          .refresh = [this](const std::string& path, Control::RefreshDone done) { Refresh(path, std::move(done)); }},
+      log_);
+}
+
+void Daemon::OnLoss(Rank rank, bool lost) {
+  losses_.Note(rank, lost);
+  if (lost && deputy_ && rank < world_.rank()) loop_->Submit([this] { deputy_->Look(); });
+}
+
+void Daemon::OnActing() {
+  loop_->TickEvery(TickPause());
+  FindLost();
+}
+
+// For the log, and since the job ends when all mounts are gone: those of the lost are.
+void Daemon::FindLost() {
+  peers_->CollectStatus([this](const Json&) {
+    const std::vector<Rank> all = losses_.All();
+    std::set<Rank> lost(all.begin(), all.end());
+    if (lost.empty() || lost == named_lost_) return;
+    log_.Warning("the job goes on{}", NameLost(lost));
+    named_lost_ = std::move(lost);
+    peers_->CheckUnmounted();
+  });
+}
+
+void Daemon::CollectStatus(Control::StatusDone done) {
+  peers_->CollectStatus([this, done = std::move(done)](Json status) mutable {
+    Json& totals = status["totals"];
+    totals["lost"] = Json::array();
+    for (const Json& unreachable : totals["unreachable"]) {
+      const auto rank = unreachable.get<Rank>();
+      if (rank >= members_.size()) continue;
+      totals["lost"].push_back({{"rank", rank}, {"host", members_[rank].host}, {"pid", members_[rank].pid}});
+    }
+    done(std::move(status));
+  });
+}
+
+std::string Daemon::NameLost(const std::set<Rank>& lost) const {
+  constexpr size_t kMost = 8;
+  std::string names;
+  size_t named = 0;
+  for (const Rank rank : lost) {
+    if (++named > kMost) return names + fmt::format(" and {} more", lost.size() - kMost);
+    names += named == 1 ? ", without" : ",";
+    names += fmt::format(" rank {} ({}, process {})", rank, members_[rank].host, members_[rank].pid);
+  }
+  return names;
+}
+
+void Daemon::OnAllUnmounted(Rank last) {
+  if (Acts()) ending_->Conduct(StopReason::kUnmounted, last);
+}
+
+void Daemon::Refresh(const std::string& given, Refresher::Done done) {
+  std::vector<std::string> mounts;
+  for (const bootstrap::Member& member : members_) mounts.push_back(member.mount_point);
+  const Result<std::string> path = PathInSource(given, target_, mounts);
+  if (!path) return done(std::unexpected(path.error()));
+  refresher_->Refresh(*path, [this, done = std::move(done)](const Result<std::string>& outcome) mutable {
+    if (outcome) {
+      log_.Info("{}", *outcome);
+    } else {
+      log_.Warning("{}", outcome.error().Describe());
+    }
+    done(outcome);
+  });
+}
+
+}  // namespace copper::app

@@ -1,0 +1,58 @@
+"""What the scenarios about the end of a job share."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import time
+
+import copper_job
+
+
+class Ends(copper_job.Scenario):
+    def setUp(self):
+        super().setUp()
+        for number in range(20):
+            self.write(f"directory/file{number}", f"content {number}")
+
+    def read_all(self, mounts, numbers=range(20)):
+        for mount in mounts:
+            for number in numbers:
+                self.assertEqual(f"content {number}", pathlib.Path(f"{mount}/directory/file{number}").read_text())
+
+    def survivors(self, job, lost):
+        return [mount for rank, mount in enumerate(job.mounts) if rank not in lost]
+
+    def kill(self, job, ranks):
+        for rank in ranks:
+            job.signal(rank, signal.SIGKILL)
+        self.assertTrue(copper_job.until(
+            lambda: not set(job.mounts[rank] for rank in ranks) & set(copper_job.mounts_below(job.root)), 10), "unmounted")
+
+    def stop(self, job, place=None):
+        begin = time.monotonic()
+        stopped = job.copper("stop", place or job.directory, "--timeout", 60 * copper_job.PATIENCE, timeout=70)
+        self.assertEqual(0, stopped.returncode, f"{stopped.stdout}{stopped.stderr}\n{job.last_words()}")
+        self.assertLess(time.monotonic() - begin, 40 * copper_job.PATIENCE)
+        return stopped
+
+    def gone(self, job):
+        self.assertIsNotNone(job.wait_for_end(), job.last_words())
+        self.assertEqual([], job.left_behind())
+
+    def exit_record(self, job):
+        return json.loads(pathlib.Path(f"{job.directory}/logs/exit.json").read_text())
+
+    def reasons(self, job):
+        return [file.read_text() for file in pathlib.Path(f"{job.directory}/logs").glob("*-last_reason.txt")]
+
+    def start_again(self, job):
+        """In the same place: the next job finds what the last one left."""
+        again = copper_job.Job(job.root, self.source, job.ranks)
+        again.mounts = job.mounts
+        self.addCleanup(again.end)
+        again.start()
+        self.read_all(again.mounts)
+        self.stop(again)
+        self.gone(again)
