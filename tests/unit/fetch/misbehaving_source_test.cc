@@ -14,7 +14,8 @@ using fakes::MemoryStore;
 using fakes::TestJob;
 using std::chrono::seconds;
 
-constexpr int kErrors[] = {EIO, ESTALE, EINTR, EAGAIN, ENOMEM, EMFILE, ENOTCONN};
+// (EAGAIN from a parent means that it has no room, which leaves the detour.)
+constexpr int kErrors[] = {EIO, ESTALE, EINTR, ENOMEM, EMFILE, ENOTCONN};
 constexpr int kPoolThreads = 8;  // of a test node; a daemon has 16
 
 // 0 if there is none.
