@@ -102,6 +102,7 @@ void Daemon::StopParts() {
   if (server_) server_->Stop();
   if (channel_) channel_->Stop();
   if (pool_) pool_->Stop();
+  if (detour_) detour_->Stop();
 }
 
 Daemon::Outcome Daemon::Leave() {

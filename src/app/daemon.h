@@ -66,6 +66,7 @@ class Daemon {
 
   Status PlanTrees();
   void LogStart(Duration fabric_opened_in);
+  uint64_t CacheBudget() const;
   fetch::Fetcher::Options FetcherOptions() const;
   fuse::Server::Options ServerOptions();
   std::string AddressBookText() const;
@@ -94,7 +95,6 @@ class Daemon {
   UniqueFd job_lock_;  // rank 0
   Logger log_;
   profile::Counters counters_;
-  cache::Cache cache_;
 
   std::string target_;       // with symlinks resolved
   std::string mount_point_;  // of this rank
@@ -111,7 +111,8 @@ class Daemon {
   std::unique_ptr<tree::Forest> forest_;
   std::unique_ptr<storage::FileSystems> file_systems_;
   std::unique_ptr<storage::PosixStore> store_;
-  std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<WorkerPool> pool_, detour_;
+  std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<fabric::Endpoint> endpoint_;
   std::unique_ptr<rpc::FabricChannel> channel_;
   std::unique_ptr<fetch::Fetcher> fetcher_;

@@ -31,14 +31,13 @@ bool IsWithin(const std::string& path, const std::string& directory) {
 
 // "64K" -> 65536. nullopt for what is no size, or does not fit.
 std::optional<uint64_t> ParseSize(std::string_view text) {
+  if (text.empty()) return std::nullopt;
   static const std::map<char, unsigned> kShifts = {{'K', 10}, {'M', 20}, {'G', 30}};
   unsigned shift = 0;
-  if (!text.empty()) {
-    const auto suffix = kShifts.find(static_cast<char>(std::toupper(static_cast<unsigned char>(text.back()))));
-    if (suffix != kShifts.end()) {
-      shift = suffix->second;
-      text.remove_suffix(1);
-    }
+  const auto suffix = kShifts.find(static_cast<char>(std::toupper(static_cast<unsigned char>(text.back()))));
+  if (suffix != kShifts.end()) {
+    shift = suffix->second;
+    text.remove_suffix(1);
   }
   uint64_t number = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -46,11 +45,15 @@ std::optional<uint64_t> ParseSize(std::string_view text) {
   return number << shift;
 }
 
+// Some chunks for each level of a deep tree, and the listings that are being read.
+constexpr uint64_t kLeastBudget = uint64_t{16} << 20;
+
 // What CLI11 fills, before it is turned into Options.
 struct Raw {
   int log_level = 3;
   std::string log_type = "file";
   std::string max_cacheable = "unlimited";
+  std::string cache_budget;
   std::string threads = "auto";
   std::string trees;
 };
@@ -65,6 +68,12 @@ std::string CheckThreads(const std::string& text) {
 std::string CheckSize(const std::string& text) {
   if (text == "unlimited" || ParseSize(text)) return "";
   return "'" + text + "' is no size: give bytes, with K, M or G behind them if you like, or unlimited";
+}
+
+std::string CheckBudget(const std::string& text) {
+  const std::optional<uint64_t> bytes = ParseSize(text);
+  if (bytes && *bytes >= kLeastBudget) return "";
+  return "'" + text + "' is no cache budget: give at least 16M, in bytes or with K, M or G behind them";
 }
 
 void DefinePaths(CommandLine& line, Options& options) {
@@ -104,6 +113,13 @@ void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
                   "Larger files are read by each node straight from the source; takes K, M, G")
       ->check(CLI::Validator(CheckSize, ""))
       ->capture_default_str();
+  line.add_option("--cache-budget", raw.cache_budget,
+                  "Bytes held per node, least recently used leaves first; takes K, M, G [half of the memory limit]")
+      ->check(CLI::Validator(CheckBudget, ""))
+      ->type_name("B");
+  line.add_option("--source-ops", options.source_ops,
+                  "Operations on the source at once, over the whole job [32 for each tree]")
+      ->check(CLI::Range(1U, UINT32_MAX));
   line.add_option("--md-enoent-ttl-ms", options.absent_ttl_ms,
                   "How long an absent path stays absent, in ms; -1: for the job")
       ->check(CLI::Range(int64_t{-1}, int64_t{1000} * 3600 * 24 * 365))
@@ -122,6 +138,7 @@ void Convert(const Raw& raw, Options& options) {
                                                         {"file_and_stdout", LogType::kBoth}};
   options.log_level = static_cast<LogLevel>(raw.log_level);
   options.log_type = kTypes.at(raw.log_type);
+  options.cache_budget_bytes = ParseSize(raw.cache_budget);
   options.max_cacheable_bytes = ParseSize(raw.max_cacheable).value_or(UINT64_MAX);
   std::from_chars(raw.threads.data(), raw.threads.data() + raw.threads.size(), options.threads);
   options.mount = Absolute(options.mount);

@@ -9,7 +9,9 @@
 #include "app/checks.h"
 #include "app/daemon.h"
 #include "app/job_lock.h"
+#include "app/source_share.h"
 #include "copper/base/file.h"
+#include "copper/base/memory_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
 #include "copper/wire/header.h"
 
@@ -17,9 +19,6 @@ namespace copper::app {
 namespace {
 
 constexpr uint32_t kDefaultTrees = 32;
-// Reads of the source that one root has under way: what hides the latency of a parallel file system, where a cold read
-// takes milliseconds, without a lone root asking more of it than a single busy node does today.
-constexpr size_t kSourceThreads = 16;
 // Where the kernel lets it be set, it reads a chunk ahead in one request.
 constexpr unsigned kReadAheadKb = kChunkSize / 1024;
 
@@ -120,7 +119,11 @@ Status Daemon::OpenSource() {
   Result<std::unique_ptr<storage::PosixStore>> store = storage::PosixStore::Open(target_, *file_systems_, clock_);
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
-  pool_ = std::make_unique<WorkerPool>("copper-source", kSourceThreads);
+  const uint32_t trees = forest_->trees();
+  const uint32_t source_ops = options_.source_ops.value_or(kSourceOpsPerTree * trees);
+  const SourceShare share = ShareOut(source_ops, trees, forest_->ranks());
+  pool_ = std::make_unique<WorkerPool>("copper-source", share.root);
+  detour_ = std::make_unique<WorkerPool>("copper-detour", share.detour);
   return {};
 }
 
@@ -196,10 +199,11 @@ Status Daemon::StartServing() {
   channel.self = rank;
   channel.ranks = world_.size();
   channel.job = identity_;
+  cache_ = std::make_unique<cache::Cache>(CacheBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
   fetcher_ = std::make_unique<fetch::Fetcher>(
-      FetcherOptions(),
-      fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *channel_, *forest_, cache_, counters_, clock_, log_});
+      FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, *forest_, *cache_,
+                                              counters_, clock_, log_});
   peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, clock_, log_},
                                    Peers::Hooks{.end = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
                                                 .status = [this] { return OwnStatus(); }});
@@ -221,12 +225,21 @@ Status Daemon::StartServing() {
   return started;
 }
 
+// By default half of the memory is left to the workload; ranks on one host share the other half.
+uint64_t Daemon::CacheBudget() const {
+  if (options_.cache_budget_bytes) return *options_.cache_budget_bytes;
+  const auto on_this_host = static_cast<uint64_t>(
+      std::ranges::count(members_, boot_id_, [](const bootstrap::Member& member) { return member.boot_id; }));
+  return MemoryLimit() / 2 / on_this_host;
+}
+
 fetch::Fetcher::Options Daemon::FetcherOptions() const {
   fetch::Fetcher::Options options;
   options.self = world_.rank();
   options.absent_ttl =
       options_.absent_ttl_ms < 0 ? Duration::max() : Duration(std::chrono::milliseconds(options_.absent_ttl_ms));
   options.max_cacheable = options_.max_cacheable_bytes;
+  for (const bootstrap::Member& member : members_) options.hosts.push_back(member.host);
   return options;
 }
 
@@ -235,7 +248,7 @@ fuse::Server::Options Daemon::ServerOptions() {
   fuse::Server::Options options;
   options.threads = options_.threads;
   options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };
-  options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(cache_)); };
+  options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
   options.on_stop_command = [this] { loop_->Submit([this] { peers_->RequestStop(StopReason::kIoctl); }); };
   options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
@@ -254,7 +267,7 @@ std::string Daemon::AddressBookText() const {
 }
 
 Json Daemon::OwnStatus() {
-  return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, cache_, channel_->counters(), *forest_);
+  return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
 }
 
 Status Daemon::ProveMount() {

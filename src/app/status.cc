@@ -44,7 +44,8 @@ Json ChannelJson(const rpc::ChannelCounters& channel) {
           {"rejected_foreign", channel.rejected_foreign},
           {"timeouts", channel.timeouts},
           {"late_replies", channel.late_replies},
-          {"send_failures", channel.send_failures}};
+          {"send_failures", channel.send_failures},
+          {"given_up", channel.given_up}};
 }
 
 Json TreePosition(Rank rank, const tree::Forest& forest) {
@@ -86,7 +87,11 @@ uint64_t ResidentBytes() {
 Json CacheUsage(cache::Cache& cache) {
   return {{"metadata", TableUsage(cache.metadata().usage())},
           {"tree", TableUsage(cache.tree().usage())},
-          {"data", TableUsage(cache.data().usage())}};
+          {"data", TableUsage(cache.data().usage())},
+          {"budget",
+           {{"limit_bytes", cache.budget().limit()},
+            {"held_bytes", cache.budget().held()},
+            {"evictions", cache.budget().evictions()}}}};
 }
 
 Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const profile::Counters& counters,

@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kHalves = 2;
 constexpr size_t kSlabSize = kHalves * kChunkSize;
 constexpr size_t kFromSlabs = kChunkSize / 4 * 3;
+constexpr size_t kSpareSlabs = 4;
 
 // Aligned to its own size, as huge pages must be: maps twice as much and gives the ends back.
 std::byte* MapSlab() {
@@ -36,8 +37,13 @@ struct Slab {
 }  // namespace
 
 struct ChunkAllocator::Slabs {
-  std::mutex mutex;              // leaf
-  std::vector<Slab*> half_used;  // one half free, one held
+  std::mutex mutex;                          // leaf
+  std::vector<Slab*> half_used;              // one half free, one held
+  std::vector<std::unique_ptr<Slab>> spare;  // both halves free
+
+  ~Slabs() {
+    for (const auto& slab : spare) munmap(slab->memory, kSlabSize);
+  }
 
   struct Half {
     Slab* slab;
@@ -55,10 +61,20 @@ struct ChunkAllocator::Slabs {
         return {slab, index};
       }
     }
-    auto slab = std::make_unique<Slab>(Slab{MapSlab(), {true, false}});
+    std::unique_ptr<Slab> slab = TakeSpare();
+    if (!slab) slab = std::make_unique<Slab>(Slab{MapSlab(), {}});
+    slab->used[0] = true;
     const std::lock_guard lock(mutex);
     half_used.push_back(slab.get());
     return {slab.release(), 0};
+  }
+
+  std::unique_ptr<Slab> TakeSpare() {
+    const std::lock_guard lock(mutex);
+    if (spare.empty()) return nullptr;
+    std::unique_ptr<Slab> slab = std::move(spare.back());
+    spare.pop_back();
+    return slab;
   }
 
   void Give(const Half& half) {
@@ -70,6 +86,10 @@ struct ChunkAllocator::Slabs {
         return;
       }
       std::erase(half_used, half.slab);
+      if (spare.size() < kSpareSlabs) {
+        spare.emplace_back(half.slab);
+        return;
+      }
     }
     munmap(half.slab->memory, kSlabSize);
     delete half.slab;

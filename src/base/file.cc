@@ -1,22 +1,6 @@
 #include "copper/base/file.h"
 
-#include <algorithm>
-
 namespace copper {
-
-const DirectoryEntry* Listing::Find(std::string_view name) const {
-  const auto it = std::ranges::lower_bound(entries, name, {}, &DirectoryEntry::name);
-  return it != entries.end() && it->name == name ? &*it : nullptr;
-}
-
-size_t Listing::charge() const {
-  size_t bytes = sizeof(Listing) + entries.capacity() * sizeof(DirectoryEntry);
-  for (const DirectoryEntry& entry : entries) {
-    bytes += entry.name.capacity();
-    if (entry.attributes) bytes += entry.attributes->symlink_target.capacity();
-  }
-  return bytes;
-}
 
 std::string JoinPath(std::string_view directory, std::string_view name) {
   std::string path;

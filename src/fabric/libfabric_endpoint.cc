@@ -147,11 +147,11 @@ std::optional<size_t> LibfabricEndpoint::ReadCompletions(Receiver& receiver) {
     return std::nullopt;
   }
   for (const fi_cq_msg_entry& entry : std::span(entries).first(static_cast<size_t>(count))) {
-    auto* const operation = static_cast<Operation*>(entry.op_context);
-    if (operation->kind == Operation::Kind::kSend) {
-      sender_.Complete(static_cast<SendOperation&>(*operation), {});
+    Operation& operation = Operation::TakeBack(entry.op_context);
+    if (operation.kind == Operation::Kind::kSend) {
+      sender_.Complete(static_cast<SendOperation&>(operation), {});
     } else {
-      receives_->Complete(static_cast<ReceiveOperation&>(*operation), entry.len, receiver);
+      receives_->Complete(static_cast<ReceiveOperation&>(operation), entry.len, receiver);
     }
   }
   return static_cast<size_t>(count);
@@ -160,11 +160,11 @@ std::optional<size_t> LibfabricEndpoint::ReadCompletions(Receiver& receiver) {
 void LibfabricEndpoint::ReadError() {
   fi_cq_err_entry entry{};
   if (fi_cq_readerr(transport_.completions.get(), &entry, 0) <= 0 || entry.op_context == nullptr) return;
-  auto* const operation = static_cast<Operation*>(entry.op_context);
-  if (operation->kind == Operation::Kind::kSend) {
-    sender_.Complete(static_cast<SendOperation&>(*operation), Fail(ErrnoOf(entry.err)));
+  Operation& operation = Operation::TakeBack(entry.op_context);
+  if (operation.kind == Operation::Kind::kSend) {
+    sender_.Complete(static_cast<SendOperation&>(operation), Fail(ErrnoOf(entry.err)));
   } else {
-    receives_->Fail(static_cast<ReceiveOperation&>(*operation), entry.err);
+    receives_->Fail(static_cast<ReceiveOperation&>(operation), entry.err);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <rdma/fabric.h>
 #include <rdma/fi_domain.h>
 
+#include <atomic>
 #include <list>
 #include <optional>
 #include <vector>
@@ -14,12 +15,25 @@
 
 namespace copper::fabric {
 
+// The thread that posts an operation and the one that takes its completion meet in libfabric only, whose locks are its
+// own business: HandOver and TakeBack order what each of them did to the operation, for the memory model's sake.
 struct Operation {
   enum class Kind { kSend, kReceive };
   fi_context2 context{};  // first: the provider's to write while the operation is under way
-  Kind kind;
+  const Kind kind;
 
   explicit Operation(Kind what) : kind(what) {}
+
+  void HandOver() { handed_over_.store(true, std::memory_order_release); }
+  // Before anything else of it is touched.
+  static Operation& TakeBack(void* context) {
+    auto* const operation = static_cast<Operation*>(context);
+    static_cast<void>(operation->handed_over_.load(std::memory_order_acquire));
+    return *operation;
+  }
+
+ private:
+  std::atomic<bool> handed_over_{false};
 };
 
 struct Peer;

@@ -46,6 +46,7 @@ ssize_t Receives::PostOne(ReceiveOperation& operation) {
   const std::array vectors = {iovec{operation.head.data(), operation.head.size()},
                               iovec{operation.payload.data(), operation.payload.size()}};
   std::array descriptors = {DescriptorOf(operation.head_region), DescriptorOf(operation.payload_region)};
+  operation.HandOver();
   return fi_recvv(transport_.endpoint.get(), vectors.data(), descriptors.data(), scatters() ? 2 : 1, FI_ADDR_UNSPEC,
                   &operation.context);
 }

@@ -71,6 +71,7 @@ ssize_t Sender::Post(SendOperation& operation) const {
       iovec{const_cast<std::byte*>(datagram.payload.data()), datagram.payload.size()},
   };
   std::array descriptors = {DescriptorOf(operation.head_region), DescriptorOf(operation.payload_region)};
+  operation.HandOver();
   return fi_sendv(transport_.endpoint.get(), vectors.data(), descriptors.data(), datagram.payload.empty() ? 1 : 2,
                   operation.peer->address, &operation.context);
 }

@@ -10,8 +10,8 @@ namespace {
 using cache::ChunkKey;
 using profile::Event;
 
-size_t SizeOfChunk(const FileVersion& version, uint64_t chunk) {
-  return std::min<uint64_t>(kChunkSize, version.size - chunk * kChunkSize);
+size_t SizeOfChunk(const ChunkKey& key) {
+  return std::min<uint64_t>(kChunkSize, key.version.size - key.chunk * kChunkSize);
 }
 
 // Collects the pieces of one read that lies in several chunks; they come in any order, from any thread.
@@ -48,62 +48,117 @@ bool Chunks::IsCacheable(const File& file) const {
          context_.parts.file_systems.Of(file.path) == storage::Sharing::kShared;
 }
 
+ChunkKey Chunks::KeyOf(const File& file, uint64_t chunk) const {
+  const AskedOf asked = context_.Asked(context_.parts.forest.OfChunk(file.path, chunk));
+  return {file.path, file.version, chunk, context_.refreshes.Of(file.path, asked)};
+}
+
 void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
-  const TreeId tree = context_.parts.forest.OfChunk(file.path, chunk);
-  const ChunkKey key{file.path, file.version, chunk, context_.refreshes.Of(file.path, context_.Asked(tree))};
-  cache::Cache& cache = context_.parts.cache;
+  const ChunkKey key = KeyOf(file, chunk);
   const bool wanted = static_cast<bool>(done);
-  const Joined joined = flights_.Join(key, ask.deadline, [&] { return cache.data().Get(key); }, std::move(done));
+  const Joined joined = flights_.Join(key, ask.deadline, [&] { return Held(key); }, std::move(done));
   if (wanted) {
     context_.parts.counters.Count(joined == Joined::kHit      ? Event::kHits
                                   : joined == Joined::kWaiter ? Event::kCoalesced
                                                               : Event::kMisses);
   }
   if (joined == Joined::kHit && wanted) {
-    context_.parts.counters.Count(Event::kBytesFromCache, SizeOfChunk(file.version, chunk));
+    context_.parts.counters.Count(Event::kBytesFromCache, SizeOfChunk(key));
   }
   if (joined != Joined::kLeader) return;
   context_.parts.channel.WantTicks();
-  if (context_.IsRoot(tree)) {
-    AskStore(key);
-  } else {
-    AskParent(key, tree, ask);
-  }
-}
-
-void Chunks::AskStore(const ChunkKey& key) {
-  context_.parts.pool.Submit([this, key] {
-    context_.parts.counters.Count(Event::kReadsAtSource);
-    Result<Bytes> bytes =
-        context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize, SizeOfChunk(key.version, key.chunk));
-    if (bytes) context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
-    if (!bytes) NoteFailure(key.path, bytes.error());
-    Finish(key, bytes);
+  flights_.Lead(key, [&] {
+    context_.parts.cache.budget().Reserve(SizeOfChunk(key), DepthOf(key),
+                                          [this, key, ask] { Lead(key, [&] { Fetch(key, ask); }); });
   });
 }
 
-void Chunks::AskParent(const ChunkKey& key, TreeId tree, Ask ask) {
+template <class Work>
+void Chunks::Lead(const ChunkKey& key, Work work) {
+  try {
+    work();
+  } catch (const std::bad_alloc&) {
+    Finish(key, Fail(ENOMEM));
+  }
+}
+
+std::optional<Bytes> Chunks::Held(const ChunkKey& key) const {
+  auto entry = context_.parts.cache.data().Get(key);
+  if (!entry) return std::nullopt;
+  return std::move(entry->bytes);
+}
+
+uint32_t Chunks::DepthOf(const ChunkKey& key) const {
+  return context_.parts.forest.Depth(context_.options.self, TreeOf(key));
+}
+
+void Chunks::Fetch(const ChunkKey& key, Ask ask) {
   rpc::Request request;
   request.kind = rpc::Kind::kRead;
   request.path = key.path;
   request.version = key.version;
   request.argument = key.chunk;
-  context_.AskParent(tree, std::move(request), ask, [this, key](Result<rpc::Reply> reply) {
-    reply = Outcome(std::move(reply));
-    if (!reply) return Finish(key, std::unexpected(reply.error()));
-    if (reply->payload.size() != SizeOfChunk(key.version, key.chunk)) return Finish(key, Fail(EBADMSG));
-    context_.parts.counters.Count(Event::kBytesFromParent, reply->payload.size());
-    Finish(key, std::move(reply->payload));
-  });
+  upstream_.Fetch(
+      TreeOf(key), std::move(request), ask,
+      [this, key](const rpc::Reply& reply) { Lead(key, [&] { OnReply(key, reply); }); },
+      [this, key] { Lead(key, [&] { ReadSource(key); }); });
 }
 
-// Kept before the flight ends: who comes later finds it in the table.
+void Chunks::OnReply(const ChunkKey& key, const rpc::Reply& reply) {
+  if (reply.error != 0) return Finish(key, Fail(reply.error));
+  if (reply.payload.size() != SizeOfChunk(key)) return Finish(key, Fail(EBADMSG));
+  context_.parts.counters.Count(Event::kBytesFromParent, reply.payload.size());
+  Finish(key, reply.payload);
+}
+
+void Chunks::ReadSource(const ChunkKey& key) {
+  context_.parts.counters.Count(Event::kReadsAtSource);
+  const Result<Bytes> bytes =
+      context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize, SizeOfChunk(key));
+  if (bytes) context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
+  if (!bytes) NoteFailure(key.path, bytes.error());
+  Finish(key, bytes);
+}
+
+// Kept before the flight ends: who comes later finds it in the table. The reservation becomes the table's charge.
 void Chunks::Finish(const ChunkKey& key, const Result<Bytes>& bytes) {
   if (bytes && Refreshes::IsKept(key.epoch)) {
-    context_.parts.cache.data().Put(key, *bytes, bytes->charge() + key.path.size());
+    context_.parts.cache.data().Put(key, {.bytes = *bytes}, bytes->charge() + key.path.size());
   }
   if (!bytes) context_.parts.counters.Count(Event::kErrors);
+  context_.parts.cache.budget().Release(SizeOfChunk(key), DepthOf(key));
   flights_.Complete(key, bytes);
+}
+
+// What everyone has who was to get it through this node need not stay: the kernel's page cache has it, and the root of
+// the tree keeps it for whoever comes again. Its memory is warm, and takes the next chunk: a page that is touched for
+// the first time costs as much as sending it.
+bool Chunks::HasEveryone(const ChunkKey& key, const cache::ChunkEntry& entry) const {
+  if (entry.delivered < kChunkSize) return false;
+  const tree::Forest& forest = context_.parts.forest;
+  const TreeId tree = TreeOf(key);
+  const bool is_root = forest.Root(tree) == context_.options.self;
+  return !is_root && entry.served >= forest.Children(context_.options.self, tree).size();
+}
+
+void Chunks::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {
+  const uint64_t end = std::min(offset + size, file.version.size);
+  for (uint64_t begin = offset; begin < end;) {
+    const uint64_t next = std::min(end, (begin / kChunkSize + 1) * kChunkSize);
+    const ChunkKey key = KeyOf(file, begin / kChunkSize);
+    context_.parts.cache.data().EraseWhen(key, [&](cache::ChunkEntry& entry) {
+      entry.delivered += next - begin;
+      return HasEveryone(key, entry);
+    });
+    begin = next;
+  }
+}
+
+void Chunks::NoteServed(const ChunkKey& key) {
+  context_.parts.cache.data().EraseWhen(key, [&](cache::ChunkEntry& entry) {
+    ++entry.served;
+    return HasEveryone(key, entry);
+  });
 }
 
 void Chunks::ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
@@ -142,14 +197,15 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
     context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
     return std::vector<Bytes>{*std::move(bytes)};
   };
-  direct_.Run(context_.parts.pool, ask.deadline, std::move(read), std::move(done));
+  direct_.Run(context_.PoolOf(file.path), ask.deadline, std::move(read), std::move(done));
 }
 
 void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
   const FileVersion& version = request.version;
   if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize) return respond(ErrorReply({EINVAL, {}}));
+  const ChunkKey key = KeyOf({request.path, version}, request.argument);
   Read({request.path, version}, request.argument, ask,
-       [this, version, respond = std::move(respond)](const Result<Bytes>& bytes) mutable {
+       [this, key, version, respond = std::move(respond)](const Result<Bytes>& bytes) mutable {
          if (!bytes) return respond(ErrorReply(bytes.error()));
          rpc::Reply reply;
          reply.version = version;
@@ -157,30 +213,34 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
          if (bytes->charge() == 0) reply.flags = rpc::kZeros;  // a hole
          context_.parts.counters.Count(Event::kBytesToChildren, bytes->size());
          respond(std::move(reply));
+         NoteServed(key);
        });
 }
 
 // Where data and holes are is rarely asked: the root is asked each time, nothing is kept.
 void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
                   std::move_only_function<void(Result<uint64_t>)> done) {
-  const TreeId tree = context_.parts.forest.OfChunk(file.path, 0);
-  if (!IsCacheable(file) || context_.IsRoot(tree)) {
-    context_.parts.channel.WantTicks();
-    auto seek = [this, file, offset, whence] {
-      return context_.parts.store.Seek(file.path, file.version, offset, whence);
-    };
-    return seeks_.Run(context_.parts.pool, ask.deadline, std::move(seek), std::move(done));
+  context_.parts.channel.WantTicks();
+  auto seek = [this, file, offset, whence] {
+    return context_.parts.store.Seek(file.path, file.version, offset, whence);
+  };
+  if (!IsCacheable(file)) {
+    return seeks_.Run(context_.PoolOf(file.path), ask.deadline, std::move(seek), std::move(done));
   }
-  rpc::Request request;
-  request.kind = rpc::Kind::kSeek;
-  request.path = file.path;
-  request.version = file.version;
-  request.argument = offset;
-  request.argument2 = static_cast<uint32_t>(whence);
-  context_.AskParent(tree, std::move(request), ask, [done = std::move(done)](Result<rpc::Reply> reply) mutable {
-    reply = Outcome(std::move(reply));
-    if (!reply) return done(std::unexpected(reply.error()));
-    done(reply->argument);
+  const Ticket ticket = seeks_.Begin(ask.deadline, std::move(done));
+  seeks_.Lead(ticket, [&] {
+    rpc::Request request;
+    request.kind = rpc::Kind::kSeek;
+    request.path = file.path;
+    request.version = file.version;
+    request.argument = offset;
+    request.argument2 = static_cast<uint32_t>(whence);
+    upstream_.Fetch(
+        context_.parts.forest.OfChunk(file.path, 0), std::move(request), ask,
+        [this, ticket](const rpc::Reply& reply) {
+          seeks_.End(ticket, reply.error != 0 ? Fail(reply.error) : Result<uint64_t>(reply.argument));
+        },
+        seeks_.AsTask(ticket, std::move(seek)));
   });
 }
 
@@ -208,7 +268,8 @@ void Chunks::Forget(const std::string& path) {
 }
 
 bool Chunks::Expire(TimePoint now) {
-  bool flying = flights_.Expire(now);
+  bool flying = context_.parts.cache.budget().Retry();
+  flying = flights_.Expire(now) || flying;
   flying = direct_.Expire(now) || flying;
   return seeks_.Expire(now) || flying;
 }

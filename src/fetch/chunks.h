@@ -9,6 +9,7 @@
 #include "context.h"
 #include "copper/fetch/single_flight.h"
 #include "pool_calls.h"
+#include "upstream.h"
 
 namespace copper::fetch {
 
@@ -17,13 +18,15 @@ class Chunks {
   using ChunkDone = std::move_only_function<void(Result<Bytes>)>;
   using RangeDone = std::move_only_function<void(Result<std::vector<Bytes>>)>;
 
-  explicit Chunks(const Context& context) : context_(context) {}
+  Chunks(const Context& context, Upstream& upstream) : context_(context), upstream_(upstream) {}
 
   bool IsCacheable(const File& file) const;
   // One whole chunk of a cacheable file. `done` may be empty: a prefetch.
   void Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done);
   // [offset, offset+size), of any file.
   void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
+  // This node's kernel has [offset, offset+size) of a file now, or its page cache was given it.
+  void NoteDelivered(const File& file, uint64_t offset, uint64_t size);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
 
   void Seek(const File& file, uint64_t offset, int whence, Ask ask,
@@ -35,14 +38,25 @@ class Chunks {
   bool Expire(TimePoint now);
 
  private:
-  void AskStore(const cache::ChunkKey& key);
-  void AskParent(const cache::ChunkKey& key, TreeId tree, Ask ask);
+  cache::ChunkKey KeyOf(const File& file, uint64_t chunk) const;
+  void Fetch(const cache::ChunkKey& key, Ask ask);
+  void OnReply(const cache::ChunkKey& key, const rpc::Reply& reply);
+  void ReadSource(const cache::ChunkKey& key);
+  // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
+  template <class Work>
+  void Lead(const cache::ChunkKey& key, Work work);
+  std::optional<Bytes> Held(const cache::ChunkKey& key) const;
   void Finish(const cache::ChunkKey& key, const Result<Bytes>& bytes);
+  TreeId TreeOf(const cache::ChunkKey& key) const { return context_.parts.forest.OfChunk(key.path, key.chunk); }
+  uint32_t DepthOf(const cache::ChunkKey& key) const;
+  bool HasEveryone(const cache::ChunkKey& key, const cache::ChunkEntry& entry) const;
+  void NoteServed(const cache::ChunkKey& key);
   void ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   void ReadDirectly(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   void NoteFailure(const std::string& path, const Error& error);
 
   const Context& context_;
+  Upstream& upstream_;
   SingleFlight<cache::ChunkKey, Bytes> flights_;
   PoolCalls<std::vector<Bytes>> direct_;
   PoolCalls<uint64_t> seeks_;

@@ -1,4 +1,4 @@
-// What the parts of fetch share: the pieces they work with, and the way up a tree.
+// What the parts of fetch share: the pieces they work with.
 #pragma once
 
 #include <algorithm>
@@ -26,16 +26,13 @@ struct Context {
   // For a request of this node's own kernel.
   Ask Own() const { return {Now() + options.deadline, 0}; }
 
-  bool IsRoot(TreeId tree) const { return parts.forest.Root(tree) == options.self; }
+  AskedOf Asked(TreeId tree) const {
+    return parts.forest.Root(tree) == options.self ? AskedOf::kSource : AskedOf::kParent;
+  }
 
-  AskedOf Asked(TreeId tree) const { return IsRoot(tree) ? AskedOf::kSource : AskedOf::kParent; }
-
-  // Asks this node's parent; not at the root.
-  void AskParent(TreeId tree, rpc::Request request, Ask ask, rpc::Channel::Done done) const {
-    parts.counters.Count(profile::Event::kRequestsToParent);
-    request.tree = tree;
-    request.hops = static_cast<uint16_t>(ask.hops + 1);
-    parts.channel.Call(*parts.forest.Parent(options.self, tree), std::move(request), ask.deadline, std::move(done));
+  // Where this node may read what it never asks a parent for.
+  Executor& PoolOf(const std::string& path) const {
+    return parts.file_systems.Of(path) == storage::Sharing::kShared ? parts.detour : parts.pool;
   }
 
   // Said where the source was asked, and nowhere else: at level 4, since it reaches the caller anyway.
@@ -63,12 +60,6 @@ inline TimePoint FromWire(uint32_t milliseconds, TimePoint now) {
 inline rpc::Reply ErrorReply(const Error& error) {
   rpc::Reply reply;
   reply.error = error.code;
-  return reply;
-}
-
-// The peer's errno, or what happened on the way, as one error.
-inline Result<rpc::Reply> Outcome(Result<rpc::Reply> reply) {
-  if (reply && reply->error != 0) return Fail(reply->error);
   return reply;
 }
 

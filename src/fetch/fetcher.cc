@@ -2,15 +2,13 @@
 
 #include "chunks.h"
 #include "context.h"
+#include "deadlines.h"
 #include "listings.h"
 #include "names.h"
+#include "upstream.h"
 
 namespace copper::fetch {
 namespace {
-
-// A node gives its own asking up a little before its child does, so that the child hears why.
-constexpr auto kHopMargin = std::chrono::milliseconds(100);
-constexpr auto kTimePerLevel = std::chrono::seconds(1);
 
 Fetcher::Options WithTimeForEveryLevel(Fetcher::Options options, const tree::Forest& forest) {
   options.deadline += forest.MaxDepth() * kTimePerLevel;
@@ -34,9 +32,10 @@ struct Fetcher::State {
 
   Refreshes refreshes;
   Context context;
-  Listings listings{context};
-  Names names{context, listings};
-  Chunks chunks{context};
+  Upstream upstream{context};
+  Listings listings{context, upstream};
+  Names names{context, upstream, listings};
+  Chunks chunks{context, upstream};
   PoolCalls<StatFs> statfs;
   ControlHandler control;
   ChangeListener* listener = nullptr;
@@ -50,6 +49,9 @@ Fetcher::~Fetcher() = default;
 void Fetcher::SetChangeListener(ChangeListener* listener) {
   state_->listings.SetChangeListener(listener);
   state_->listener = listener;
+}
+void Fetcher::SetLossListener(LossListener listener) {
+  state_->upstream.SetLossListener(std::move(listener));
 }
 void Fetcher::SetControlHandler(ControlHandler handler) {
   state_->control = std::move(handler);
@@ -80,6 +82,10 @@ void Fetcher::ReadChunk(const File& file, uint64_t chunk, std::move_only_functio
   state_->chunks.Read(file, chunk, state_->context.Own(), std::move(done));
 }
 
+void Fetcher::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {
+  state_->chunks.NoteDelivered(file, offset, size);
+}
+
 bool Fetcher::IsCacheable(const File& file) const {
   return state_->chunks.IsCacheable(file);
 }
@@ -93,7 +99,8 @@ void Fetcher::Statfs(std::move_only_function<void(Result<StatFs>)> done) {
   const Context& context = state_->context;
   context.parts.channel.WantTicks();
   state_->statfs.Run(
-      context.parts.pool, context.Own().deadline, [&context] { return context.parts.store.Statfs(); }, std::move(done));
+      context.PoolOf("/"), context.Own().deadline, [&context] { return context.parts.store.Statfs(); },
+      std::move(done));
 }
 
 void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) {
@@ -109,7 +116,7 @@ void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::R
   if (context.parts.file_systems.Of(request.path) != storage::Sharing::kShared) {
     return respond(ErrorReply({EINVAL, {}}));
   }
-  const Ask ask{deadline - kHopMargin, request.hops};
+  const Ask ask{DeadlineForChild(deadline, context.Now()), request.hops};
   switch (request.kind) {
     case rpc::Kind::kLook:
       return state_->names.Serve(request, ask, std::move(respond));
@@ -171,6 +178,7 @@ bool Fetcher::OnTick(TimePoint now) {
   flying = state_->names.Expire(now) || flying;
   flying = state_->listings.Expire(now) || flying;
   flying = state_->chunks.Expire(now) || flying;
+  flying = state_->upstream.OnTick(now) || flying;
   return state_->statfs.Expire(now) || flying;
 }
 

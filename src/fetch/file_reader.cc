@@ -27,7 +27,9 @@ void FileReader::Read(uint64_t offset, size_t size, std::move_only_function<void
   fetcher_.Read(file_, offset, size,
                 [self, offset, size, done = std::move(done)](Result<std::vector<Bytes>> pieces) mutable {
                   const bool library = offset == 0 && pieces && BeginsLikeALibrary(*pieces);
+                  const bool answered = pieces.has_value();
                   done(std::move(pieces));
+                  if (answered) self->fetcher_.NoteDelivered(self->file_, offset, size);
                   if (library) self->OnLibrary(size);
                 });
   Plan(offset, size);

@@ -1,9 +1,10 @@
-// Puts the pieces of one encoded listing together, in whatever order they come. Any thread.
+// Puts the pieces of one packed listing together, in whatever order they come. Any thread.
 #pragma once
 
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "copper/base/bytes.h"
 #include "copper/base/file.h"
@@ -13,9 +14,7 @@ namespace copper::fetch {
 
 class ListingAssembly {
  public:
-  // Larger encodings than this (some ten million names) are refused: sizes from the wire are not trusted.
-  static constexpr uint64_t kMaxSize = uint64_t{1} << 31;
-
+  // Takes all of the memory at once; throws std::bad_alloc.
   explicit ListingAssembly(size_t size) : buffer_(Buffer::Allocate(size)), missing_(Pieces(size)) {}
 
   static uint64_t Pieces(uint64_t size) { return (size + kChunkSize - 1) / kChunkSize; }
@@ -33,6 +32,12 @@ class ListingAssembly {
     if (--missing_ != 0) return std::nullopt;
     const size_t size = buffer_.size();
     return std::move(buffer_).Freeze(size);
+  }
+
+  // Nothing more is to be added. False if it was complete, or abandoned, before.
+  bool Abandon() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(missing_, 0) != 0;
   }
 
  private:

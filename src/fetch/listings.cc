@@ -1,7 +1,9 @@
 #include "listings.h"
 
+#include <map>
+#include <new>
+
 #include "copper/rpc/payload.h"
-#include "listing_assembly.h"
 
 namespace copper::fetch {
 namespace {
@@ -9,9 +11,12 @@ namespace {
 using cache::ListingEntry;
 using profile::Event;
 
+// New names of a directory that are told to the kernel one by one.
+constexpr size_t kMostTold = 65'536;
+
 // What makes a directory one whose names are asked for one by one.
 bool MustAskByName(const Error& error) {
-  return error.code == EFBIG || error.code == EACCES || error.code == EPERM;
+  return error.code == EFBIG || error.code == ENOMEM || error.code == EACCES || error.code == EPERM;
 }
 
 rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t piece, size_t limit) {
@@ -37,12 +42,8 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done)
   if (joined != Joined::kLeader) return;
   context_.parts.counters.Count(Event::kMisses);
   context_.parts.channel.WantTicks();
-  ListingPtr known = cached ? cached->listing : nullptr;
-  if (context_.IsRoot(context_.parts.forest.OfDirectory(path))) {
-    AskStore(key, std::move(known));
-  } else {
-    AskParent(key, std::move(known), ask);
-  }
+  const ListingPtr known = cached ? cached->listing : nullptr;
+  flights_.Lead(key, [&] { Fetch(key, known, ask); });
 }
 
 cache::PathKey Listings::KeyOf(const std::string& path) const {
@@ -59,88 +60,127 @@ std::optional<ListingEntry> Listings::FindValid(const cache::PathKey& key) const
   return entry;
 }
 
-// At the root.
-
-void Listings::AskStore(const ListingKey& key, ListingPtr known) {
-  context_.parts.pool.Submit([this, key, known = std::move(known)] { Finish(key, ListStore(key, known)); });
+void Listings::Fetch(const ListingKey& key, const ListingPtr& known, Ask ask) {
+  const FileVersion version = known && known->answers_absence() ? known->directory().version() : FileVersion{};
+  upstream_.Fetch(
+      context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, version, 0, Limit(key.purpose)), ask,
+      [this, key, known, ask](const rpc::Reply& reply) {
+        flights_.Lead(key, [&] { OnReply(key, known, ask, reply); });
+      },
+      [this, key, known] { flights_.Lead(key, [&] { Finish(key, ReadSource(key, known)); }); });
 }
 
-Result<ListingEntry> Listings::ListStore(const ListingKey& key, const ListingPtr& known) {
+// At the root, and on a detour.
+
+Result<ListingEntry> Listings::ReadSource(const ListingKey& key, const ListingPtr& known) {
   storage::BackingStore& store = context_.parts.store;
   const TimePoint until = context_.AbsentUntil();
   // A directory that had settled before it was listed, and has the same times now, has the same names.
-  if (known && known->answers_absence) {
+  if (known && known->answers_absence()) {
     context_.parts.counters.Count(Event::kLooksAtSource);
     const Result<Attributes> now = store.Look(key.path);
     if (!now) return std::unexpected(now.error());
-    if (now->version() == known->directory.version()) return Keep(key, known, {known, {}, until});
+    if (now->version() == known->directory().version()) return Keep(key, known, {known, until});
   }
   context_.parts.counters.Count(Event::kListsAtSource);
-  Result<Listing> listing = store.List(key.path, Limit(key.purpose));
+  const size_t most_bytes = context_.options.listing_limit_bytes;
+  Result<Listing> listing = store.List(key.path, {Limit(key.purpose), most_bytes});
   if (!listing) {
     if (listing.error().code != EFBIG) context_.LogSourceError("list", key.path, listing.error());
     return std::unexpected(listing.error());
   }
-  KeepKnownVersions(key.path, known, *listing);
-  return Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), {}, until});
+  listing = KeepKnownVersions(key.path, known, *std::move(listing));
+  if (!listing) return std::unexpected(listing.error());
+  return Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), until});
 }
 
-void Listings::KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing& listing) const {
-  for (DirectoryEntry& entry : listing.entries) {
-    const DirectoryEntry* before = known ? known->Find(entry.name) : nullptr;
-    const std::string name = JoinPath(path, entry.name);
-    if (before != nullptr && before->attributes) {
-      entry.attributes = before->attributes;
-    } else if (const auto seen =
-                   context_.parts.cache.metadata().Get({name, context_.refreshes.Of(name, AskedOf::kSource)})) {
-      if (seen->attributes) entry.attributes = *seen->attributes;
-    }
+Result<Listing> Listings::KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const {
+  std::map<size_t, Attributes> different;  // from those in the listing, by the entry's place in it
+  for (size_t i = 0; i < listing.size(); ++i) {
+    const DirectoryEntry entry = listing[i];
+    std::optional<Attributes> seen = KnownAttributes(path, known, entry);
+    if (seen && seen != entry.attributes()) different.emplace(i, *std::move(seen));
   }
+  if (different.empty()) return listing;
+  ListingBuilder kept(listing.directory(), context_.options.listing_limit_bytes);
+  for (size_t i = 0; i < listing.size(); ++i) {
+    const DirectoryEntry entry = listing[i];
+    const auto it = different.find(i);
+    const std::optional<Attributes> attributes = it != different.end() ? it->second : entry.attributes();
+    const Status added = kept.Add(entry.name, entry.inode, entry.type, attributes ? &*attributes : nullptr);
+    if (!added) return std::unexpected(added.error());
+  }
+  return kept.Build(listing.answers_absence());
+}
+
+// What a name was said to be. Where the listing leaves it open, whoever asks by name is told from the metadata table.
+std::optional<Attributes> Listings::KnownAttributes(const std::string& path, const ListingPtr& known,
+                                                    const DirectoryEntry& entry) const {
+  if (known) {
+    const auto before = known->Find(entry.name);
+    if (before && before->has_attributes()) return before->attributes();
+  }
+  if (!entry.has_attributes()) return std::nullopt;
+  const std::string name = JoinPath(path, entry.name);
+  const auto seen = context_.parts.cache.metadata().Get({name, context_.refreshes.Of(name, AskedOf::kSource)});
+  if (!seen || !seen->attributes) return std::nullopt;
+  return *seen->attributes;
 }
 
 // Below the root.
 
-void Listings::AskParent(const ListingKey& key, ListingPtr known, Ask ask) {
-  const FileVersion version = known && known->answers_absence ? known->directory.version() : FileVersion{};
-  context_.AskParent(context_.parts.forest.OfDirectory(key.path),
-                     PieceRequest(key.path, version, 0, Limit(key.purpose)), ask,
-                     [this, key, known = std::move(known), ask](Result<rpc::Reply> reply) {
-                       OnReply(key, known, ask, Outcome(std::move(reply)));
-                     });
+struct Listings::Pieces {
+  ListingKey key;
+  ListingPtr known;
+  FileVersion version;
+  TimePoint until;
+  ListingAssembly assembly;
+};
+
+void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const rpc::Reply& reply) {
+  if (reply.error != 0) return Finish(key, Fail(reply.error));
+  const TimePoint until = FromWire(reply.argument2, context_.Now());
+  if ((reply.flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key, known, {known, until}));
+  const uint64_t size = reply.argument;
+  if (size == 0) return Finish(key, Fail(EBADMSG));
+  if (size > context_.options.listing_limit_bytes) return Finish(key, Fail(ENOMEM));
+  const auto pieces = std::shared_ptr<Pieces>(new Pieces{key, known, reply.version, until, ListingAssembly(size)});
+  for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) FetchPiece(pieces, piece, ask);
+  AddPiece(pieces, 0, reply.payload);
 }
 
-void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const Result<rpc::Reply>& reply) {
-  if (!reply) return Finish(key, std::unexpected(reply.error()));
-  const TimePoint until = FromWire(reply->argument2, context_.Now());
-  if ((reply->flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key, known, {known, {}, until}));
-  const uint64_t size = reply->argument;
-  if (size == 0 || size > ListingAssembly::kMaxSize) return Finish(key, Fail(EBADMSG));
+void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, Ask ask) {
+  const ListingKey& key = pieces->key;
+  upstream_.Fetch(
+      context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, pieces->version, piece, Limit(key.purpose)),
+      ask,
+      [this, pieces, piece](const rpc::Reply& reply) {
+        flights_.Lead(pieces->key, [&] {
+          AddPiece(pieces, piece, reply.error != 0 ? Fail(reply.error) : Result<Bytes>(reply.payload));
+        });
+      },
+      // The source has no pieces: whoever is here first reads all of it.
+      [this, pieces] {
+        flights_.Lead(pieces->key, [&] {
+          if (pieces->assembly.Abandon()) Finish(pieces->key, ReadSource(pieces->key, pieces->known));
+        });
+      });
+}
 
-  auto assembly = std::make_shared<ListingAssembly>(size);
-  auto add = [this, key, known, until, assembly](uint64_t piece, const Result<Bytes>& bytes) {
-    const auto whole = assembly->Add(piece, bytes);
-    if (!whole) return;
-    if (!*whole) return Finish(key, std::unexpected(whole->error()));
-    Result<Listing> listing = rpc::DecodeListing((*whole)->span());
-    if (!listing) return Finish(key, std::unexpected(listing.error()));
-    Finish(key, Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), **whole, until}));
-  };
-  for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) {
-    context_.AskParent(context_.parts.forest.OfDirectory(key.path),
-                       PieceRequest(key.path, reply->version, piece, Limit(key.purpose)), ask,
-                       [add, piece](Result<rpc::Reply> more) {
-                         more = Outcome(std::move(more));
-                         if (more) return add(piece, more->payload);
-                         add(piece, std::unexpected(more.error()));
-                       });
-  }
-  add(0, reply->payload);
+void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes) {
+  auto whole = pieces->assembly.Add(piece, bytes);
+  if (!whole) return;
+  const auto& [key, known, version, until, assembly] = *pieces;
+  if (!*whole) return Finish(key, std::unexpected(whole->error()));
+  Result<Listing> listing = rpc::DecodeListing(**std::move(whole));
+  if (!listing) return Finish(key, std::unexpected(listing.error()));
+  Finish(key, Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), until}));
 }
 
 // On every node.
 
 size_t Listings::Charge(const std::string& path, const ListingEntry& entry) {
-  return path.size() + (entry.listing ? entry.listing->charge() : 0) + entry.encoded.charge();
+  return path.size() + (entry.listing ? entry.listing->charge() : 0);
 }
 
 ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, ListingEntry entry) {
@@ -154,7 +194,7 @@ ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, List
 void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {
   const bool by_name = !result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup;
   if (by_name && Refreshes::IsKept(key.epoch)) {
-    context_.parts.cache.tree().Put({key.path, key.epoch}, {nullptr, {}, kNever}, key.path.size());
+    context_.parts.cache.tree().Put({key.path, key.epoch}, {nullptr, kNever}, key.path.size());
   }
   if (!result) context_.parts.counters.Count(Event::kErrors);
   flights_.Complete(key, result);
@@ -162,9 +202,13 @@ void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result)
 
 void Listings::TellChanges(const std::string& path, const Listing& known, const Listing& listing) const {
   if (listener_ == nullptr) return;
+  // The kernel's knowledge of an absent name ends by itself where it has a time to live: a directory that has grown by
+  // a million names is not worth the memory of telling them all.
+  const bool all = context_.options.absent_ttl == Duration::max();
   std::vector<std::string> added;
-  for (const DirectoryEntry& entry : listing.entries) {
-    if (known.Find(entry.name) == nullptr) added.push_back(entry.name);
+  for (const DirectoryEntry entry : listing.entries()) {
+    if (!all && added.size() == kMostTold) break;
+    if (!known.Find(entry.name)) added.emplace_back(entry.name);
   }
   listener_->OnDirectoryChanged(path, added);
 }
@@ -174,7 +218,7 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
   context_.parts.channel.WantTicks();
   auto list = [this, path]() -> Result<Listed> {
     context_.parts.counters.Count(Event::kListsAtSource);
-    Result<Listing> listing = context_.parts.store.List(path, 0);
+    Result<Listing> listing = context_.parts.store.List(path, {0, context_.options.listing_limit_bytes});
     if (!listing) return std::unexpected(listing.error());
     return Listed{std::make_shared<const Listing>(*std::move(listing)), context_.Now() + context_.options.local_ttl};
   };
@@ -184,46 +228,37 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
 // For children.
 
 void Listings::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
-  if (request.argument > 0) {  // a further piece of what we have just sent the first of
+  const auto is_of_request = [request](const ListingEntry& entry) {
+    return request.argument == 0 || entry.listing->directory().version() == request.version;
+  };
+  if (request.argument > 0) {  // a further piece of what we have just sent the first of, however old that is by now
     const auto entry = Find(request.path);
-    const bool same = entry && entry->listing && entry->listing->directory.version() == request.version;
-    return respond(same ? PieceOf(request, *entry) : ErrorReply({ESTALE, {}}));
+    if (entry && entry->listing && is_of_request(*entry)) return respond(PieceOf(request, *entry));
   }
   const Purpose purpose = request.argument2 == 0 ? Purpose::kReadDirectory : Purpose::kLookup;
   Get(request.path, purpose, ask,
-      [this, request, respond = std::move(respond)](const Result<ListingEntry>& entry) mutable {
+      [this, request, is_of_request, respond = std::move(respond)](const Result<ListingEntry>& entry) mutable {
         if (!entry) return respond(ErrorReply(entry.error()));
-        respond(PieceOf(request, *entry));
+        respond(is_of_request(*entry) ? PieceOf(request, *entry) : ErrorReply({ESTALE, {}}));
       });
 }
 
 rpc::Reply Listings::PieceOf(const rpc::Request& request, const ListingEntry& entry) {
   const Listing& listing = *entry.listing;
-  if (request.argument2 != 0 && listing.entries.size() > request.argument2) return ErrorReply({EFBIG, {}});
+  if (request.argument2 != 0 && listing.size() > request.argument2) return ErrorReply({EFBIG, {}});
   rpc::Reply reply;
-  reply.version = listing.directory.version();
+  reply.version = listing.directory().version();
   reply.argument2 = ToWire(entry.valid_until, context_.Now());
-  if (request.argument == 0 && listing.answers_absence && request.version == reply.version) {
+  if (request.argument == 0 && listing.answers_absence() && request.version == reply.version) {
     reply.flags = rpc::kUnchanged;
     return reply;
   }
-  const Bytes encoded = Encoded(request.path, entry);
-  if (request.argument >= ListingAssembly::Pieces(encoded.size())) return ErrorReply({EINVAL, {}});
-  reply.argument = encoded.size();
-  reply.payload = encoded.Slice(request.argument * kChunkSize, kChunkSize);
+  const Bytes packed = rpc::EncodeListing(listing);
+  if (request.argument >= ListingAssembly::Pieces(packed.size())) return ErrorReply({EINVAL, {}});
+  reply.argument = packed.size();
+  reply.payload = packed.Slice(request.argument * kChunkSize, kChunkSize);
   context_.parts.counters.Count(Event::kBytesToChildren, reply.payload.size());
   return reply;
-}
-
-// Encoded once, when the first child asks.
-Bytes Listings::Encoded(const std::string& path, const ListingEntry& entry) {
-  if (!entry.encoded.empty()) return entry.encoded;
-  const Bytes encoded = rpc::EncodeListing(*entry.listing);
-  context_.parts.cache.tree().Update(KeyOf(path), [&](ListingEntry& kept) {
-    if (kept.listing == entry.listing) kept.encoded = encoded;
-    return Charge(path, kept);
-  });
-  return encoded;
 }
 
 bool Listings::Expire(TimePoint now) {

@@ -5,7 +5,9 @@
 
 #include "context.h"
 #include "copper/fetch/single_flight.h"
+#include "listing_assembly.h"
 #include "pool_calls.h"
+#include "upstream.h"
 
 namespace copper::fetch {
 
@@ -28,7 +30,7 @@ class Listings {
  public:
   using Done = std::move_only_function<void(Result<cache::ListingEntry>)>;
 
-  explicit Listings(const Context& context) : context_(context) {}
+  Listings(const Context& context, Upstream& upstream) : context_(context), upstream_(upstream) {}
   void SetChangeListener(ChangeListener* listener) { listener_ = listener; }
 
   // A listing whose time is not over. One that is over is renewed by a look at the directory's own times at the root.
@@ -51,24 +53,29 @@ class Listings {
 
  private:
   static size_t Charge(const std::string& path, const cache::ListingEntry& entry);
-  static Carried Without(const std::string& path, const ListingPtr& listing);
+  Carried Without(const std::string& path, const ListingPtr& listing) const;
   cache::PathKey KeyOf(const std::string& path) const;
   std::optional<cache::ListingEntry> FindValid(const cache::PathKey& key) const;
   size_t Limit(Purpose purpose) const { return purpose == Purpose::kLookup ? context_.options.lookup_list_limit : 0; }
   // Fetches as leader; `known` is what is to be renewed, or null.
-  void AskStore(const ListingKey& key, ListingPtr known);
-  void AskParent(const ListingKey& key, ListingPtr known, Ask ask);
-  void OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const Result<rpc::Reply>& reply);
-  Result<cache::ListingEntry> ListStore(const ListingKey& key, const ListingPtr& known);
+  void Fetch(const ListingKey& key, const ListingPtr& known, Ask ask);
+  void OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const rpc::Reply& reply);
+  // A listing of more than one piece, of which the first is there.
+  struct Pieces;
+  void FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, Ask ask);
+  void AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes);
+  Result<cache::ListingEntry> ReadSource(const ListingKey& key, const ListingPtr& known);
   // Names that are known already keep the version that they were first seen with.
-  void KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing& listing) const;
+  Result<Listing> KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const;
+  std::optional<Attributes> KnownAttributes(const std::string& path, const ListingPtr& known,
+                                            const DirectoryEntry& entry) const;
   cache::ListingEntry Keep(const ListingKey& key, const ListingPtr& known, cache::ListingEntry entry);
   void Finish(const ListingKey& key, const Result<cache::ListingEntry>& result);
   void TellChanges(const std::string& path, const Listing& known, const Listing& listing) const;
-  Bytes Encoded(const std::string& path, const cache::ListingEntry& entry);
   rpc::Reply PieceOf(const rpc::Request& request, const cache::ListingEntry& entry);
 
   const Context& context_;
+  Upstream& upstream_;
   ChangeListener* listener_ = nullptr;
   SingleFlight<ListingKey, cache::ListingEntry> flights_;
   PoolCalls<Listed> local_;

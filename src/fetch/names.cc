@@ -62,12 +62,13 @@ Names::Verdict Names::Judge(const std::string& path, bool listing_is_fresh) cons
 Names::Verdict Names::JudgeByListing(const std::string& path, const cache::ListingEntry& listed,
                                      bool listing_is_fresh) const {
   if (!listed.listing) return {Next::kAskByName, {}};
-  if (const DirectoryEntry* entry = listed.listing->Find(BaseName(path))) {
-    if (!entry->attributes) return {Next::kAskByName, {}};
-    return {Next::kAnswer, {std::shared_ptr<const Attributes>(listed.listing, &*entry->attributes), kNever}};
+  if (const auto entry = listed.listing->Find(BaseName(path))) {
+    auto attributes = entry->attributes();
+    if (!attributes) return {Next::kAskByName, {}};
+    return {Next::kAnswer, {std::make_shared<const Attributes>(*std::move(attributes)), kNever}};
   }
   if (!listing_is_fresh && listed.valid_until <= context_.Now()) return {Next::kAskListing, {}};
-  if (!listed.listing->answers_absence) return {Next::kAskByName, {}};
+  if (!listed.listing->answers_absence()) return {Next::kAskByName, {}};
   return {Next::kAnswer, {nullptr, listed.valid_until}};
 }
 
@@ -84,34 +85,31 @@ void Names::AskByName(const std::string& path, Ask ask, Done done) {
   if (joined != Joined::kLeader) return;
   context_.parts.counters.Count(Event::kMisses);
   context_.parts.channel.WantTicks();
-  const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(path));
-  if (context_.IsRoot(tree)) {
-    AskStore(key);
-  } else {
-    AskParent(key, ask);
-  }
+  flights_.Lead(key, [&] { Fetch(key, ask); });
 }
 
-void Names::AskStore(const cache::PathKey& key) {
-  context_.parts.pool.Submit([this, key] {
-    context_.parts.counters.Count(Event::kLooksAtSource);
-    Result<Attributes> seen = context_.parts.store.Look(key.path);
-    if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", key.path, seen.error());
-    flights_.Complete(key, Keep(key, std::move(seen), context_.AbsentUntil()));
-  });
-}
-
-void Names::AskParent(const cache::PathKey& key, Ask ask) {
+void Names::Fetch(const cache::PathKey& key, Ask ask) {
   rpc::Request request;
   request.kind = rpc::Kind::kLook;
   request.path = key.path;
   const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(key.path));
-  context_.AskParent(tree, std::move(request), ask, [this, key](Result<rpc::Reply> reply) {
-    const TimePoint absent_until = reply ? FromWire(reply->argument2, context_.Now()) : context_.Now();
-    reply = Outcome(std::move(reply));
-    Result<Attributes> seen = reply ? rpc::DecodeAttributes(reply->payload.span()) : std::unexpected(reply.error());
-    flights_.Complete(key, Keep(key, std::move(seen), absent_until));
-  });
+  upstream_.Fetch(
+      tree, std::move(request), ask,
+      [this, key](const rpc::Reply& reply) { flights_.Lead(key, [&] { OnReply(key, reply); }); },
+      [this, key] { flights_.Lead(key, [&] { ReadSource(key); }); });
+}
+
+void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply) {
+  const TimePoint absent_until = FromWire(reply.argument2, context_.Now());
+  Result<Attributes> seen = reply.error != 0 ? Fail(reply.error) : rpc::DecodeAttributes(reply.payload.span());
+  flights_.Complete(key, Keep(key, std::move(seen), absent_until));
+}
+
+void Names::ReadSource(const cache::PathKey& key) {
+  context_.parts.counters.Count(Event::kLooksAtSource);
+  Result<Attributes> seen = context_.parts.store.Look(key.path);
+  if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", key.path, seen.error());
+  flights_.Complete(key, Keep(key, std::move(seen), context_.AbsentUntil()));
 }
 
 // Nothing but attributes and absence is kept: an error is asked about again.

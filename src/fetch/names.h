@@ -7,6 +7,7 @@
 #include "copper/fetch/single_flight.h"
 #include "listings.h"
 #include "pool_calls.h"
+#include "upstream.h"
 
 namespace copper::fetch {
 
@@ -14,7 +15,8 @@ class Names {
  public:
   using Done = std::move_only_function<void(Result<Found>)>;
 
-  Names(const Context& context, Listings& listings) : context_(context), listings_(listings) {}
+  Names(const Context& context, Upstream& upstream, Listings& listings)
+      : context_(context), upstream_(upstream), listings_(listings) {}
 
   void Look(const std::string& path, Ask ask, Done done);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
@@ -34,12 +36,14 @@ class Names {
   Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool listing_is_fresh) const;
   void Answer(const Found& found, Done done) const;
   void AskByName(const std::string& path, Ask ask, Done done);
-  void AskStore(const cache::PathKey& key);
-  void AskParent(const cache::PathKey& key, Ask ask);
+  void Fetch(const cache::PathKey& key, Ask ask);
+  void OnReply(const cache::PathKey& key, const rpc::Reply& reply);
+  void ReadSource(const cache::PathKey& key);
   Result<Found> Keep(const cache::PathKey& key, Result<Attributes> seen, TimePoint absent_until);
   void LookLocally(const std::string& path, storage::Sharing sharing, Ask ask, Done done);
 
   const Context& context_;
+  Upstream& upstream_;
   Listings& listings_;
   SingleFlight<cache::PathKey, Found> flights_;
   PoolCalls<Found> local_;

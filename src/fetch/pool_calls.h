@@ -25,10 +25,24 @@ class PoolCalls {
 
   // `work` runs once, on the pool, whether or not the asker still waits.
   void Run(Executor& pool, TimePoint deadline, std::move_only_function<Result<T>()> work, Done done) {
+    const Ticket ticket = Begin(deadline, std::move(done));
+    Lead(ticket, [&] { pool.Submit(AsTask(ticket, std::move(work))); });
+  }
+
+  // The same in parts, for who brings the call to a pool some other way, or answers it without.
+  Ticket Begin(TimePoint deadline, Done done) {
     const Ticket ticket{next_++};
     waiting_.Join(ticket, deadline, [] { return std::optional<T>(); }, std::move(done));
-    pool.Submit([this, ticket, work = std::move(work)]() mutable { waiting_.Complete(ticket, work()); });
+    return ticket;
   }
+  template <class Work>
+  void Lead(Ticket ticket, Work work) {
+    waiting_.Lead(ticket, std::move(work));
+  }
+  Task AsTask(Ticket ticket, std::move_only_function<Result<T>()> work) {
+    return [this, ticket, work = std::move(work)]() mutable { Lead(ticket, [&] { End(ticket, work()); }); };
+  }
+  void End(Ticket ticket, const Result<T>& result) { waiting_.Complete(ticket, result); }
 
   bool Expire(TimePoint now) { return waiting_.Expire(now); }
 

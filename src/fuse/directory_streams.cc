@@ -4,26 +4,80 @@
 
 namespace copper::fuse {
 
-DirectoryPosition DirectoryStreams::Begin(fetch::Listed listed) {
-  if (!kept_.empty() && kept_.back().listed.listing == listed.listing) {
-    kept_.back().listed.valid_until = listed.valid_until;
-  } else {
-    if (kept_.size() == kKept) kept_.erase(kept_.begin());
-    kept_.push_back({next_generation_, std::move(listed)});
-    next_generation_ = (next_generation_ + 1) & 0x7fffffff;  // offsets are signed
-  }
-  return {kept_.back().listed, kept_.back().generation, 0};
+void DirectoryStreams::Kept::Take(const fetch::Listed& listed) {
+  listing = listed.listing;
+  valid_until = listed.valid_until;
+  version = listed.listing->directory().version();
+  names = listed.listing->size();
+  bytes = listed.listing->packed().size();
 }
 
-std::optional<DirectoryPosition> DirectoryStreams::Continue(uint64_t offset) const {
-  const auto generation = static_cast<uint32_t>(offset >> 32);
-  const auto it = std::ranges::find(kept_, generation, &Kept::generation);
-  if (it == kept_.end()) return std::nullopt;
-  return DirectoryPosition{it->listed, generation, offset & 0xffffffff};
+bool DirectoryStreams::Kept::IsOf(const Listing& other) const {
+  return version == other.directory().version() && names == other.size() && bytes == other.packed().size();
+}
+
+DirectoryPosition DirectoryStreams::Kept::At(uint64_t offset) const {
+  return {{listing.lock(), valid_until}, generation, offset & 0xffffffff, names};
+}
+
+DirectoryPosition DirectoryStreams::Begin(const fetch::Listed& listed) {
+  if (kept_.empty() || kept_.back().listing.lock() != listed.listing) {
+    if (kept_.size() == kKept) kept_.erase(kept_.begin());
+    kept_.emplace_back().generation = next_generation_;
+    next_generation_ = (next_generation_ + 1) & 0x7fffffff;  // offsets are signed
+  }
+  kept_.back().Take(listed);
+  return kept_.back().At(0);
+}
+
+DirectoryStreams::Kept* DirectoryStreams::Find(uint64_t offset) {
+  const auto it = std::ranges::find(kept_, static_cast<uint32_t>(offset >> 32), &Kept::generation);
+  return it == kept_.end() ? nullptr : &*it;
+}
+
+std::optional<DirectoryPosition> DirectoryStreams::Continue(uint64_t offset) {
+  const Kept* const kept = Find(offset);
+  if (kept == nullptr) return std::nullopt;
+  return kept->At(offset);
+}
+
+std::optional<DirectoryPosition> DirectoryStreams::Resume(uint64_t offset, const fetch::Listed& listed) {
+  Kept* const kept = Find(offset);
+  if (kept == nullptr || !kept->IsOf(*listed.listing)) return std::nullopt;
+  kept->Take(listed);
+  return kept->At(offset);
+}
+
+void StreamedListings::Use(const ListingPtr& listing) {
+  Order dropped;  // destroyed outside the lock
+  const std::lock_guard lock(mutex_);
+  if (!kept_.empty() && kept_.front() == listing) return;
+  if (const auto place = places_.find(listing.get()); place != places_.end()) {
+    kept_.splice(kept_.begin(), kept_, place->second);
+    return;
+  }
+  kept_.push_front(listing);
+  places_.emplace(listing.get(), kept_.begin());
+  bytes_ += listing->charge();
+  while (bytes_ > kMostBytes && kept_.size() > 1) {
+    bytes_ -= kept_.back()->charge();
+    places_.erase(kept_.back().get());
+    dropped.splice(dropped.end(), kept_, std::prev(kept_.end()));
+  }
+}
+
+void StreamedListings::Drop(const ListingPtr& listing) {
+  Order dropped;  // destroyed outside the lock
+  const std::lock_guard lock(mutex_);
+  const auto place = places_.find(listing.get());
+  if (place == places_.end()) return;
+  bytes_ -= listing->charge();
+  dropped.splice(dropped.end(), kept_, place->second);
+  places_.erase(place);
 }
 
 void DirectoryStreams::Expire() {
-  for (Kept& kept : kept_) kept.listed.valid_until = TimePoint{};
+  for (Kept& kept : kept_) kept.valid_until = TimePoint{};
 }
 
 }  // namespace copper::fuse

@@ -30,6 +30,7 @@ class Handlers {
     InodeTable& inodes;
     AbsentNames& absent;
     const LiveDirectory& live;
+    StreamedListings& streamed;
     std::shared_ptr<Notifier> notifier;
     std::shared_ptr<PendingReplies> replies;
     std::function<void()> on_stop_command;
@@ -71,16 +72,28 @@ class Handlers {
     Defer<Result<T>>(parts_.replies, std::move(reply), std::move(start), std::move(answer));
   }
   double TimeoutOf(const Node& node, TimePoint valid_until) const;
-  fuse_entry_param EntryOf(const Node& node, const Node::Known& known) const;
+  fuse_entry_param EntryOf(const Node& node, const Attributes& attributes, TimePoint valid_until) const;
+  // The kernel is asked to forget what is beyond the inode table's budget.
+  void GiveUpExcess();
   void SendEntry(Reply& reply, const NodePtr& node, const Node::Known& known);
   void LookupLive(Reply reply, const Node& parent, std::string_view name);
   void SendFound(Reply& reply, std::string path, const fetch::Found& found);
   void Refresh(Node& node, const fetch::Found& found) const;
   void SendAttributes(Reply& reply, const Node& node) const;
 
-  void ReadDirectory(Reply reply, fuse_ino_t id, size_t size, uint64_t offset, bool plus);
-  void SendPage(Reply& reply, Node& directory, const DirectoryPosition& position, size_t size, bool plus,
-                uint64_t refreshes);
+  struct PageRequest {
+    NodePtr directory;
+    size_t size = 0;
+    uint64_t offset = 0;
+    bool plus = false;
+    uint64_t refreshes = 0;  // that there were when it came
+  };
+  void ReadDirectory(Reply reply, PageRequest page);
+  void SendPageOf(Reply& reply, const PageRequest& page, const fetch::Listed& listed);
+  void SendEnd(Reply& reply, const DirectoryPosition& position);
+  void SendPage(Reply& reply, const PageRequest& page, const DirectoryPosition& position);
+  fuse_entry_param ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
+                              TimePoint valid_until);
 
   // An answer that was asked for before a refresh and sent after it is taken back: each who asks notes `refreshes_`
   // before, and looks at it again when the kernel has the answer.

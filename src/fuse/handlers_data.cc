@@ -53,7 +53,9 @@ void Handlers::NoteEnd(Node& node, uint64_t size) const {
 }
 
 std::shared_ptr<fetch::FileReader> Handlers::ReaderOf(Node& node) {
-  return node.Reader([&] {
+  bool made = false;
+  auto reader = node.Reader([&] {
+    made = true;
     const fetch::File file{node.path(), node.version()};
     std::shared_ptr<fetch::AheadSink> sink;
     if (!node.live() && parts_.fetcher.IsCacheable(file)) {
@@ -61,6 +63,8 @@ std::shared_ptr<fetch::FileReader> Handlers::ReaderOf(Node& node) {
     }
     return std::make_shared<fetch::FileReader>(parts_.fetcher, file, std::move(sink));
   });
+  if (made) parts_.inodes.NoteRead(node.id());
+  return reader;
 }
 
 void Handlers::Lseek(Reply reply, fuse_ino_t id, off_t from, int whence, fuse_file_info*) {

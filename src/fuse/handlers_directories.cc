@@ -13,6 +13,7 @@ class Page {
   Page(fuse_req_t request, size_t size, bool plus)
       : request_(request), plus_(plus), bytes_(std::min(size, size_t{1} << 20)) {}
 
+  // Names are NUL-terminated here.
   bool Fits(const char* name) const { return Put(nullptr, name, {}, 0) <= bytes_.size() - used_; }
   void Add(const char* name, const fuse_entry_param& entry, uint64_t offset) {
     used_ += Put(bytes_.data() + used_, name, entry, static_cast<off_t>(offset));
@@ -43,68 +44,95 @@ fuse_entry_param Bare(uint64_t number, uint32_t type) {
 }  // namespace
 
 void Handlers::Readdir(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info*) {
-  ReadDirectory(std::move(reply), id, size, static_cast<uint64_t>(offset), false);
+  ReadDirectory(std::move(reply), {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), false, refreshes_});
 }
 
 void Handlers::Readdirplus(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info*) {
-  ReadDirectory(std::move(reply), id, size, static_cast<uint64_t>(offset), true);
+  ReadDirectory(std::move(reply), {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), true, refreshes_});
 }
 
-void Handlers::ReadDirectory(Reply reply, fuse_ino_t id, size_t size, uint64_t offset, bool plus) {
-  const NodePtr node = parts_.inodes.Find(id);
-  if (!node) return reply.Error(ESTALE);
-  if (!node->IsDirectory()) return reply.Error(ENOTDIR);
-  const uint64_t before = refreshes_;
-  if (offset != 0) {
-    const auto position = node->ContinueStream(offset);
-    return position ? SendPage(reply, *node, *position, size, plus, before) : reply.Error(ESTALE);
+void Handlers::ReadDirectory(Reply reply, PageRequest page) {
+  if (!page.directory) return reply.Error(ESTALE);
+  Node& node = *page.directory;
+  if (!node.IsDirectory()) return reply.Error(ENOTDIR);
+  if (page.offset != 0) {
+    const auto position = node.ContinueStream(page.offset);
+    if (!position) return reply.Error(ESTALE);
+    if (position->IsAtEnd()) return SendEnd(reply, *position);
+    if (position->listed.listing) return SendPage(reply, page, *position);
   }
-  if (node->kind() == NodeKind::kLiveDirectory) {
-    return SendPage(reply, *node, node->BeginStream({parts_.live.List(), TimePoint::min()}), size, plus, before);
+  if (node.kind() == NodeKind::kLiveDirectory) {
+    return SendPageOf(reply, page, {parts_.live.List(), TimePoint::min()});
   }
   Ask<fetch::Listed>(
-      std::move(reply), [&](auto done) { parts_.fetcher.List(node->path(), std::move(done)); },
-      [this, node, size, plus, before](Reply& open, Result<fetch::Listed> listed) {
+      std::move(reply), [&](auto done) { parts_.fetcher.List(node.path(), std::move(done)); },
+      [this, page](Reply& open, Result<fetch::Listed> listed) {
         if (!listed) return open.Error(KernelErrno(listed.error().code));
-        SendPage(open, *node, node->BeginStream(std::move(*listed)), size, plus, before);
+        SendPageOf(open, page, *listed);
         // The kernel keeps listings for as long as the directory's times stay; those of pseudo file systems mean
         // nothing.
-        if (node->live()) parts_.notifier->InvalidateInode(node->id());
+        if (page.directory->live()) parts_.notifier->InvalidateInode(page.directory->id());
       });
 }
 
-void Handlers::SendPage(Reply& reply, Node& directory, const DirectoryPosition& position, size_t size, bool plus,
-                        uint64_t refreshes) {
-  const ListingPtr& listing = position.listed.listing;
-  Page page(reply.request(), size, plus);
-  std::vector<NodePtr> entered;
-  for (uint64_t at = position.next; at < listing->entries.size() + 2; ++at) {
+// Of a listing that was asked for: a stream begins with it, or goes on if it is the one that it began with.
+void Handlers::SendPageOf(Reply& reply, const PageRequest& page, const fetch::Listed& listed) {
+  if (page.offset == 0) return SendPage(reply, page, page.directory->BeginStream(listed));
+  const auto position = page.directory->ResumeStream(page.offset, listed);
+  if (!position) return reply.Error(ESTALE);
+  SendPage(reply, page, *position);
+}
+
+void Handlers::SendEnd(Reply& reply, const DirectoryPosition& position) {
+  if (position.listed.listing) parts_.streamed.Drop(position.listed.listing);
+  static_cast<void>(reply.Names({}));  // no lookups to take back
+}
+
+// As a node, one lookup more; or bare, and the kernel looks it up if it needs it.
+fuse_entry_param Handlers::ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
+                                      TimePoint valid_until) {
+  const Node& directory = *page.directory;
+  const std::optional<Attributes> attributes = entry.attributes();
+  if (attributes && page.plus && !directory.live()) {
+    const NodePtr node = parts_.inodes.EnterIfRoom(JoinPath(directory.path(), entry.name), *attributes, valid_until);
+    if (node) return EntryOf(*node, *attributes, valid_until);
+  }
+  const uint64_t device = attributes ? attributes->device : listing.directory().device;
+  return Bare(InodeNumberOf(device, entry.inode), uint32_t{entry.type} << 12);
+}
+
+void Handlers::SendPage(Reply& reply, const PageRequest& request, const DirectoryPosition& position) {
+  Node& directory = *request.directory;
+  const Listing& listing = *position.listed.listing;
+  parts_.streamed.Use(position.listed.listing);
+  Page page(reply.request(), request.size, request.plus);
+  std::vector<uint64_t> entered;
+  std::string name;
+  for (uint64_t at = position.next; at < listing.size() + 2; ++at) {
     if (at < 2) {
-      const char* name = at == 0 ? "." : "..";
-      if (!page.Fits(name)) break;
-      page.Add(name, Bare(directory.number(), S_IFDIR), position.OffsetAfter(at));
+      name.assign(at + 1, '.');
+      if (!page.Fits(name.c_str())) break;
+      page.Add(name.c_str(), Bare(directory.number(), S_IFDIR), position.OffsetAfter(at));
       continue;
     }
-    const DirectoryEntry& entry = listing->entries[at - 2];
+    const DirectoryEntry entry = listing[at - 2];
     if (directory.id() == kRootId && entry.name == LiveDirectory::kName) continue;  // ours hides it
-    if (!page.Fits(entry.name.c_str())) break;
-    const uint64_t device = entry.attributes ? entry.attributes->device : listing->directory.device;
-    fuse_entry_param shown = Bare(InodeNumberOf(device, entry.inode), uint32_t{entry.type} << 12);
-    if (entry.attributes && plus && !directory.live()) {
-      // The attributes stay where they are: in the listing, which the node thereby keeps.
-      const Node::Known known{{listing, &*entry.attributes}, position.listed.valid_until};
-      const NodePtr node = parts_.inodes.Enter(JoinPath(directory.path(), entry.name), known);
-      entered.push_back(node);
-      shown = EntryOf(*node, known);
+    name = entry.name;
+    if (!page.Fits(name.c_str())) break;
+    const fuse_entry_param shown = ShownEntry(request, listing, entry, position.listed.valid_until);
+    if (shown.ino != 0) entered.push_back(shown.ino);
+    page.Add(name.c_str(), shown, position.OffsetAfter(at));
+  }
+  const bool taken = reply.Names(page.bytes());
+  const bool refreshed = refreshes_ != request.refreshes;
+  for (const uint64_t id : entered) {
+    if (!taken) {
+      parts_.inodes.Forget(id, 1);
+    } else if (const NodePtr node = refreshed ? parts_.inodes.Find(id) : nullptr) {
+      TakeBack(node->path());
     }
-    page.Add(entry.name.c_str(), shown, position.OffsetAfter(at));
   }
-  if (!reply.Names(page.bytes())) {
-    for (const NodePtr& node : entered) parts_.inodes.Forget(node->id(), 1);
-  }
-  if (refreshes_ == refreshes) return;
-  for (const NodePtr& node : entered) TakeBack(node->path());
-  TakeBackListings(directory);
+  if (refreshed) TakeBackListings(directory);
 }
 
 }  // namespace copper::fuse

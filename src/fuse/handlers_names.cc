@@ -16,16 +16,23 @@ double Handlers::TimeoutOf(const Node& node, TimePoint valid_until) const {
   return Timeout(valid_until, parts_.clock.Now());
 }
 
-fuse_entry_param Handlers::EntryOf(const Node& node, const Node::Known& known) const {
+fuse_entry_param Handlers::EntryOf(const Node& node, const Attributes& attributes, TimePoint valid_until) const {
   fuse_entry_param entry{};
   entry.ino = node.id();
-  entry.attr = ToStat(*known.attributes, node.number());
-  entry.entry_timeout = entry.attr_timeout = TimeoutOf(node, known.valid_until);
+  entry.attr = ToStat(attributes, node.number());
+  entry.entry_timeout = entry.attr_timeout = TimeoutOf(node, valid_until);
   return entry;
 }
 
 void Handlers::SendEntry(Reply& reply, const NodePtr& node, const Node::Known& known) {
-  if (!reply.Entry(EntryOf(*node, known))) parts_.inodes.Forget(node->id(), 1);
+  if (!reply.Entry(EntryOf(*node, *known.attributes, known.valid_until))) parts_.inodes.Forget(node->id(), 1);
+  GiveUpExcess();
+}
+
+void Handlers::GiveUpExcess() {
+  for (KnownName& known : parts_.inodes.TakeExcess()) {
+    parts_.notifier->InvalidateName(known.directory, std::move(known.name));
+  }
 }
 
 void Handlers::Lookup(Reply reply, fuse_ino_t parent_id, const char* name) {

@@ -1,18 +1,30 @@
 #include "inode_table.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "copper/base/hash.h"
 
 namespace copper::fuse {
+namespace {
+
+// What a node costs beside itself: its entry, and the hash tables' nodes and buckets, control blocks of shared pointers
+// and headers of the allocator, some 240 bytes together.
+constexpr size_t kTablesPerNode = sizeof(KnownEntry) + 240;
+constexpr size_t kReaderCharge = sizeof(fetch::FileReader) + 96;
+constexpr size_t kStreamsCharge = sizeof(DirectoryStreams) + 128;
+
+}  // namespace
 
 size_t InodeTable::KeyHash::operator()(const Key& key) const {
   return Hash(key.path, key.version.inode ^ static_cast<uint64_t>(key.version.mtime_ns));
 }
 
-InodeTable::InodeTable() {
+InodeTable::InodeTable(size_t budget_bytes) : budget_(budget_bytes) {
   // The root's attributes are not known yet; 1 is the number of a root by tradition.
   const auto root = std::make_shared<Node>(Node::Identity{.id = kRootId, .number = 1, .path = "/"});
-  nodes_.emplace(kRootId, Entry{root, 1});
-  ids_.emplace(KeyOf(*root), kRootId);
+  nodes_[kRootId].node = root;
+  by_key_.insert(root.get());
 }
 
 NodePtr InodeTable::Find(uint64_t id) const {
@@ -23,22 +35,47 @@ NodePtr InodeTable::Find(uint64_t id) const {
 
 NodePtr InodeTable::FindDirectory(const std::string& path) const {
   const std::lock_guard lock(mutex_);
-  const auto it = ids_.find({path, S_IFDIR, {}});
-  return it == ids_.end() ? nullptr : nodes_.at(it->second).node;
+  const auto it = by_key_.find(Key{path, S_IFDIR, {}});
+  return it == by_key_.end() ? nullptr : nodes_.at((*it)->id()).node;
+}
+
+KnownEntry* InodeTable::FindEntry(const Key& key) {
+  const auto it = by_key_.find(key);
+  return it == by_key_.end() ? nullptr : &nodes_.at((*it)->id());
 }
 
 NodePtr InodeTable::Enter(std::string path, Node::Known known) {
-  const uint32_t type = known.attributes->mode & S_IFMT;
-  const FileVersion version = NodeVersion(*known.attributes);
+  const Key key{path, known.attributes->mode & S_IFMT, NodeVersion(*known.attributes)};
   const std::lock_guard lock(mutex_);
-  if (const auto it = ids_.find({path, type, version}); it != ids_.end()) {
-    Entry& entry = nodes_.at(it->second);
-    ++entry.lookups;
-    entry.node->SetKnown(std::move(known));
-    return entry.node;
+  if (KnownEntry* const entry = FindEntry(key)) {
+    entry->node->SetKnown(std::move(known));
+    return EnterAgain(*entry);
   }
-  const Entry& entry = Insert({.path = std::move(path), .type = type, .version = version}, std::move(known));
-  ids_.emplace(KeyOf(*entry.node), entry.node->id());
+  return EnterNew({.path = std::move(path), .type = key.type, .version = key.version}, std::move(known));
+}
+
+NodePtr InodeTable::EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until) {
+  const Key key{path, attributes.mode & S_IFMT, NodeVersion(attributes)};
+  const std::lock_guard lock(mutex_);
+  if (KnownEntry* const entry = FindEntry(key)) {
+    entry->node->SetKnown(attributes, valid_until);
+    return EnterAgain(*entry);
+  }
+  if (charge_ >= budget_) return nullptr;
+  return EnterNew({.path = std::move(path), .type = key.type, .version = key.version},
+                  {std::make_shared<const Attributes>(attributes), valid_until});
+}
+
+NodePtr InodeTable::EnterAgain(KnownEntry& entry) {
+  ++entry.lookups;
+  Requeue(entry);
+  return entry.node;
+}
+
+NodePtr InodeTable::EnterNew(Node::Identity identity, Node::Known known) {
+  KnownEntry& entry = Insert(std::move(identity), std::move(known));
+  by_key_.insert(entry.node.get());
+  Requeue(entry);
   return entry.node;
 }
 
@@ -47,24 +84,61 @@ NodePtr InodeTable::EnterFresh(Node::Identity identity, Node::Known known) {
   return Insert(std::move(identity), std::move(known)).node;
 }
 
-InodeTable::Entry& InodeTable::Insert(Node::Identity identity, Node::Known known) {
+KnownEntry& InodeTable::Insert(Node::Identity identity, Node::Known known) {
   identity.id = next_id_++;
   identity.number = numbers_.Acquire(*known.attributes);
-  const uint64_t id = identity.id;
   auto node = std::make_shared<Node>(std::move(identity));
   node->SetKnown(std::move(known));
-  return nodes_.emplace(id, Entry{std::move(node), 1}).first->second;
+  KnownEntry& entry = nodes_[node->id()];
+  entry.charge = node->charge() + kTablesPerNode + (node->IsDirectory() ? kStreamsCharge : 0);
+  entry.lookups = 1;
+  entry.node = std::move(node);
+  charge_ += entry.charge;
+  NoteCharge();
+  return entry;
+}
+
+void InodeTable::NoteRead(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto it = nodes_.find(id);
+  if (it == nodes_.end() || it->second.was_read) return;
+  KnownEntry& entry = it->second;
+  entry.was_read = true;
+  entry.charge += kReaderCharge;
+  charge_ += kReaderCharge;
+  if (entry.given_up) given_up_ += kReaderCharge;
+  if (entry.queue != nullptr) Requeue(entry);
+  NoteCharge();
+}
+
+// It is the newest now, and the kernel knows it by a name again.
+void InodeTable::Requeue(KnownEntry& entry) {
+  if (entry.node->IsDirectory()) return;
+  Unqueue(entry);
+  (entry.was_read ? read_ : unread_).Append(entry);
+  NoteCharge();
+}
+
+void InodeTable::Unqueue(KnownEntry& entry) {
+  if (entry.queue != nullptr) entry.queue->Remove(entry);
+  if (std::exchange(entry.given_up, false)) given_up_ -= entry.charge;
 }
 
 std::vector<NodePtr> InodeTable::Renew(const std::string& path) {
   std::vector<NodePtr> renewed;
   const std::lock_guard lock(mutex_);
-  std::erase_if(ids_, [&](const auto& entry) {
-    const NodePtr& node = nodes_.at(entry.second).node;
+  std::erase_if(by_key_, [&](const Node* node) {
     if (node->id() == kRootId || !IsAtOrBelow(node->path(), path)) return false;
-    renewed.push_back(node);
-    return !node->IsDirectory();
+    KnownEntry& entry = nodes_.at(node->id());
+    renewed.push_back(entry.node);
+    if (node->IsDirectory()) return false;
+    // The kernel will be asked to forget its name; never again, when the name is another's.
+    Unqueue(entry);
+    entry.given_up = true;
+    given_up_ += entry.charge;
+    return true;
   });
+  NoteCharge();
   return renewed;
 }
 
@@ -73,17 +147,53 @@ void InodeTable::Forget(uint64_t id, uint64_t lookups) {
   const std::lock_guard lock(mutex_);
   const auto it = nodes_.find(id);
   if (it == nodes_.end() || id == kRootId) return;
-  it->second.lookups -= std::min(lookups, it->second.lookups);
-  if (it->second.lookups > 0) return;
-  dropped = std::move(it->second.node);
-  if (const auto key = ids_.find(KeyOf(*dropped)); key != ids_.end() && key->second == id) ids_.erase(key);
+  KnownEntry& entry = it->second;
+  entry.lookups -= std::min(lookups, entry.lookups);
+  if (entry.lookups > 0) return;
+  Unqueue(entry);
+  dropped = std::move(entry.node);
+  by_key_.erase(dropped.get());
   numbers_.Release(dropped->number());
+  charge_ -= entry.charge;
   nodes_.erase(it);
+  NoteCharge();
+}
+
+std::vector<KnownName> InodeTable::TakeExcess() {
+  std::vector<KnownName> names;
+  if (!over_) return names;
+  const std::lock_guard lock(mutex_);
+  TakeFrom(unread_, names);
+  TakeFrom(read_, names);
+  NoteCharge();
+  return names;
+}
+
+void InodeTable::TakeFrom(EntryQueue& queue, std::vector<KnownName>& names) {
+  while (IsOver() && names.size() < kBatch && queue.size() > kNewestKept) {
+    KnownEntry& entry = *queue.oldest();
+    queue.Remove(entry);
+    entry.given_up = true;
+    given_up_ += entry.charge;
+    const std::string& path = entry.node->path();
+    // A name whose directory is unknown to the kernel is so itself; what is left of it is in use.
+    const auto directory = by_key_.find(Key{ParentPath(path), S_IFDIR, {}});
+    if (directory != by_key_.end()) names.push_back({(*directory)->id(), std::string(BaseName(path))});
+  }
+}
+
+void InodeTable::NoteCharge() {
+  over_ = IsOver();
 }
 
 size_t InodeTable::size() const {
   const std::lock_guard lock(mutex_);
   return nodes_.size();
+}
+
+size_t InodeTable::charge() const {
+  const std::lock_guard lock(mutex_);
+  return charge_;
 }
 
 }  // namespace copper::fuse

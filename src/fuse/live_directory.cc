@@ -3,10 +3,10 @@
 #include <dirent.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 
 #include "copper/base/hash.h"
+#include "copper/base/listing_builder.h"
 
 namespace copper::fuse {
 namespace {
@@ -61,19 +61,13 @@ std::optional<LiveDirectory::Made> LiveDirectory::MakeFile(std::string_view name
 }
 
 ListingPtr LiveDirectory::List() const {
-  auto listing = std::make_shared<Listing>();
+  ListingBuilder names(*MakeDirectory().known.attributes);
   const auto add = [&](std::string_view name) {
-    DirectoryEntry entry;
-    entry.name = name;
-    entry.inode = Hash(PathOf(name));
-    entry.type = DT_REG;
-    listing->entries.push_back(std::move(entry));
+    static_cast<void>(names.Add(name, Hash(PathOf(name)), DT_REG));  // the few names fit
   };
-  listing->directory.device = kNoDevice;
   add(kControlName);
   for (const auto& [name, make] : files_) add(name);
-  std::ranges::sort(listing->entries, {}, &DirectoryEntry::name);
-  return listing;
+  return std::make_shared<const Listing>(names.Build(/*answers_absence=*/true));
 }
 
 }  // namespace copper::fuse

@@ -20,6 +20,13 @@ void Node::SetKnown(Known known) {
   std::swap(known_, known);
 }
 
+void Node::SetKnown(const Attributes& attributes, TimePoint valid_until) {
+  const std::lock_guard lock(mutex_);
+  known_.valid_until = valid_until;
+  if (known_.attributes && *known_.attributes == attributes) return;
+  known_.attributes = std::make_shared<const Attributes>(attributes);
+}
+
 void Node::Expire() {
   const std::lock_guard lock(mutex_);
   known_.valid_until = TimePoint::min();
@@ -36,16 +43,28 @@ std::shared_ptr<fetch::FileReader> Node::Reader(const std::function<std::shared_
   return reader_;
 }
 
-DirectoryPosition Node::BeginStream(fetch::Listed listed) {
+DirectoryPosition Node::BeginStream(const fetch::Listed& listed) {
   const std::lock_guard lock(mutex_);
   if (!streams_) streams_ = std::make_unique<DirectoryStreams>();
-  return streams_->Begin(std::move(listed));
+  return streams_->Begin(listed);
 }
 
 std::optional<DirectoryPosition> Node::ContinueStream(uint64_t offset) const {
   const std::lock_guard lock(mutex_);
   if (!streams_) return std::nullopt;
   return streams_->Continue(offset);
+}
+
+std::optional<DirectoryPosition> Node::ResumeStream(uint64_t offset, const fetch::Listed& listed) {
+  const std::lock_guard lock(mutex_);
+  if (!streams_) return std::nullopt;
+  return streams_->Resume(offset, listed);
+}
+
+size_t Node::charge() const {
+  const std::lock_guard lock(mutex_);
+  const size_t target = known_.attributes ? known_.attributes->symlink_target.size() : 0;
+  return sizeof(Node) + sizeof(Attributes) + path().capacity() + content().size() + target;
 }
 
 }  // namespace copper::fuse

@@ -58,6 +58,8 @@ class Node {
 
   Known known() const;
   void SetKnown(Known known);
+  // Copies the attributes only where they are others than those known.
+  void SetKnown(const Attributes& attributes, TimePoint valid_until);
   // The attributes are true no longer: asked again when needed.
   void Expire();
   // Nor are the listings that its readers are in the middle of.
@@ -66,8 +68,13 @@ class Node {
   // Made at the first read.
   std::shared_ptr<fetch::FileReader> Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make);
 
-  DirectoryPosition BeginStream(fetch::Listed listed);
+  // See DirectoryStreams.
+  DirectoryPosition BeginStream(const fetch::Listed& listed);
   std::optional<DirectoryPosition> ContinueStream(uint64_t offset) const;
+  std::optional<DirectoryPosition> ResumeStream(uint64_t offset, const fetch::Listed& listed);
+
+  // Memory that it holds, in bytes, without reader and streams.
+  size_t charge() const;
 
  private:
   const Identity identity_;

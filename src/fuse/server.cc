@@ -28,10 +28,11 @@ struct Server::State final : public fetch::ChangeListener {
         connection(std::move(fd)),
         fetcher(fetching),
         log(logger),
+        inodes(options.node_budget_bytes),
         live(options.live_files),
         notifier(std::make_shared<Notifier>()),
         replies(std::make_shared<PendingReplies>()),
-        handlers({fetcher, counters, clock, inodes, absent, live, notifier, replies, options.on_stop_command,
+        handlers({fetcher, counters, clock, inodes, absent, live, streamed, notifier, replies, options.on_stop_command,
                   options.on_refresh_command}) {}
 
   void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) override {
@@ -53,6 +54,7 @@ struct Server::State final : public fetch::ChangeListener {
   InodeTable inodes;
   AbsentNames absent;
   const LiveDirectory live;
+  StreamedListings streamed;
   const std::shared_ptr<Notifier> notifier;
   const std::shared_ptr<PendingReplies> replies;
   Handlers handlers;
@@ -76,6 +78,10 @@ Status Server::Start() {
   state_->session = std::move(*session);
   state_->notifier->Start(state_->session->get());
   return state_->session->Start(ThreadCount(state_->options.threads), state_->options.on_unmounted);
+}
+
+Server::NodeUsage Server::node_usage() const {
+  return {state_->inodes.size(), state_->inodes.charge()};
 }
 
 // The order matters. While the notifier is told to end, a call of it may wait for a lock that a pending request holds:

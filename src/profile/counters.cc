@@ -25,7 +25,9 @@ std::string_view Name(Event event) {
                                                 "reads_at_source",
                                                 "requests_to_parent",
                                                 "requests_from_children",
-                                                "stale"};
+                                                "stale",
+                                                "detours",
+                                                "lost_parents"};
   static_assert(std::size(kNames) == static_cast<size_t>(Event::kCount));
   return kNames[static_cast<size_t>(event)];
 }

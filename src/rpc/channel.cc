@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "copper/base/attempt.h"
 #include "rpc/state.h"
 
 namespace copper::rpc {
@@ -28,7 +29,8 @@ ChannelCounters AtomicCounters::Snapshot() const {
           .refused = refused,
           .timeouts = timeouts,
           .late_replies = late_replies,
-          .send_failures = send_failures};
+          .send_failures = send_failures,
+          .given_up = given_up};
 }
 
 FabricChannel::State::State(const Options& options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
@@ -88,6 +90,12 @@ void FabricChannel::State::OnArrival(const fabric::Arrival& arrival) {
   }
 }
 
+void FabricChannel::State::NoteMemory(const Status& attempt) {
+  if (attempt || logged_memory_.exchange(true)) return;
+  // It may not even be enough for this line.
+  (void)Attempt([&] { log_.Error("no memory is left: requests fail with ENOMEM, or when their time is over"); });
+}
+
 void FabricChannel::State::Reject(int reason) {
   if (reason == EPERM) {
     ++counters_.rejected_foreign;
@@ -122,6 +130,10 @@ void FabricChannel::Call(Rank to, Request request, TimePoint deadline, Done done
   state_->Call(to, std::move(request), deadline, std::move(done));
 }
 
+void FabricChannel::GiveUp(Rank to) {
+  state_->GiveUp(to);
+}
+
 void FabricChannel::WantTicks() {
   state_->WantTicks();
 }
@@ -131,11 +143,13 @@ ChannelCounters FabricChannel::counters() const {
 }
 
 void FabricChannel::OnArrival(fabric::Arrival arrival) {
-  state_->OnArrival(arrival);
+  state_->NoteMemory(Attempt([&] { state_->OnArrival(arrival); }));
 }
 
 bool FabricChannel::OnTick(TimePoint /*now*/) {
-  return state_->OnTick();
-}  // deadlines are on the channel's clock
+  bool wanted = true;
+  state_->NoteMemory(Attempt([&] { wanted = state_->OnTick(); }));  // deadlines are on the channel's clock
+  return wanted;
+}
 
 }  // namespace copper::rpc

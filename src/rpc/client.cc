@@ -1,6 +1,8 @@
 // The asking side: from Call to its outcome.
 #include <algorithm>
 
+#include "copper/base/attempt.h"
+
 #include "rpc/state.h"
 
 namespace copper::rpc {
@@ -64,10 +66,14 @@ void FabricChannel::State::Call(Rank to, Request request, TimePoint deadline, Do
   if (!pass) return done(Fail(ESHUTDOWN));
   if (const Status sound = CheckCall(to, request, deadline); !sound) return done(std::unexpected(sound.error()));
   ++pending_;
-  Peer& peer = peers_.Get(to);
-  peer.Add({HeaderOf(request), Bytes::Copy(std::as_bytes(std::span(request.path))), deadline, std::move(done)});
+  Pending pending{HeaderOf(request), {}, deadline, std::move(done)};
+  const Status queued = Attempt([&] {
+    pending.path = Bytes::Copy(std::as_bytes(std::span(request.path)));
+    peers_.Get(to).Add(std::move(pending));
+  });
+  if (!queued) return End(std::move(pending), std::unexpected(queued.error()));
   endpoint_.WantTicks();
-  SendQueued(to, peer);
+  SendQueued(to, peers_.Get(to));
 }
 
 Status FabricChannel::State::CheckCall(Rank to, const Request& request, TimePoint deadline) const {
@@ -80,7 +86,16 @@ Status FabricChannel::State::CheckCall(Rank to, const Request& request, TimePoin
 
 void FabricChannel::State::SendQueued(Rank to, Peer& peer) {
   if (!peer.ClaimSending()) return;
-  while (std::optional<Outgoing> next = peer.NextToSend()) SendRequest(to, std::move(*next));
+  while (true) {
+    std::optional<Outgoing> next;
+    if (const Status taken = Attempt([&] { next = peer.NextToSend(); }); !taken) {
+      End(peer.TakeNext(), std::unexpected(taken.error()));
+    } else if (next) {
+      SendRequest(to, std::move(*next));
+    } else {
+      return;
+    }
+  }
 }
 
 void FabricChannel::State::SendRequest(Rank to, Outgoing outgoing) {
@@ -94,10 +109,13 @@ void FabricChannel::State::SendRequest(Rank to, Outgoing outgoing) {
     return;
   }
   const uint64_t id = header.request_id;
-  Transmit(to, header, std::move(outgoing.path), [state = weak_from_this(), to, id](const Status& sent) {
-    if (sent) return;
-    if (const auto self = state.lock()) self->OnSendFailed(to, id, sent.error());
+  const Status transmitted = Attempt([&] {
+    Transmit(to, header, std::move(outgoing.path), [state = weak_from_this(), to, id](const Status& sent) {
+      if (sent) return;
+      if (const auto self = state.lock()) self->OnSendFailed(to, id, sent.error());
+    });
   });
+  if (!transmitted) OnSendFailed(to, id, transmitted.error());
 }
 
 // May come after Stop, with nothing pending then.
@@ -134,9 +152,17 @@ void FabricChannel::State::Expire(Peer& peer, TimePoint now) {
   SendQueued(to, peer);
 }
 
+void FabricChannel::State::GiveUp(Rank to) {
+  if (to >= options_.ranks) return;
+  std::vector<Pending> all = peers_.Get(to).TakeAll();
+  counters_.given_up += all.size();
+  for (Pending& pending : all) End(std::move(pending), Fail(EHOSTDOWN));
+}
+
+// What a callback does not get done for want of memory is lost with it, and the thread goes on.
 void FabricChannel::State::End(Pending pending, Result<Reply> outcome) {
   --pending_;
-  pending.done(std::move(outcome));
+  NoteMemory(Attempt([&] { pending.done(std::move(outcome)); }));
 }
 
 void FabricChannel::State::LogFirstSuccess(const Pending& pending) {

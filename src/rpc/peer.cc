@@ -3,11 +3,23 @@
 #include <algorithm>
 
 namespace copper::rpc {
+namespace {
 
-void Peer::Add(Pending pending) {
+// What asks whether the peer is there must not wait for what it has not answered.
+bool NeedsNoCredit(const Pending& pending) {
+  return pending.header.kind == Kind::kPing;
+}
+
+}  // namespace
+
+void Peer::Add(Pending&& pending) {
   const std::lock_guard lock(mutex_);
   pending.header.request_id = uint64_t{rank_} << 32 | next_id_++;
-  queue_.push_back(std::move(pending));
+  if (NeedsNoCredit(pending)) {
+    queue_.push_front(std::move(pending));
+  } else {
+    queue_.push_back(std::move(pending));
+  }
 }
 
 bool Peer::ClaimSending() {
@@ -17,16 +29,25 @@ bool Peer::ClaimSending() {
 
 std::optional<Outgoing> Peer::NextToSend() {
   const std::lock_guard lock(mutex_);
-  if (queue_.empty() || under_way_.size() >= credits_) {
+  if (queue_.empty() || (under_way_.size() >= credits_ && !NeedsNoCredit(queue_.front()))) {
     sending_ = false;
     return std::nullopt;
   }
+  // What fails for want of memory fails here, with the request in the queue.
+  if (under_way_.size() >= under_way_.bucket_count()) under_way_.reserve(2 * under_way_.size() + 1);
   Pending& next = queue_.front();
   next.header.sequence = sequence_++;
   Outgoing outgoing{next.header, next.path, next.deadline};
   under_way_.emplace(next.header.request_id, std::move(next));
   queue_.pop_front();
   return outgoing;
+}
+
+Pending Peer::TakeNext() {
+  const std::lock_guard lock(mutex_);
+  Pending next = std::move(queue_.front());
+  queue_.pop_front();
+  return next;
 }
 
 std::optional<Pending> Peer::Finish(uint64_t request_id, std::optional<uint16_t> credits) {

@@ -41,13 +41,16 @@ class Peer {
  public:
   Peer(Rank rank, uint16_t credits) : rank_(rank), credits_(credits) {}
 
-  // Puts the request at the end of the queue.
-  void Add(Pending pending);
+  // Puts the request at the end of the queue; a ping at its front.
+  // Untouched where there is no memory for it.
+  void Add(Pending&& pending);
 
   // One thread at a time sends, so that a send that fails at once, and whose callback asks again, makes a loop and no
   // recursion. Who gets true calls NextToSend until there is none; who gets false has left the work to that thread.
   bool ClaimSending();
   std::optional<Outgoing> NextToSend();
+  // In place of NextToSend, where there is no memory for it.
+  Pending TakeNext();
 
   // The end of a request that was sent; nullopt if it is unknown. A reply brings new credits.
   std::optional<Pending> Finish(uint64_t request_id, std::optional<uint16_t> credits = std::nullopt);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "copper/base/attempt.h"
 #include "rpc/state.h"
 
 namespace copper::rpc {
@@ -54,15 +55,22 @@ void MakeSendable(Reply& reply) {
 void FabricChannel::State::OnRequest(const wire::Header& header, const Bytes& payload) {
   const std::string_view path(reinterpret_cast<const char*>(payload.data()), payload.size());
   if (AsksForPath(header.kind) && !IsPath(path)) return Reject(EBADMSG);
+  if (header.kind == Kind::kPing) return SendReply(header, {});
   if (!peers_.Get(header.origin).BeginServing(2 * uint32_t{options_.credits})) {
     ++counters_.refused;
     return SendReply(header, {.error = EAGAIN});
   }
   const TimePoint deadline = clock_.Now() + std::chrono::milliseconds(header.remaining_ms);
-  Responder respond([state = weak_from_this(), header](Reply reply) {
-    if (const auto self = state.lock()) self->Answer(header, std::move(reply));
+  bool has_responder = false;  // which answers, whatever happens
+  const Status handled = Attempt([&] {
+    Request request = RequestOf(header, path);
+    Responder respond([state = weak_from_this(), header](Reply reply) {
+      if (const auto self = state.lock()) self->Answer(header, std::move(reply));
+    });
+    has_responder = true;
+    handler_->Handle(header.origin, std::move(request), deadline, std::move(respond));
   });
-  handler_->Handle(header.origin, RequestOf(header, path), deadline, std::move(respond));
+  if (!handled && !has_responder) Answer(header, {.error = ENOMEM});
 }
 
 // Any thread, at any time: after Stop it does nothing.

@@ -12,7 +12,7 @@ namespace copper::rpc {
 
 struct AtomicCounters {
   std::atomic<uint64_t> sent{0}, received{0}, bytes_sent{0}, bytes_received{0}, rejected_unparsable{0},
-      rejected_foreign{0}, refused{0}, timeouts{0}, late_replies{0}, send_failures{0};
+      rejected_foreign{0}, refused{0}, timeouts{0}, late_replies{0}, send_failures{0}, given_up{0};
 
   ChannelCounters Snapshot() const;
 };
@@ -25,9 +25,11 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void Stop();
 
   void Call(Rank to, Request request, TimePoint deadline, Done done);
+  void GiveUp(Rank to);
   void WantTicks();
   void OnArrival(const fabric::Arrival& arrival);
   bool OnTick();
+  void NoteMemory(const Status& attempt);  // logs the first lack of it
 
   ChannelCounters counters() const { return counters_.Snapshot(); }
 
@@ -67,7 +69,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   PeerTable peers_;
   std::atomic<size_t> pending_{0};  // requests without outcome
   std::atomic<bool> handler_wants_ticks_{false};
-  std::atomic<bool> logged_success_{false}, logged_unparsable_{false}, logged_foreign_{false};
+  std::atomic<bool> logged_success_{false}, logged_unparsable_{false}, logged_foreign_{false}, logged_memory_{false};
   AtomicCounters counters_;
 };
 

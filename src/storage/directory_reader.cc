@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <ctime>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "copper/base/listing_builder.h"
 #include "storage/stat.h"
 
 namespace copper::storage {
@@ -41,35 +45,89 @@ bool IsDots(const char* name) {
   return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
-Status ReadNames(DIR* directory, size_t limit, std::vector<DirectoryEntry>& entries) {
-  while (true) {
-    errno = 0;
-    const dirent* found = readdir(directory);
-    if (found == nullptr && errno != 0) return Fail(errno);
-    if (found == nullptr) return {};
-    if (IsDots(found->d_name)) continue;
-    if (limit != 0 && entries.size() == limit) return Fail(EFBIG);
-    entries.push_back({found->d_name, found->d_ino, found->d_type, {}});
-  }
-}
+struct Name {
+  std::string name;
+  uint64_t inode = 0;
+  uint8_t type = DT_UNKNOWN;
+};
 
-// In the order in which the directory gave its names: the one that file systems read ahead in.
-void ReadAttributes(int directory, const DirectoryOptions& options, const Clock& clock, Listing& listing) {
-  const TimePoint begin = clock.Now();
-  int64_t looks = 0;
-  for (DirectoryEntry& entry : listing.entries) {
-    if (looks >= int64_t{kLooksToMeasure} && clock.Now() - begin > looks * kCheapLook) return;
-    if (std::ranges::find(options.mount_points, entry.name) != options.mount_points.end()) continue;
-    Result<Attributes> attributes = LookAt(directory, entry.name.c_str());
-    ++looks;
-    if (!attributes) continue;  // removed since, or not to be looked at: whoever asks for it gets the reason
-    // A mount that came since the table was read.
-    if (attributes->IsDirectory() && attributes->device != listing.directory.device) continue;
-    entry.inode = attributes->inode;
-    entry.type = static_cast<uint8_t>(IFTODT(attributes->mode));
-    entry.attributes = std::move(*attributes);
+// Collects what a directory gives. Names wait for their attributes, in that order, which is the one that file systems
+// read ahead in; once there are too many of them, they go into the listing as they are.
+class Collector {
+ public:
+  Collector(const DirectoryOptions& options, const Attributes& directory)
+      : options_(options), device_(directory.device), builder_(directory, options.limit.bytes) {}
+
+  Status Read(DIR* directory) {
+    while (true) {
+      errno = 0;
+      const dirent* found = readdir(directory);
+      if (found == nullptr && errno != 0) return Fail(errno);
+      if (found == nullptr) return {};
+      if (IsDots(found->d_name)) continue;
+      if (const Status added = Add(*found); !added) return added;
+    }
   }
-}
+
+  // Of as many names as are waiting, as long as that is cheap.
+  Status ReadAttributes(int directory, const Clock& clock) {
+    const TimePoint begin = clock.Now();
+    int64_t looks = 0;
+    bool cheap = options_.attributes;
+    for (const Name& name : waiting_) {
+      cheap = cheap && (looks < int64_t{kLooksToMeasure} || clock.Now() - begin <= looks * kCheapLook);
+      std::optional<Attributes> attributes;
+      if (cheap && !IsMountPoint(name.name)) {
+        attributes = LookAtEntry(directory, name.name);
+        ++looks;
+      }
+      if (const Status added = AddTo(name, attributes); !added) return added;
+    }
+    return {};
+  }
+
+  Listing Build(bool answers_absence) { return builder_.Build(answers_absence); }
+
+ private:
+  Status Add(const dirent& found) {
+    const size_t names = waiting_.size() + builder_.size();
+    if (options_.limit.names != 0 && names == options_.limit.names) return Fail(EFBIG);
+    if (names > kMostWithAttributes) return builder_.Add(found.d_name, found.d_ino, found.d_type);
+    waiting_.push_back({found.d_name, found.d_ino, found.d_type});
+    return names < kMostWithAttributes ? Status() : Release();
+  }
+
+  Status Release() {
+    for (const Name& name : waiting_) {
+      if (const Status added = AddTo(name, std::nullopt); !added) return added;
+    }
+    waiting_ = {};
+    return {};
+  }
+
+  Status AddTo(const Name& name, const std::optional<Attributes>& attributes) {
+    if (!attributes) return builder_.Add(name.name, name.inode, name.type);
+    const auto type = static_cast<uint8_t>(IFTODT(attributes->mode));
+    return builder_.Add(name.name, attributes->inode, type, &*attributes);
+  }
+
+  bool IsMountPoint(const std::string& name) const {
+    return std::ranges::find(options_.mount_points, name) != options_.mount_points.end();
+  }
+
+  // None of what was removed since, or is not to be looked at (whoever asks for it gets the reason), or of a mount that
+  // came since the mount table was read.
+  std::optional<Attributes> LookAtEntry(int directory, const std::string& name) const {
+    Result<Attributes> attributes = LookAt(directory, name.c_str());
+    if (!attributes || (attributes->IsDirectory() && attributes->device != device_)) return std::nullopt;
+    return *std::move(attributes);
+  }
+
+  const DirectoryOptions& options_;
+  const uint64_t device_;
+  ListingBuilder builder_;
+  std::vector<Name> waiting_;
+};
 
 bool IsUnchanged(int directory, const Attributes& before) {
   struct stat now{};
@@ -80,21 +138,17 @@ bool IsUnchanged(int directory, const Attributes& before) {
 }  // namespace
 
 Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, const Clock& clock) {
-  Listing listing;
-  Result<Attributes> before = LookAt(fd.get(), "");
+  const Result<Attributes> before = LookAt(fd.get(), "");
   if (!before) return std::unexpected(before.error());
-  listing.directory = std::move(*before);
-  const bool quiet = listing.directory.mtime_ns <= WallClockNs() - kQuietNs;
+  const bool quiet = before->mtime_ns <= WallClockNs() - kQuietNs;
   const Result<Directory> directory = OpenStream(std::move(fd));
   if (!directory) return std::unexpected(directory.error());
-  if (const Status read = ReadNames(directory->get(), options.limit, listing.entries); !read) {
-    return std::unexpected(read.error());
-  }
-  listing.answers_absence =
-      options.may_answer_absence && quiet && IsUnchanged(dirfd(directory->get()), listing.directory);
-  if (options.attributes) ReadAttributes(dirfd(directory->get()), options, clock, listing);
-  std::ranges::sort(listing.entries, {}, &DirectoryEntry::name);
-  return listing;
+  const int descriptor = dirfd(directory->get());
+  Collector names(options, *before);
+  if (const Status read = names.Read(directory->get()); !read) return std::unexpected(read.error());
+  const bool answers_absence = options.may_answer_absence && quiet && IsUnchanged(descriptor, *before);
+  if (const Status read = names.ReadAttributes(descriptor, clock); !read) return std::unexpected(read.error());
+  return names.Build(answers_absence);
 }
 
 }  // namespace copper::storage

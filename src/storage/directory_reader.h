@@ -6,13 +6,19 @@
 
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
+#include "copper/base/listing.h"
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
+#include "copper/storage/backing_store.h"
 
 namespace copper::storage {
 
+// More names than this get no attributes: they would make up nine tenths of a listing that is large already, and most
+// would never be asked for.
+inline constexpr size_t kMostWithAttributes = 65'536;
+
 struct DirectoryOptions {
-  size_t limit = 0;                       // EFBIG if there are more entries; 0: no limit
+  ListLimit limit;
   bool may_answer_absence = true;         // false where names appear by being asked for
   bool attributes = true;                 // false where they are not worth keeping
   std::vector<std::string> mount_points;  // names that belong to other file systems: never looked at

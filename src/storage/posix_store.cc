@@ -88,11 +88,11 @@ Result<Attributes> PosixStore::Look(const std::string& path) {
   return attributes;
 }
 
-Result<Listing> PosixStore::List(const std::string& path, size_t limit) {
+Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
   const Sharing sharing = file_systems_.Of(path);
   if (sharing == Sharing::kForbidden) {
     if (!file_systems_.IsMountPoint(path)) return Fail(ENOENT);
-    return Listing{.directory = ForbiddenDirectory(path), .answers_absence = true, .entries = {}};
+    return ListingBuilder(ForbiddenDirectory(path)).Build(/*answers_absence=*/true);
   }
   ++counters_.lists;
   Result<UniqueFd> directory = tree_->OpenDirectory(path);
@@ -102,6 +102,8 @@ Result<Listing> PosixStore::List(const std::string& path, size_t limit) {
                                  .attributes = sharing != Sharing::kPseudo,
                                  .mount_points = file_systems_.MountPointsIn(path)};
   return ReadDirectory(std::move(*directory), options, clock_);
+} catch (const std::bad_alloc&) {
+  return Fail(ENOMEM);
 }
 
 Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "wire/cursor.h"
+#include "copper/base/cursor.h"
 #include "wire/tag.h"
 
 namespace copper::wire {
@@ -85,7 +85,7 @@ Header GetFields(const std::byte* head) {
 }
 
 bool IsKnownKind(Kind kind) {
-  return (kind >= Kind::kLook && kind <= Kind::kUnmounted) || kind == Kind::kRefresh;
+  return (kind >= Kind::kLook && kind <= Kind::kPing) || kind == Kind::kRefresh;
 }
 
 bool AreFlagsSound(const Header& header) {

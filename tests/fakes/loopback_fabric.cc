@@ -187,6 +187,11 @@ void LoopbackFabric::ReleaseHeld() {
   held_.clear();
 }
 
+void LoopbackFabric::CopyPayloads() {
+  const std::lock_guard lock(mutex_);
+  copying_ = true;
+}
+
 void LoopbackFabric::Disconnect(Rank rank) {
   const std::lock_guard lock(mutex_);
   disconnected_.at(rank) = true;
@@ -206,6 +211,7 @@ Status LoopbackFabric::Transmit(Rank from, Rank to, fabric::Datagram datagram) {
   const std::lock_guard lock(mutex_);
   if (to >= ranks()) return Fail(EINVAL);
   if (disconnected_[from] || disconnected_[to]) return Fail(ECONNRESET);
+  if (copying_) datagram.payload = Bytes::Copy(datagram.payload.span());
   switch (filter_ ? filter_(from, to) : Fate::kDeliver) {
     case Fate::kDrop:
       return {};

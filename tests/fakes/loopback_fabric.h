@@ -41,6 +41,8 @@ class LoopbackFabric {
   // From now on sends to this rank and from it fail with ECONNRESET, at once and in the sender's thread.
   void Disconnect(Rank rank);
   void Reconnect(Rank rank);
+  // From now on receivers get memory of their own, as over a wire; else they share the sender's.
+  void CopyPayloads();
   // A datagram out of nowhere.
   void Inject(Rank to, fabric::Datagram datagram);
 
@@ -59,6 +61,7 @@ class LoopbackFabric {
   Filter filter_;
   std::vector<Held> held_;
   std::vector<bool> disconnected_;
+  bool copying_ = false;
   std::vector<std::unique_ptr<LoopbackEndpoint>> endpoints_;  // constant after construction
 };
 

@@ -206,7 +206,7 @@ Result<Attributes> MemoryStore::Look(const std::string& path) {
   return (*node)->attributes;
 }
 
-Result<Listing> MemoryStore::List(const std::string& path, size_t limit) {
+Result<Listing> MemoryStore::List(const std::string& path, storage::ListLimit limit) {
   Lock lock(mutex_);
   if (const Status entered = Enter(lock, Kind::kList, path); !entered) return std::unexpected(entered.error());
   const Result<NodePtr> found = Resolve(path);
@@ -214,16 +214,15 @@ Result<Listing> MemoryStore::List(const std::string& path, size_t limit) {
   const Node& node = **found;
   if (!node.attributes.IsDirectory()) return Fail(ENOTDIR);
   if ((node.attributes.mode & 0400) == 0) return Fail(EACCES);
-  if (limit != 0 && node.children.size() > limit) return Fail(EFBIG);
-  Listing listing;
-  listing.directory = node.attributes;
-  listing.answers_absence = node.answers_absence && node.attributes.mtime_ns <= now_ - kQuietNs;
+  if (limit.names != 0 && node.children.size() > limit.names) return Fail(EFBIG);
+  ListingBuilder listing(node.attributes, limit.bytes);
   for (const auto& [name, child] : node.children) {
-    DirectoryEntry entry{name, child->attributes.inode, static_cast<uint8_t>(IFTODT(child->attributes.mode)), {}};
-    if (attributes_in_listings_) entry.attributes = child->attributes;
-    listing.entries.push_back(std::move(entry));
+    const Attributes& attributes = child->attributes;
+    const auto type = static_cast<uint8_t>(IFTODT(attributes.mode));
+    const Status added = listing.Add(name, attributes.inode, type, attributes_in_listings_ ? &attributes : nullptr);
+    if (!added) return std::unexpected(added.error());
   }
-  return listing;
+  return listing.Build(node.answers_absence && node.attributes.mtime_ns <= now_ - kQuietNs);
 }
 
 Result<Bytes> MemoryStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) {

@@ -1,7 +1,12 @@
 #include "fakes/test_job.h"
 
+#include <stdexcept>
+
 namespace copper::fakes {
 namespace {
+
+// Much more often than really, since tests wait for them.
+constexpr auto kTick = std::chrono::milliseconds(2);
 
 JobIdentity TestIdentity() {
   JobIdentity identity;
@@ -19,19 +24,55 @@ storage::FileSystems SharedByAll(uint32_t ranks) {
 
 }  // namespace
 
+void CountingHandler::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) {
+  handler_.Handle(from, std::move(request), deadline, std::move(respond));
+}
+
+bool CountingHandler::OnTick(TimePoint now) {
+  const bool wanted = handler_.OnTick(now);
+  const std::lock_guard lock(mutex_);
+  ++ticks_;
+  changed_.notify_all();
+  return wanted;
+}
+
+uint64_t CountingHandler::ticks() const {
+  const std::lock_guard lock(mutex_);
+  return ticks_;
+}
+
+bool CountingHandler::WaitForTicks(uint64_t count) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return ticks_ >= count; });
+}
+
 TestNode::TestNode(Rank self, const tree::Forest& forest, fabric::Endpoint& endpoint, storage::BackingStore& store,
-                   const storage::FileSystems& file_systems, const Clock& clock, fetch::Fetcher::Options options)
+                   const storage::FileSystems& file_systems, const Clock& clock, fetch::Fetcher::Options options,
+                   uint64_t cache_budget)
     : log_(LogLevel::kNone, LogType::kStdout, ""),
+      cache_(cache_budget),
       pool_("source", 8),
+      detour_("detour", kDetourThreads),
       channel_({.self = self, .ranks = forest.ranks(), .job = TestIdentity()}, endpoint, clock, log_),
       fetcher_((options.self = self, options),
-               {store, file_systems, pool_, channel_, forest, cache_, counters_, clock, log_}) {
-  channel_.Start(fetcher_);
+               {store, file_systems, pool_, detour_, channel_, forest, cache_, counters_, clock, log_}) {
+  channel_.Start(handler_);
 }
 
 TestNode::~TestNode() {
   pool_.Stop();
+  detour_.Stop();
   channel_.Stop();
+}
+
+// The second tick begins after the first has ended, so after this was called.
+bool TestNode::Tick() {
+  const uint64_t before = handler_.ticks();
+  for (uint64_t count = 1; count <= 2; ++count) {
+    channel_.WantTicks();
+    if (!handler_.WaitForTicks(before + count)) return false;
+  }
+  return true;
 }
 
 Result<fetch::Found> TestNode::Look(const std::string& path) {
@@ -57,12 +98,23 @@ Result<std::string> TestNode::ReadWhole(const std::string& path) {
   return Read({path, found->attributes->version()}, 0, found->attributes->size);
 }
 
-TestJob::TestJob(uint32_t ranks, fetch::Fetcher::Options options, uint32_t fanout, uint32_t trees)
-    : file_systems_(SharedByAll(ranks)), forest_(ranks, fanout, trees == 0 ? ranks : trees), fabric_(ranks) {
+TestJob::TestJob(uint32_t ranks, fetch::Fetcher::Options options, uint32_t fanout, uint32_t trees,
+                 uint64_t cache_budget)
+    : file_systems_(SharedByAll(ranks)), forest_(ranks, fanout, trees == 0 ? ranks : trees), fabric_(ranks, kTick) {
   fabric_.ConnectAll();
+  fabric_.CopyPayloads();
   for (Rank rank = 0; rank < ranks; ++rank) {
-    nodes_.push_back(
-        std::make_unique<TestNode>(rank, forest_, fabric_.endpoint(rank), store_, file_systems_, clock_, options));
+    nodes_.push_back(std::make_unique<TestNode>(rank, forest_, fabric_.endpoint(rank), store_, file_systems_, clock_,
+                                                options, cache_budget));
+  }
+}
+
+void TestJob::Pass(Duration time, Duration step) {
+  for (Duration passed{}; passed < time; passed += step) {
+    clock_.Advance(std::min(step, time - passed));
+    for (const auto& node : nodes_) {
+      if (!node->Tick()) throw std::runtime_error("a node has stopped ticking");
+    }
   }
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -26,15 +28,39 @@ Result<T> Await(Start start) {
   return future.get();
 }
 
+// Hands everything on, and counts the ticks.
+class CountingHandler final : public rpc::Handler {
+ public:
+  explicit CountingHandler(rpc::Handler& handler) : handler_(handler) {}
+  void Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) override;
+  bool OnTick(TimePoint now) override;
+  uint64_t ticks() const;
+  // False if there were not that many within 10 s.
+  [[nodiscard]] bool WaitForTicks(uint64_t count);
+
+ private:
+  rpc::Handler& handler_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  uint64_t ticks_ = 0;
+};
+
 class TestNode {
  public:
+  static constexpr size_t kDetourThreads = 2;
+
   TestNode(Rank self, const tree::Forest& forest, fabric::Endpoint& endpoint, storage::BackingStore& store,
-           const storage::FileSystems& file_systems, const Clock& clock, fetch::Fetcher::Options options);
+           const storage::FileSystems& file_systems, const Clock& clock, fetch::Fetcher::Options options,
+           uint64_t cache_budget);
   ~TestNode();
 
   fetch::Fetcher& fetcher() { return fetcher_; }
+  rpc::FabricChannel& channel() { return channel_; }
   cache::Cache& cache() { return cache_; }
   profile::Counters& counters() { return counters_; }
+
+  // Until all that was due when this was called has been done by the progress thread.
+  [[nodiscard]] bool Tick();
 
   Result<fetch::Found> Look(const std::string& path);
   Result<fetch::Listed> List(const std::string& path);
@@ -46,14 +72,18 @@ class TestNode {
   Logger log_;
   cache::Cache cache_;
   profile::Counters counters_;
-  WorkerPool pool_;
+  WorkerPool pool_, detour_;
   rpc::FabricChannel channel_;
   fetch::Fetcher fetcher_;
+  CountingHandler handler_{fetcher_};
 };
 
 class TestJob {
  public:
-  explicit TestJob(uint32_t ranks, fetch::Fetcher::Options options = {}, uint32_t fanout = 2, uint32_t trees = 0);
+  static constexpr Duration kStep = std::chrono::milliseconds(250);
+
+  explicit TestJob(uint32_t ranks, fetch::Fetcher::Options options = {}, uint32_t fanout = 2, uint32_t trees = 0,
+                   uint64_t cache_budget = UINT64_MAX);
   ~TestJob();
 
   MemoryStore& store() { return store_; }
@@ -63,7 +93,22 @@ class TestJob {
   TestNode& node(Rank rank) { return *nodes_[rank]; }
   uint32_t ranks() const { return forest_.ranks(); }
 
+  // Lets time pass, in small steps, on every node.
+  void Pass(Duration time, Duration step = kStep);
+  // What `future` gives, and the time that passed until it did; time stands still if it is there already.
+  template <class T>
+  T PassUntil(std::future<T>& future, Duration& passed) {
+    passed = {};
+    while (future.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready && passed < kMostTime) {
+      Pass(kStep);
+      passed += kStep;
+    }
+    return future.get();
+  }
+
  private:
+  static constexpr Duration kMostTime = std::chrono::minutes(1);
+
   FakeClock clock_;
   MemoryStore store_;
   storage::FileSystems file_systems_;

@@ -25,6 +25,10 @@ CU_FUSE = str(BUILD / "bin/cu_fuse")
 COPPER = str(BUILD / "bin/copper")
 # Sanitizers make everything several times slower.
 PATIENCE = float(os.environ.get("COPPER_TEST_PATIENCE", "1"))
+# How a job is launched so that it outlives the loss of a rank. Hydra (MPICH 4.0) is told not to end the others, but kills
+# them all the same if it finds its own child dead by a signal: so its child is a shell, which exits. The traps keep what
+# Hydra tells the others from killing their shells.
+OUTLIVE = (["-disable-auto-cleanup"], ["sh", "-c", 'trap : USR1 TERM INT HUP; "$0" "$@"; exit $?'])
 
 
 def until(condition, seconds, pause=0.02):
@@ -110,15 +114,16 @@ def unmount(point):
 class Job:
     """One Copper job: `ranks` nodes on this machine, with mounts <root>/mnt/<rank> and the job directory <root>/job."""
 
-    def __init__(self, root, target, ranks=4, options=(), environment=None, mount=None, deadline=90, level=4):
+    def __init__(self, root, target, ranks=4, options=(), environment=None, mount=None, deadline=90, level=4,
+                 launch=((), ())):
         self.root = str(root)
         self.ranks = ranks
         self.directory = f"{root}/job"
         self.mounts = [(mount or f"{root}/mnt/%r").replace("%r", str(rank)) for rank in range(ranks)]
         self.expired = False
         self._recorded = set()
-        command = ["mpiexec", "-n", str(ranks), CU_FUSE, "--mount", mount or f"{root}/mnt/%r", "--target", str(target),
-                   "--log-output-dir", self.directory]
+        command = ["mpiexec", *launch[0], "-n", str(ranks), *launch[1], CU_FUSE, "--mount", mount or f"{root}/mnt/%r",
+                   "--target", str(target), "--log-output-dir", self.directory]
         if level is not None:
             command += ["--log-level", str(level)]
         self.command = command + [str(option) for option in options]

@@ -1,4 +1,4 @@
-// Bytes that are filled once and then shared: chunks of files, encoded listings.
+// Bytes that are filled once and then shared: chunks of files, packed listings.
 #pragma once
 
 #include <cstddef>
@@ -49,6 +49,8 @@ class Bytes {
   Bytes Slice(size_t offset, size_t length) const;
   // The memory that is freed with the last copy (0 for zeros, which are shared by all).
   size_t charge() const { return charge_; }
+  // Whether there are other copies or slices now.
+  bool IsShared() const { return owner_.use_count() > 1; }
 
  private:
   friend class Buffer;

@@ -1,16 +1,12 @@
-// What Copper knows of a file: version, attributes, the listing of a directory. Read by every module.
+// What Copper knows of a file: version and attributes. Read by every module.
 #pragma once
 
 #include <sys/stat.h>
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include "copper/base/bytes.h"
 
 namespace copper {
 
@@ -51,29 +47,6 @@ struct Attributes {
   bool IsRegular() const { return S_ISREG(mode); }
   bool IsSymlink() const { return S_ISLNK(mode); }
 };
-
-struct DirectoryEntry {
-  std::string name;
-  uint64_t inode = 0;
-  uint8_t type = 0;                      // DT_*, DT_UNKNOWN where the source does not say
-  std::optional<Attributes> attributes;  // where they were cheap to get
-};
-
-// A directory at one moment: its attributes, its names (without . and ..) sorted by bytes.
-struct Listing {
-  Attributes directory;
-  // Whether a name that is not in it is absent: the directory was readable to the end, is no automount, and had been
-  // left alone for 2 s when it was read (a change in the same tick of its mtime would be missed otherwise).
-  bool answers_absence = false;
-  std::vector<DirectoryEntry> entries;
-
-  // nullptr if the name is not there.
-  const DirectoryEntry* Find(std::string_view name) const;
-  // Approximate memory held, in bytes.
-  size_t charge() const;
-};
-
-using ListingPtr = std::shared_ptr<const Listing>;
 
 // As in statvfs(3).
 struct StatFs {

@@ -1,5 +1,5 @@
-// What a node holds, in three tables: metadata (what a path is, or that it is absent), tree (listings) and data
-// (chunks).
+// What a node holds, in three tables under one budget: metadata (what a path is, or that it is absent), tree (listings)
+// and data (chunks).
 #pragma once
 
 #include <memory>
@@ -8,6 +8,8 @@
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
+#include "copper/base/listing.h"
+#include "copper/cache/budget.h"
 #include "copper/cache/table.h"
 
 namespace copper::cache {
@@ -36,24 +38,37 @@ struct PathEntry {
   std::shared_ptr<const Attributes> attributes;  // null: a negative entry
   TimePoint valid_until = kNever;
 };
+bool IsInUse(const PathEntry& entry);
 
-// A listing, the bytes that children are sent, and until when it may answer for absent names unasked.
+// A listing, and until when it may answer for absent names unasked.
 struct ListingEntry {
   ListingPtr listing;
-  Bytes encoded;
   TimePoint valid_until = kNever;
 };
+bool IsInUse(const ListingEntry& entry);
+
+// A chunk, and how much of it has gone where it was to go.
+struct ChunkEntry {
+  Bytes bytes;
+  uint64_t delivered = 0;  // bytes of it that this node's kernel was given
+  uint32_t served = 0;     // children that it was sent to
+};
+bool IsInUse(const ChunkEntry& entry);
 
 class Cache {
  public:
+  explicit Cache(uint64_t budget = UINT64_MAX) : budget_(budget) {}
+
+  Budget& budget() { return budget_; }
   Table<PathKey, PathEntry>& metadata() { return metadata_; }
   Table<PathKey, ListingEntry>& tree() { return tree_; }
-  Table<ChunkKey, Bytes>& data() { return data_; }
+  Table<ChunkKey, ChunkEntry>& data() { return data_; }
 
  private:
-  Table<PathKey, PathEntry> metadata_;
-  Table<PathKey, ListingEntry> tree_;
-  Table<ChunkKey, Bytes> data_;
+  Budget budget_;
+  Table<PathKey, PathEntry> metadata_{budget_};
+  Table<PathKey, ListingEntry> tree_{budget_};
+  Table<ChunkKey, ChunkEntry> data_{budget_};
 };
 
 }  // namespace copper::cache

@@ -1,18 +1,21 @@
-// A table of what a node holds: sharded hash map, values shared with whoever reads them.
+// A table of what a node holds: sharded hash map, values shared with whoever reads them, least recently used first out.
 //
 // Contract: Get returns a copy of the value (values are cheap to copy: shared pointers, Bytes), which stays whole
-// however the table changes. Put replaces. The charge of each entry (bytes it holds) is told at Put and summed in
-// Usage. Any thread; one lock per shard, held for a lookup only, no other lock is taken under it.
+// however the table changes. Put replaces. The charge of each entry is the bytes that its value and key hold, told at
+// Put; the entry's own size is added here. All charges count against the budget, which may evict any entry at any time,
+// except those that are in use. Any thread; one lock per shard, held for a lookup only, no other lock is taken under
+// it.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <list>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <unordered_map>
+#include <utility>
 
-#include "copper/base/hash.h"
+#include "copper/cache/budget.h"
 
 namespace copper::cache {
 
@@ -21,57 +24,77 @@ struct Usage {
   uint64_t bytes = 0;
 };
 
+// Keys and values bring what the table asks of them, found beside their types:
+//   uint64_t HashOf(const Key&);
+//   bool IsInUse(const Value&);   whether others hold its memory, so that evicting it would free nothing
 template <class Key, class Value>
 class Table {
  public:
-  std::optional<Value> Get(const Key& key) const {
-    const Shard& shard = ShardOf(key);
+  // `budget` outlives the table.
+  explicit Table(Budget& budget) : budget_(budget) {
+    for (Shard& shard : shards_) {
+      shard.budget = &budget;
+      budget.Join(shard);
+    }
+  }
+
+  std::optional<Value> Get(const Key& key) {
+    Shard& shard = ShardOf(key);
     const std::lock_guard lock(shard.mutex);
-    const auto it = shard.entries.find(key);
-    if (it == shard.entries.end()) return std::nullopt;
-    return it->second.value;
+    const auto found = shard.index.find(&key);
+    if (found == shard.index.end()) return std::nullopt;
+    shard.Touch(found->second);
+    return found->second->value;
   }
 
   void Put(const Key& key, Value value, size_t charge) {
-    Shard& shard = ShardOf(key);
-    const std::lock_guard lock(shard.mutex);
-    const auto [it, added] = shard.entries.try_emplace(key);
-    shard.bytes += charge - it->second.charge;
-    it->second = {std::move(value), charge};
+    {
+      Shard& shard = ShardOf(key);
+      const std::lock_guard lock(shard.mutex);
+      const auto entry = shard.FindOrAdd(key);
+      std::swap(entry->value, value);  // the old one is destroyed outside the lock
+      shard.SetCharge(*entry, charge + kEntrySize);
+      shard.Touch(entry);
+    }
+    budget_.MakeRoom();
   }
 
-  // Changes the value in place, if it is still there: `change(Value&)` runs under the lock and returns the new charge.
-  template <class Change>
-  void Update(const Key& key, Change change) {
+  // Changes the value in place, if it is there: `change(Value&)` runs under the lock and returns the new charge.
+  template <class ChangeValue>
+  void Update(const Key& key, ChangeValue change) {
     Shard& shard = ShardOf(key);
     const std::lock_guard lock(shard.mutex);
-    const auto it = shard.entries.find(key);
-    if (it == shard.entries.end()) return;
-    const size_t charge = change(it->second.value);
-    shard.bytes += charge - it->second.charge;
-    it->second.charge = charge;
+    const auto found = shard.index.find(&key);
+    if (found != shard.index.end()) shard.SetCharge(*found->second, change(found->second->value) + kEntrySize);
   }
 
   bool Erase(const Key& key) {
+    return EraseWhen(key, [](const Value&) { return true; });
+  }
+
+  // Erases the entry if `when(Value&)` says so, which runs under the lock and may change the value.
+  template <class When>
+  bool EraseWhen(const Key& key, When when) {
     Shard& shard = ShardOf(key);
+    Entries erased;  // destroyed outside the lock
     const std::lock_guard lock(shard.mutex);
-    const auto it = shard.entries.find(key);
-    if (it == shard.entries.end()) return false;
-    shard.bytes -= it->second.charge;
-    shard.entries.erase(it);
+    const auto found = shard.index.find(&key);
+    if (found == shard.index.end() || !when(found->second->value)) return false;
+    shard.MoveOut(found->second, erased);
     return true;
   }
 
-  // Erases every entry whose key is matched by `matches(const Key&)`, which runs under the lock of a shard.
-  template <class Matches>
-  void EraseIf(Matches matches) {
+  // Erases all whose key `condition(const Key&)` holds for.
+  template <class Condition>
+  void EraseIf(Condition condition) {
     for (Shard& shard : shards_) {
+      Entries erased;
       const std::lock_guard lock(shard.mutex);
-      std::erase_if(shard.entries, [&](const auto& entry) {
-        if (!matches(entry.first)) return false;
-        shard.bytes -= entry.second.charge;
-        return true;
-      });
+      for (auto entry = shard.entries.begin(); entry != shard.entries.end();) {
+        const auto next = std::next(entry);
+        if (condition(entry->key)) shard.MoveOut(entry, erased);
+        entry = next;
+      }
     }
   }
 
@@ -87,22 +110,83 @@ class Table {
 
  private:
   struct Entry {
+    const Key key;
     Value value{};
     size_t charge = 0;
+    uint64_t used = 0;  // Budget::NextUse
   };
-  struct KeyHash {
-    size_t operator()(const Key& key) const { return HashOf(key); }
+  using Entries = std::list<Entry>;
+  using Position = typename Entries::iterator;
+  struct Hash {
+    size_t operator()(const Key* key) const { return HashOf(*key); }
   };
-  struct alignas(64) Shard {
+  struct Equal {
+    bool operator()(const Key* one, const Key* other) const { return *one == *other; }
+  };
+  // With what list, index and allocator take for it.
+  static constexpr size_t kEntrySize = sizeof(Entry) + 10 * sizeof(void*);
+
+  struct alignas(64) Shard final : public EvictionQueue {
+    // Entries in use at the old end are passed over, this many at most.
+    static constexpr int kPassedOver = 16;
+
     mutable std::mutex mutex;
-    std::unordered_map<Key, Entry, KeyHash> entries;
+    Entries entries;  // least recently used first
+    std::unordered_map<const Key*, Position, Hash, Equal> index;
     uint64_t bytes = 0;
+    Budget* budget = nullptr;
+
+    Position FindOrAdd(const Key& key) {
+      const auto found = index.find(&key);
+      if (found != index.end()) return found->second;
+      const Position entry = entries.insert(entries.end(), {.key = key});
+      index.emplace(&entry->key, entry);
+      return entry;
+    }
+
+    void Touch(Position entry) {
+      entry->used = budget->NextUse();
+      entries.splice(entries.end(), entries, entry);
+    }
+
+    void SetCharge(Entry& entry, size_t charge) {
+      bytes += charge - entry.charge;
+      budget->Hold(charge);
+      budget->Drop(entry.charge);
+      entry.charge = charge;
+    }
+
+    void MoveOut(Position entry, Entries& to) {
+      SetCharge(*entry, 0);
+      index.erase(&entry->key);
+      to.splice(to.end(), entries, entry);
+    }
+
+    auto Evictable() const {
+      auto entry = entries.begin();
+      for (int passed = 0; entry != entries.end() && IsInUse(entry->value); ++entry) {
+        if (++passed > kPassedOver) return entries.end();
+      }
+      return entry;
+    }
+
+    std::optional<uint64_t> OldestUse() const override {
+      const std::lock_guard lock(mutex);
+      const auto entry = Evictable();
+      if (entry == entries.end()) return std::nullopt;
+      return entry->used;
+    }
+
+    void EvictOldest() override {
+      Entries evicted;  // destroyed outside the lock
+      const std::lock_guard lock(mutex);
+      if (const auto entry = Evictable(); entry != entries.end()) MoveOut(index.at(&entry->key), evicted);
+    }
   };
 
-  // Keys bring their own hash, found beside their type: uint64_t HashOf(const Key&).
   Shard& ShardOf(const Key& key) { return shards_[HashOf(key) >> 60]; }
-  const Shard& ShardOf(const Key& key) const { return shards_[HashOf(key) >> 60]; }
 
+  Budget& budget_;
   std::array<Shard, 16> shards_;
 };
 

@@ -1,9 +1,9 @@
 // Answers what a node needs to know of the source: from its tables, from its parent in the key's tree, or, at the root
-// of that tree, from the backing store. The path of a request is drawn in src/README.md.
+// of that tree and where the parent is lost, from the backing store. The path of a request is drawn in src/README.md.
 //
 // Every call is asynchronous: `done` is called exactly once, at once in the caller's thread on a hit, else later by the
-// progress thread or a pool thread; it must not block. No call blocks. Errors are the source's errno, or ETIMEDOUT
-// past the deadline, EAGAIN-like errors of the fabric as they are. Any thread.
+// progress thread or a pool thread; it must not block. No call blocks. Errors are the source's errno, ETIMEDOUT past
+// the deadline, ENOMEM. Any thread.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,7 @@
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
+#include "copper/base/listing.h"
 #include "copper/base/log.h"
 #include "copper/base/worker_pool.h"
 #include "copper/cache/cache.h"
@@ -72,11 +73,16 @@ class Fetcher final : public rpc::Handler {
     Duration local_ttl = std::chrono::seconds(1);           // how long the kernel believes what is local
     uint64_t max_cacheable = UINT64_MAX;                    // larger files are read by each node from the source
     size_t lookup_list_limit = 8192;  // a lookup lists its directory unless it has more entries than this
+    // Packed listings that are larger fail with ENOMEM, before memory is taken for them: what a node can hold at all.
+    size_t listing_limit_bytes = size_t{1} << 31;
+    std::vector<std::string> hosts{};  // by rank, for messages; may be empty
   };
   struct Parts {  // all outlive the fetcher
     storage::BackingStore& store;
     const storage::FileSystems& file_systems;
-    Executor& pool;
+    // Threads that read the source are what bounds the operations on it (--source-ops).
+    Executor& pool;    // for the trees that are rooted here, and for what is local
+    Executor& detour;  // for what of the shared source this node reads though it is not the root
     rpc::Channel& channel;
     const tree::Forest& forest;
     cache::Cache& cache;
@@ -84,6 +90,8 @@ class Fetcher final : public rpc::Handler {
     const Clock& clock;
     Logger& log;
   };
+  // Told when a parent of this node is lost, and when it answers again. Any thread; must not block.
+  using LossListener = std::function<void(Rank parent, bool lost)>;
   // Handles what is no business of fetch (kStatus, kStop, ...) in the daemon.
   using ControlHandler = std::function<void(Rank from, const rpc::Request&, rpc::Responder)>;
 
@@ -91,6 +99,7 @@ class Fetcher final : public rpc::Handler {
   ~Fetcher() override;
 
   void SetChangeListener(ChangeListener* listener);  // before Start of anything that asks
+  void SetLossListener(LossListener listener);
   void SetControlHandler(ControlHandler handler);
 
   void Look(const std::string& path, std::move_only_function<void(Result<Found>)> done);
@@ -100,6 +109,9 @@ class Fetcher final : public rpc::Handler {
             std::move_only_function<void(Result<std::vector<Bytes>>)> done);
   // Whole chunk; `done` may be empty (prefetch).
   void ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done);
+  // Tells that this node's kernel has these bytes now: a chunk that everyone has is kept no longer (except at the root
+  // of its tree). Any thread.
+  void NoteDelivered(const File& file, uint64_t offset, uint64_t size);
   // Whether chunks of this file are kept, so that fetching ahead makes sense.
   bool IsCacheable(const File& file) const;
   void Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "copper/base/attempt.h"
 #include "copper/base/clock.h"
 #include "copper/base/hash.h"
 #include "copper/base/result.h"
@@ -42,8 +43,9 @@ class SingleFlight {
       }
       found = look();
       if (!found) {
-        auto& waiters = shard.flights[key];
+        std::vector<Waiter> waiters;
         if (done) waiters.push_back({deadline, std::move(done)});
+        shard.flights.emplace(key, std::move(waiters));
         return Joined::kLeader;
       }
     }
@@ -51,9 +53,22 @@ class SingleFlight {
     return Joined::kHit;
   }
 
-  // Ends the flight: every waiter gets a copy. What is to be found by later callers must be in the cache before.
+  // Runs what the leader does for the flight, or a part of it; where there is no memory for it, the flight ends with
+  // ENOMEM.
+  template <class Work>
+  void Lead(const Key& key, Work work) {
+    if (const Status done = Attempt(work); !done) Complete(key, std::unexpected(done.error()));
+  }
+
+  // Ends the flight: every waiter gets a copy. What is to be found by later callers must be in the cache before. A
+  // waiter that has no memory for its answer is dropped, which tells those who were promised one.
   void Complete(const Key& key, const Result<Value>& result) {
-    for (Waiter& waiter : Take(key)) waiter.done(result);
+    for (Waiter& waiter : Take(key)) {
+      try {
+        waiter.done(result);
+      } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
+      }
+    }
   }
 
   // Tells ETIMEDOUT to waiters past their deadline; true while any flight is under way.

@@ -24,6 +24,8 @@ class Server {
   using RefreshCommand = std::function<void(std::string path, std::move_only_function<void(Result<std::string>)> done)>;
   struct Options {
     int threads = 0;  // 0: auto
+    // Memory for what the kernel knows (inodes), in bytes: beyond it the kernel is asked to forget files.
+    size_t node_budget_bytes = size_t{64} << 20;
     LiveFiles live_files;
     std::function<void()> on_stop_command;  // any thread; must not block
     RefreshCommand on_refresh_command;
@@ -39,6 +41,13 @@ class Server {
   // Refuses new requests, answers what is pending with an error, joins the threads, closes the connection. The mount
   // itself is the mounter's. Idempotent.
   void Stop();
+
+  // What the kernel knows now, and the memory for it; node_budget_bytes bounds it. Any thread.
+  struct NodeUsage {
+    size_t nodes = 0;
+    size_t bytes = 0;
+  };
+  NodeUsage node_usage() const;
 
  private:
   struct State;

@@ -43,6 +43,8 @@ enum class Event : uint8_t {
   kRequestsToParent,
   kRequestsFromChildren,
   kStale,
+  kDetours,      // reads of the source in place of a parent that does not answer
+  kLostParents,  // how often a parent was found not to answer
   kCount
 };
 std::string_view Name(Event event);

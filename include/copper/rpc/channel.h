@@ -1,11 +1,13 @@
 // Requests with deadlines between ranks: matching of replies, credits, the server side.
 //
 // A request gets exactly one outcome: a reply (which may carry the peer's errno), or an error of the way there:
-// ETIMEDOUT (the deadline passed), ESHUTDOWN (closing), or what the fabric said. Late and unknown replies are dropped.
+// ETIMEDOUT (the deadline passed), EHOSTDOWN (given up), ESHUTDOWN (closing), or what the fabric said. Late and unknown
+// replies are dropped.
 //
 // Credits: each peer allows a number of requests of ours under way at once and tells it in every reply; what exceeds
 // it waits here, first come first served, with its deadline running. A peer that asks for more than twice what it was
-// allowed gets EAGAIN. Lock: one per peer, held for bookkeeping only, never across a callback.
+// allowed gets EAGAIN. kPing needs no credit, overtakes what waits, and is answered by the peer's channel itself, at
+// once. Lock: one per peer, held for bookkeeping only, never across a callback.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +51,8 @@ struct Reply {
   Bytes payload{};
 };
 
-// Answers one request, once, from any thread; dropped unanswered, it answers EIO. Harmless after the channel's end.
+// Answers one request, once, from any thread; dropped unanswered, it answers EIO, or ENOMEM if that is why. Harmless
+// after the channel's end.
 class Responder {
  public:
   using Send = std::move_only_function<void(Reply)>;
@@ -81,8 +84,11 @@ class Channel {
   // Any thread; never blocks. `done` is called once and must not block: by the progress thread or, for a failure at
   // once, by a thread that is in Call; a request that still waits when the channel stops, by Stop's.
   // At once: EINVAL (no such rank), ENAMETOOLONG, ENOTCONN (not started), ETIMEDOUT (under a millisecond left),
-  // ESHUTDOWN (stopped).
+  // ESHUTDOWN (stopped), ENOMEM.
   virtual void Call(Rank to, Request request, TimePoint deadline, Done done) = 0;
+  // Ends every request that is pending at this rank with EHOSTDOWN: for who knows that waiting for their deadlines is
+  // in vain. Any thread, also a callback; calls the `done` of each. Later calls are sent as ever.
+  virtual void GiveUp(Rank to) = 0;
   // Asks for Handler::OnTick calls. Any thread; cheap when ticks are on already.
   virtual void WantTicks() = 0;
 };
@@ -92,7 +98,7 @@ struct ChannelCounters {
   uint64_t bytes_sent = 0, bytes_received = 0;             // payload
   uint64_t rejected_unparsable = 0, rejected_foreign = 0;  // counted and dropped
   uint64_t refused = 0;                                    // requests beyond twice the credits, answered EAGAIN
-  uint64_t timeouts = 0, late_replies = 0, send_failures = 0;
+  uint64_t timeouts = 0, late_replies = 0, send_failures = 0, given_up = 0;
 };
 
 class FabricChannel final : public Channel, private fabric::Receiver {
@@ -113,6 +119,7 @@ class FabricChannel final : public Channel, private fabric::Receiver {
   void Stop();
 
   void Call(Rank to, Request request, TimePoint deadline, Done done) override;
+  void GiveUp(Rank to) override;
   void WantTicks() override;
   ChannelCounters counters() const;
 

@@ -9,9 +9,19 @@
 
 #include "copper/base/bytes.h"
 #include "copper/base/file.h"
+#include "copper/base/listing.h"
+#include "copper/base/listing_builder.h"
 #include "copper/base/result.h"
 
 namespace copper::storage {
+
+// How much of a directory is wanted; beyond it the listing fails as a whole.
+struct ListLimit {
+  ListLimit(size_t most_names = 0, size_t most_bytes = ListingBuilder::kMaxBytes)  // implicit: a number of names
+      : names(most_names), bytes(most_bytes) {}
+  size_t names;  // more are EFBIG; 0: no limit
+  size_t bytes;  // of the packed listing; more are ENOMEM
+};
 
 class BackingStore {
  public:
@@ -21,8 +31,8 @@ class BackingStore {
   virtual Result<Attributes> Look(const std::string& path) = 0;
 
   // The names of a directory with their inode and type; with attributes as long as getting them is cheap for this
-  // source (measured while listing). EFBIG if it has more than `limit` entries (0: no limit).
-  virtual Result<Listing> List(const std::string& path, size_t limit) = 0;
+  // source (measured while listing), and there are not too many names.
+  virtual Result<Listing> List(const std::string& path, ListLimit limit) = 0;
 
   // Bytes [offset, offset+length) of the file, cut at version.size. ESTALE if the file is, or became while reading,
   // another version: what is returned is of this version alone. (A single write(2) that takes longer than a tick of the

@@ -35,7 +35,7 @@ class PosixStore final : public BackingStore {
   ~PosixStore() override;
 
   Result<Attributes> Look(const std::string& path) override;
-  Result<Listing> List(const std::string& path, size_t limit) override;
+  Result<Listing> List(const std::string& path, ListLimit limit) override;
   Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) override;
   Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) override;
   Result<StatFs> Statfs() override;

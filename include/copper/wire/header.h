@@ -27,12 +27,13 @@ inline constexpr size_t kAuthenticatedPayload = 4096;
 
 enum class Kind : uint8_t {
   kLook = 1,       // attributes of a path                      request payload: path; reply: attributes
-  kList = 2,       // a piece of a directory's encoded listing   request payload: path; reply: bytes of it
+  kList = 2,       // a piece of a directory's packed listing    request payload: path; reply: bytes of it
   kRead = 3,       // a chunk of a file                          request payload: path; reply: the bytes
   kSeek = 4,       // SEEK_DATA, SEEK_HOLE                       request payload: path; reply: argument
   kStatus = 5,     // what this rank has counted                 reply: JSON
   kStop = 6,       // end the job                                no payload
   kUnmounted = 7,  // the sender's mount is gone (to rank 0)  no payload
+  kPing = 8,       // are you there?                              no payload
   kRefresh = 10,   // forget a path                              request payload: path; reply: ranks not reached
 };
 

@@ -3,6 +3,7 @@
 
 #include "copper/base/bytes.h"
 #include "copper/base/file.h"
+#include "copper/base/listing.h"
 #include "copper/base/result.h"
 
 namespace copper::wire {
@@ -11,10 +12,9 @@ namespace copper::wire {
 Bytes EncodeAttributes(const Attributes& attributes);
 Result<Attributes> DecodeAttributes(std::span<const std::byte> bytes);  // EBADMSG
 
-// A listing is encoded whole and travels in pieces of kChunkSize. Decoding checks every length, that it is of a
-// directory, that names are neither empty nor "." nor ".." nor hold '/' or NUL, that they are sorted, and types. What
-// it allocates is bounded by the bytes that are there, whatever they claim.
+// A listing travels as it is held, in pieces of kChunkSize: encoding and decoding copy nothing. Decoding checks all of
+// it (Listing::FromBytes); what it allocates is bounded by the bytes that are there, whatever they claim.
 Bytes EncodeListing(const Listing& listing);
-Result<Listing> DecodeListing(std::span<const std::byte> bytes);  // EBADMSG
+Result<Listing> DecodeListing(Bytes bytes);  // EBADMSG, ENOMEM
 
 }  // namespace copper::wire

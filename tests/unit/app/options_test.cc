@@ -45,23 +45,37 @@ TEST(Options, HaveTheDefaultsOfTheContract) {
   EXPECT_EQ(options.trees, std::nullopt);
   EXPECT_EQ(options.fanout, 2U);
   EXPECT_EQ(options.max_cacheable_bytes, UINT64_MAX);
+  EXPECT_EQ(options.source_ops, std::nullopt);
   EXPECT_EQ(options.absent_ttl_ms, 2000);
   EXPECT_EQ(options.threads, 0);
   EXPECT_FALSE(options.allow_other);
 }
 
 TEST(Options, GnuSpellings) {
-  const Options options = Given({"--target",    "/usr",
-                                 "--shared-fs", "/a",
-                                 "--shared-fs", "/b/",
-                                 "--log-level", "5",
-                                 "--log-type",  "both",
-                                 "--net-type",  "tcp://eth0",
-                                 "--trees",     "7",
-                                 "--fanout=3",  "--max-cacheable-byte-size",
-                                 "64M",         "--md-enoent-ttl-ms",
-                                 "-1",          "--threads",
-                                 "8",           "--allow-other"});
+  const Options options = Given({"--target",
+                                 "/usr",
+                                 "--shared-fs",
+                                 "/a",
+                                 "--shared-fs",
+                                 "/b/",
+                                 "--log-level",
+                                 "5",
+                                 "--log-type",
+                                 "both",
+                                 "--net-type",
+                                 "tcp://eth0",
+                                 "--trees",
+                                 "7",
+                                 "--fanout=3",
+                                 "--max-cacheable-byte-size",
+                                 "64M",
+                                 "--md-enoent-ttl-ms",
+                                 "-1",
+                                 "--threads",
+                                 "8",
+                                 "--allow-other",
+                                 "--source-ops",
+                                 "64"});
   EXPECT_EQ(options.target, "/usr");
   EXPECT_THAT(options.shared_fs, ElementsAre("/a", "/b"));
   EXPECT_EQ(options.log_level, LogLevel::kDebug);
@@ -72,6 +86,7 @@ TEST(Options, GnuSpellings) {
   EXPECT_EQ(options.max_cacheable_bytes, uint64_t{64} << 20);
   EXPECT_EQ(options.absent_ttl_ms, -1);
   EXPECT_EQ(options.threads, 8);
+  EXPECT_EQ(options.source_ops, 64U);
   EXPECT_TRUE(options.allow_other);
 }
 
@@ -92,6 +107,8 @@ TEST(Options, EstablishedSpellings) {
                                                "2",
                                                "-max_cacheable_byte_size",
                                                "10485760",
+                                               "-source_ops",
+                                               "100",
                                                "-md_enoent_ttl_ms",
                                                "-1",
                                                "-es",
@@ -107,6 +124,7 @@ TEST(Options, EstablishedSpellings) {
   EXPECT_EQ(options.trees, 2U);
   EXPECT_EQ(options.max_cacheable_bytes, 10485760U);
   EXPECT_EQ(options.absent_ttl_ms, -1);
+  EXPECT_EQ(options.source_ops, 100U);
   EXPECT_EQ(options.threads, 4);
 }
 
@@ -131,9 +149,18 @@ TEST(Options, BadValuesAreRefusedByName) {
   EXPECT_THAT(Refusal({"--trees", "-3"}), HasSubstr("--trees"));
   EXPECT_THAT(Refusal({"--fanout", "0"}), HasSubstr("--fanout"));
   EXPECT_THAT(Refusal({"--fanout", "two"}), HasSubstr("--fanout"));
+  EXPECT_THAT(Refusal({"--source-ops", "0"}), HasSubstr("--source-ops"));
   EXPECT_THAT(Refusal({"--md-enoent-ttl-ms", "-2"}), HasSubstr("--md-enoent-ttl-ms"));
   EXPECT_THAT(Refusal({"--threads", "0"}), HasSubstr("--threads"));
   EXPECT_THAT(Refusal({"-es", "many"}), HasSubstr("--threads"));
+}
+
+TEST(Options, ACacheBudgetHasALeastSize) {
+  EXPECT_EQ(Given({}).cache_budget_bytes, std::nullopt);
+  EXPECT_EQ(Given({"-cache_budget", "64M"}).cache_budget_bytes, uint64_t{64} << 20);
+  for (const char* wrong : {"0", "15M", "unlimited", "", "lots"}) {
+    EXPECT_THAT(Refusal({"--cache-budget", wrong}), HasSubstr("--cache-budget")) << wrong;
+  }
 }
 
 TEST(Options, MissingOnesAreNamed) {
@@ -147,7 +174,6 @@ TEST(Options, MissingOnesAreNamed) {
 
 TEST(Options, UnknownOnesAreRefused) {
   EXPECT_THAT(Refusal({"--cache"}), HasSubstr("--cache"));
-  EXPECT_THAT(Refusal({"-cache_budget", "1G"}), HasSubstr("--cache-budget"));
   EXPECT_THAT(Refusal({"--profile-metrics"}), HasSubstr("--profile-metrics"));
   EXPECT_THAT(Refusal({"--address-book-source", "facility"}), HasSubstr("--address-book-source"));
   EXPECT_THAT(Refusal({"stray"}), HasSubstr("stray"));

@@ -23,6 +23,7 @@ class DirectChannel final : public rpc::Channel {
  public:
   DirectChannel(Network& network, Rank self) : network_(network), self_(self) {}
   void Call(Rank to, rpc::Request request, TimePoint deadline, Done done) override;
+  void GiveUp(Rank) override {}
   void WantTicks() override {}
 
  private:

@@ -19,24 +19,6 @@ TEST(Paths, ParentAndBaseNameTakeApartWhatJoinMade) {
   EXPECT_EQ(BaseName("/"), "");
 }
 
-TEST(Listings, FindByBytes) {
-  Listing listing;
-  for (const char* name : {"A", "a", "a-", "b", "\xc3\xa4", "\xff"}) listing.entries.push_back({name, 1, 0, {}});
-  for (const DirectoryEntry& entry : listing.entries) EXPECT_EQ(listing.Find(entry.name), &entry) << entry.name;
-  for (const char* absent : {"", "B", "a.", "aa", "\xc3", "\xff\xff"})
-    EXPECT_EQ(listing.Find(absent), nullptr) << absent;
-}
-
-TEST(Listings, ChargeGrowsWithWhatIsHeld) {
-  Listing listing;
-  const size_t empty = listing.charge();
-  listing.entries.push_back({std::string(200, 'n'), 1, 0, Attributes{}});
-  const size_t one = listing.charge();
-  EXPECT_GE(one, empty + 200 + sizeof(DirectoryEntry));
-  listing.entries[0].attributes->symlink_target = std::string(1000, 't');
-  EXPECT_GE(listing.charge(), one + 900);
-}
-
 TEST(Attributes, KnowTheirTypeAndVersion) {
   Attributes attributes;
   attributes.mode = S_IFDIR | 0755;

@@ -11,47 +11,67 @@
 namespace copper::cache {
 namespace {
 
-using Strings = Table<PathKey, std::shared_ptr<const std::string>>;
+// A value that tells whether others hold it.
+struct Shared : std::shared_ptr<const std::string> {
+  using shared_ptr::shared_ptr;
+};
+bool IsInUse(const Shared& text) {
+  return text.use_count() > 1;
+}
 
-std::shared_ptr<const std::string> Text(const std::string& text) {
-  return std::make_shared<const std::string>(text);
+using Strings = Table<PathKey, Shared>;
+
+Shared Text(const std::string& text) {
+  return Shared(new std::string(text));
+}
+
+// What an entry takes beside its charge.
+uint64_t EntrySize() {
+  Budget budget{UINT64_MAX};
+  Strings table{budget};
+  table.Put({"/a"}, Text("one"), 0);
+  return table.usage().bytes;
 }
 
 TEST(Table, GivesBackWhatWasPut) {
-  Strings table;
+  Budget budget{UINT64_MAX};
+  Strings table{budget};
   EXPECT_FALSE(table.Get({"/a"}));
   table.Put({"/a"}, Text("one"), 10);
   table.Put({"/b"}, Text("two"), 20);
   EXPECT_EQ(**table.Get({"/a"}), "one");
   EXPECT_EQ(**table.Get({"/b"}), "two");
   EXPECT_EQ(table.usage().entries, 2U);
-  EXPECT_EQ(table.usage().bytes, 30U);
+  EXPECT_EQ(table.usage().bytes, 2 * EntrySize() + 30);
 }
 
 TEST(Table, PutReplacesValueAndCharge) {
-  Strings table;
+  Budget budget{UINT64_MAX};
+  Strings table{budget};
   table.Put({"/a"}, Text("one"), 100);
   table.Put({"/a"}, Text("two"), 7);
   EXPECT_EQ(**table.Get({"/a"}), "two");
   EXPECT_EQ(table.usage().entries, 1U);
-  EXPECT_EQ(table.usage().bytes, 7U);
+  EXPECT_EQ(table.usage().bytes, EntrySize() + 7);
   table.Put({"/a"}, Text("three"), 70);
-  EXPECT_EQ(table.usage().bytes, 70U);
+  EXPECT_EQ(table.usage().bytes, EntrySize() + 70);
 }
 
 TEST(Table, EraseGivesTheChargeBack) {
-  Strings table;
+  Budget budget{UINT64_MAX};
+  Strings table{budget};
   table.Put({"/a"}, Text("one"), 10);
   table.Put({"/b"}, Text("two"), 0);
   EXPECT_TRUE(table.Erase({"/a"}));
   EXPECT_FALSE(table.Erase({"/a"}));
   EXPECT_FALSE(table.Get({"/a"}));
   EXPECT_EQ(table.usage().entries, 1U);
-  EXPECT_EQ(table.usage().bytes, 0U);
+  EXPECT_EQ(table.usage().bytes, EntrySize());
 }
 
 TEST(Table, WhatWasGotOutlivesTheEntry) {
-  Strings table;
+  Budget budget{UINT64_MAX};
+  Strings table{budget};
   const std::weak_ptr<const std::string> watch = [&table] {
     auto text = Text("one");
     table.Put({"/a"}, text, 3);
@@ -68,7 +88,9 @@ TEST(Table, WhatWasGotOutlivesTheEntry) {
 TEST(Table, ChunksOfDifferentVersionsAreDifferentKeys) {
   Cache cache;
   const FileVersion version{1, 2, 3};
-  const auto put = [&](const ChunkKey& key, size_t size) { cache.data().Put(key, Bytes::Zeros(size), size); };
+  const auto put = [&](const ChunkKey& key, size_t size) {
+    cache.data().Put(key, {.bytes = Bytes::Zeros(size)}, size);
+  };
   put({"/f", version, 0}, 1);
   put({"/f", version, 1}, 2);
   put({"/f", {1, 2, 4}, 0}, 3);
@@ -76,14 +98,15 @@ TEST(Table, ChunksOfDifferentVersionsAreDifferentKeys) {
   put({"/f", {9, 2, 3}, 0}, 5);
   put({"/g", version, 0}, 6);
   EXPECT_EQ(cache.data().usage().entries, 6U);
-  EXPECT_EQ(cache.data().Get({"/f", version, 0})->size(), 1U);
-  EXPECT_EQ(cache.data().Get({"/f", {1, 5, 3}, 0})->size(), 4U);
-  EXPECT_EQ(cache.data().Get({"/g", version, 0})->size(), 6U);
+  EXPECT_EQ(cache.data().Get({"/f", version, 0})->bytes.size(), 1U);
+  EXPECT_EQ(cache.data().Get({"/f", {1, 5, 3}, 0})->bytes.size(), 4U);
+  EXPECT_EQ(cache.data().Get({"/g", version, 0})->bytes.size(), 6U);
   EXPECT_EQ(cache.metadata().usage().entries, 0U);
 }
 
 TEST(Table, ThreadsSeeWholeValuesAndTheSumsStayRight) {
-  Strings table;
+  Budget budget{UINT64_MAX};
+  Strings table{budget};
   std::vector<std::jthread> threads;
   for (size_t t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {

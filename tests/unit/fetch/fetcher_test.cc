@@ -14,6 +14,7 @@ namespace {
 using fakes::Await;
 using fakes::MemoryStore;
 using fakes::TestJob;
+using fakes::TestNode;
 using std::chrono::seconds;
 
 std::string RandomText(size_t size, unsigned seed) {
@@ -155,9 +156,54 @@ TEST_P(FetchTest, AListingOfTensOfThousandsOfNamesTravelsWhole) {
   for (Rank rank = 0; rank < job_.ranks(); ++rank) {
     const auto listed = job_.node(rank).List("/many");
     ASSERT_TRUE(listed) << listed.error().Describe();
-    EXPECT_EQ(listed->listing->entries.size(), static_cast<size_t>(kNames));
+    EXPECT_EQ(listed->listing->size(), static_cast<size_t>(kNames));
   }
   EXPECT_EQ(store().counts("/many").lists, 1u);
+}
+
+TEST(FetchLimits, AListingThatCannotBeHeldIsRefusedAndItsNamesAreAskedOneByOne) {
+  Fetcher::Options options;
+  options.listing_limit_bytes = 10'000;
+  TestJob job(4, options);
+  for (int i = 0; i < 200; ++i) job.store().AddFile("/large/" + std::to_string(i), "x");
+  for (Rank rank = 0; rank < job.ranks(); ++rank) {
+    const auto listed = job.node(rank).List("/large");
+    ASSERT_FALSE(listed);
+    EXPECT_EQ(listed.error().code, ENOMEM);
+    EXPECT_EQ(job.node(rank).Look("/large/77")->attributes->size, 1u);
+    EXPECT_EQ(job.node(rank).Look("/large/absent")->attributes, nullptr);
+  }
+  job.store().AddFile("/small/f", "x");
+  EXPECT_EQ(job.node(3).List("/small")->listing->size(), 1u);
+}
+
+// As when the table has no room for it: the pieces of one listing are asked for one by one.
+TEST_P(FetchTest, APieceOfAListingThatHasLeftTheTableIsStillGiven) {
+  for (int i = 0; i < 30'000; ++i) store().AddFile("/many/" + std::to_string(i), "x");
+  TestNode& node = job_.node(last());
+  const auto ask = [&](uint64_t piece, FileVersion version) {
+    rpc::Request request;
+    request.kind = rpc::Kind::kList;
+    request.path = "/many";
+    request.argument = piece;
+    request.version = version;
+    return *Await<rpc::Reply>([&](auto done) {
+      node.fetcher().Handle(
+          0, request, job_.clock().Now() + seconds(5),
+          rpc::Responder([done = std::move(done)](rpc::Reply reply) mutable { done(std::move(reply)); }));
+    });
+  };
+  const rpc::Reply first = ask(0, {});
+  ASSERT_EQ(first.error, 0);
+  ASSERT_GT(first.argument, 2 * kChunkSize);
+  ASSERT_TRUE(node.cache().tree().Erase({"/many"}));
+  const rpc::Reply second = ask(1, first.version);
+  EXPECT_EQ(second.error, 0);
+  EXPECT_EQ(second.version, first.version);
+  EXPECT_EQ(second.payload.size(), kChunkSize);
+  FileVersion other = first.version;
+  ++other.mtime_ns;
+  EXPECT_EQ(ask(1, other).error, ESTALE) << "never pieces of two listings";
 }
 
 TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
@@ -165,7 +211,7 @@ TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
   EXPECT_NE(job_.node(last()).Look("/huge/77")->attributes, nullptr);
   EXPECT_EQ(job_.node(last()).Look("/huge/absent")->attributes, nullptr);
   EXPECT_FALSE(job_.node(last()).cache().tree().Get({"/huge"})->listing);
-  EXPECT_EQ(job_.node(last()).List("/huge")->listing->entries.size(), 9000u);
+  EXPECT_EQ(job_.node(last()).List("/huge")->listing->size(), 9000u);
 }
 
 TEST_P(FetchTest, ListingsWithoutAttributesLeaveOneLookPerName) {
@@ -251,6 +297,61 @@ TEST_P(FetchTest, AChunkPastTheEndIsRefused) {
           rpc::Responder([done = std::move(done)](rpc::Reply r) mutable { done(std::move(r)); }));
     });
     EXPECT_EQ(reply->error, EINVAL);
+  }
+}
+
+TEST_P(FetchTest, AChunkThatEveryoneHasIsKeptByItsRootAlone) {
+  const std::string content = RandomText(20 * kChunkSize, 4);
+  store().AddFile("/big", content);
+  const auto read_everywhere = [&] {
+    for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+      EXPECT_EQ(job_.node(rank).ReadWhole("/big").value_or(""), content);
+      const File file{"/big", job_.node(rank).Look("/big")->attributes->version()};
+      job_.node(rank).fetcher().NoteDelivered(file, 0, content.size());
+    }
+  };
+  read_everywhere();
+  // An inner rank serves its last child after it had the chunk itself; the rank that asks last may be its parent.
+  read_everywhere();
+  uint64_t kept = 0;
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) kept += job_.node(rank).cache().data().usage().entries;
+  EXPECT_EQ(kept, 20u);
+  EXPECT_EQ(store().counts("/big").reads, 20u) << "and nobody had to ask the source again";
+}
+
+TEST_P(FetchTest, AChunkThatTheKernelHasOnlyInPartIsKept) {
+  store().AddFile("/big", RandomText(2 * kChunkSize, 5));
+  ASSERT_TRUE(job_.node(last()).ReadWhole("/big"));
+  const File file{"/big", job_.node(last()).Look("/big")->attributes->version()};
+  job_.node(last()).fetcher().NoteDelivered(file, 0, kChunkSize - 1);
+  job_.node(last()).fetcher().NoteDelivered(file, kChunkSize, 4096);
+  EXPECT_EQ(job_.node(last()).cache().data().usage().entries, 2u);
+}
+
+TEST(FetchBudget, AFileManyTimesLargerThanTheBudgetArrivesWholeOnEveryNode) {
+  constexpr uint64_t kBudget = 6 * kChunkSize;
+  TestJob job(7, {}, 2, 0, kBudget);
+  const std::string content = RandomText(40 * kChunkSize + 11, 6);
+  job.store().AddFile("/big", content);
+  std::atomic<int> right{0};
+  {
+    std::vector<std::jthread> readers;
+    for (Rank rank = 0; rank < job.ranks(); ++rank) {
+      readers.emplace_back([&, rank] {
+        const File file{"/big", job.node(rank).Look("/big")->attributes->version()};
+        // As the kernel does: never more than a chunk at once.
+        for (uint64_t offset = 0; offset < content.size(); offset += kChunkSize) {
+          right += job.node(rank).Read(file, offset, kChunkSize).value_or("") == content.substr(offset, kChunkSize);
+        }
+      });
+    }
+  }
+  EXPECT_EQ(right, 7 * 41);
+  for (Rank rank = 0; rank < job.ranks(); ++rank) {
+    cache::Budget& budget = job.node(rank).cache().budget();
+    budget.MakeRoom();
+    EXPECT_LE(budget.held(), kBudget);
+    EXPECT_GT(budget.evictions(), 0u);
   }
 }
 

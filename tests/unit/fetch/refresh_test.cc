@@ -148,7 +148,7 @@ TEST_F(RefreshTest, NeighboursKeepTheirVersion) {
   ExpectEverywhere("/d/a", "second");
   for (Rank rank = 0; rank < job_.ranks(); ++rank) {
     EXPECT_EQ(job_.node(rank).Look("/d/b")->attributes->version(), before) << rank;
-    EXPECT_EQ(job_.node(rank).List("/d")->listing->entries.size(), 3U) << rank;
+    EXPECT_EQ(job_.node(rank).List("/d")->listing->size(), 3U) << rank;
     EXPECT_EQ(job_.node(rank).Look("/d/b")->attributes->version(), before) << rank;
     EXPECT_EQ(job_.node(rank).Read({"/d/b", before}, 0, 6).error().code, ESTALE) << rank;
   }

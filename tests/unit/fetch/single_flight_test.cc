@@ -12,9 +12,17 @@ namespace {
 
 using cache::PathKey;
 
+struct Number {
+  int value = 0;
+};
+bool IsInUse(const Number& /*number*/) {
+  return false;
+}
+
 TEST(SingleFlight, OneLeaderHoweverManyAskAtOnce) {
-  SingleFlight<PathKey, int> flights;
-  cache::Table<PathKey, int> table;
+  SingleFlight<PathKey, Number> flights;
+  cache::Budget budget{UINT64_MAX};
+  cache::Table<PathKey, Number> table{budget};
   constexpr int kThreads = 8, kKeys = 200;
   std::atomic<int> leaders{0}, answers{0};
   const auto ask_all = [&] {
@@ -22,11 +30,11 @@ TEST(SingleFlight, OneLeaderHoweverManyAskAtOnce) {
       const PathKey key{std::to_string(i)};
       const Joined joined = flights.Join(
           key, kNever, [&] { return table.Get(key); },
-          [&, i](const Result<int>& value) { answers += value && *value == i ? 1 : 0; });
+          [&, i](const Result<Number>& number) { answers += number && number->value == i ? 1 : 0; });
       if (joined != Joined::kLeader) continue;
       ++leaders;
-      table.Put(key, i, 1);
-      flights.Complete(key, i);
+      table.Put(key, {i}, 1);
+      flights.Complete(key, Number{i});
     }
   };
   std::vector<std::thread> threads;
@@ -63,6 +71,16 @@ TEST(SingleFlight, AWaiterPastItsDeadlineIsToldWhileTheFlightGoesOn) {
   EXPECT_EQ(second, 5);
   EXPECT_EQ(first, -ETIMEDOUT);
   EXPECT_FALSE(flights.Expire(start + std::chrono::seconds(20)));
+}
+
+TEST(SingleFlight, ALeaderWithoutMemoryEndsTheFlight) {
+  SingleFlight<PathKey, int> flights;
+  int error = 0;
+  const auto nothing = [] { return std::optional<int>(); };
+  flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r) { error = r ? 0 : r.error().code; });
+  flights.Lead({"k"}, [] { throw std::bad_alloc(); });
+  EXPECT_EQ(error, ENOMEM);
+  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, {}), Joined::kLeader) << "the next one tries again";
 }
 
 TEST(SingleFlight, APrefetchIsJoinedByWhoReads) {

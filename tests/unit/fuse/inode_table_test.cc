@@ -4,8 +4,10 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "../../../src/fuse/directory_streams.h"
+#include "copper/base/listing_builder.h"
 
 namespace copper::fuse {
 namespace {
@@ -123,10 +125,117 @@ TEST(InodeNumbers, ANumberInUseIsNotGivenToAnother) {
   EXPECT_EQ(numbers.size(), 0U);
 }
 
-fetch::Listed ListingOf(int names) {
-  auto listing = std::make_shared<Listing>();
-  listing->entries.resize(static_cast<size_t>(names));
-  return {listing, kNever};
+// Nodes beyond the budget.
+
+constexpr size_t kBudget = 200'000;
+
+// Files "/d/0" and so on, until the table is over its budget; how many.
+int FillBeyondBudget(InodeTable& table) {
+  table.Enter("/d", Directory(5));
+  int files = 0;
+  while (table.charge() <= kBudget) table.Enter("/d/" + std::to_string(files), File(100 + files)), ++files;
+  return files;
+}
+
+TEST(InodeBudget, ANodeIsChargedUntilItIsForgotten) {
+  InodeTable table(kBudget);
+  const size_t empty = table.charge();
+  const NodePtr node = table.Enter("/" + std::string(200, 'n'), File(10));
+  EXPECT_GT(table.charge(), empty + sizeof(Node) + sizeof(Attributes) + 200);
+  EXPECT_LT(table.charge(), empty + 1500);
+  table.NoteRead(node->id());
+  table.Forget(node->id(), 1);
+  EXPECT_EQ(table.charge(), empty);
+}
+
+TEST(InodeBudget, BeyondItTheOldestFilesAreGivenUpOnce) {
+  InodeTable table(kBudget);
+  const int files = FillBeyondBudget(table);
+  ASSERT_GT(files, 150);
+  const uint64_t directory = table.FindDirectory("/d")->id();
+  auto names = table.TakeExcess();
+  ASSERT_EQ(names.size(), 1U);
+  EXPECT_EQ(names[0].directory, directory);
+  EXPECT_EQ(names[0].name, "0");
+  EXPECT_TRUE(table.TakeExcess().empty()) << "the kernel has been asked";
+  EXPECT_EQ(table.size(), static_cast<size_t>(files) + 2) << "only the kernel lets go";
+  table.Enter("/d/another", File(7));
+  names = table.TakeExcess();
+  ASSERT_EQ(names.size(), 1U);
+  EXPECT_EQ(names[0].name, "1");
+}
+
+TEST(InodeBudget, ABatchIsBounded) {
+  InodeTable table(kBudget);
+  const int files = FillBeyondBudget(table);
+  for (int i = 0; i < 3 * files; ++i) table.Enter("/d/more" + std::to_string(i), File(1'000'000 + i));
+  EXPECT_EQ(table.TakeExcess().size(), InodeTable::kBatch);
+  size_t all = InodeTable::kBatch;
+  for (auto names = table.TakeExcess(); !names.empty(); names = table.TakeExcess()) {
+    EXPECT_LE(names.size(), InodeTable::kBatch);
+    all += names.size();
+  }
+  EXPECT_GT(all, static_cast<size_t>(2 * files));
+}
+
+TEST(InodeBudget, ANameThatIsLookedUpAgainIsTheNewest) {
+  InodeTable table(kBudget);
+  FillBeyondBudget(table);
+  table.Enter("/d/0", File(100));
+  EXPECT_EQ(table.TakeExcess().at(0).name, "1");
+  table.Enter("/d/1", File(101));  // it was given up, and the kernel wants it again
+  EXPECT_EQ(table.TakeExcess().at(0).name, "2");
+}
+
+TEST(InodeBudget, FilesThatWereReadGoLastAndDirectoriesNever) {
+  InodeTable table(kBudget);
+  std::set<std::string> read;
+  for (uint64_t i = 0; i < 100; ++i) {
+    const NodePtr node = table.Enter("/read" + std::to_string(i), File(i + 1'000'000));
+    table.NoteRead(node->id());
+    read.insert("read" + std::to_string(i));
+    table.Enter("/dir" + std::to_string(i), Directory(i + 2'000'000));
+  }
+  FillBeyondBudget(table);
+  for (int i = 0; i < 300; ++i) table.Enter("/d/more" + std::to_string(i), File(3'000'000 + i));
+  std::vector<std::string> given_up;
+  for (auto names = table.TakeExcess(); !names.empty(); names = table.TakeExcess()) {
+    for (const KnownName& known : names) given_up.push_back(known.name);
+  }
+  ASSERT_GT(given_up.size(), 250U);
+  for (const std::string& name : given_up) EXPECT_FALSE(name.starts_with("dir")) << name;
+  for (size_t i = 0; i < 250; ++i) EXPECT_FALSE(read.contains(given_up[i])) << given_up[i];
+}
+
+TEST(InodeBudget, TheNewestStayHoweverSmallTheBudget) {
+  InodeTable table(1);
+  for (uint64_t i = 0; i < InodeTable::kNewestKept; ++i) {
+    table.Enter("/" + std::to_string(i), File(i + 10));
+    EXPECT_TRUE(table.TakeExcess().empty());
+  }
+  table.Enter("/last", File(5));
+  EXPECT_EQ(table.TakeExcess().size(), 1U);
+}
+
+TEST(InodeBudget, WhatNobodyAskedForIsEnteredWhileThereIsRoom) {
+  InodeTable table(kBudget);
+  const Attributes attributes = *File(10).attributes;
+  const NodePtr node = table.EnterIfRoom("/f", attributes, kNever);
+  ASSERT_TRUE(node);
+  EXPECT_EQ(*node->known().attributes, attributes);
+  FillBeyondBudget(table);
+  EXPECT_FALSE(table.EnterIfRoom("/g", *File(11).attributes, kNever));
+  EXPECT_EQ(table.EnterIfRoom("/f", attributes, kNever), node) << "it is known";
+  const NodePtr first = table.Enter("/d/0", File(100));
+  table.Forget(first->id(), 2);
+  EXPECT_TRUE(table.EnterIfRoom("/g", *File(11).attributes, kNever));
+}
+
+fetch::Listed ListingOf(int names, int64_t mtime = 1) {
+  Attributes directory = *Directory(5, mtime).attributes;
+  ListingBuilder builder(directory);
+  for (int i = 0; i < names; ++i) EXPECT_TRUE(builder.Add("name" + std::to_string(i), 1, 0));
+  return {std::make_shared<const Listing>(builder.Build(true)), kNever};
 }
 
 TEST(DirectoryStreams, AStreamStaysWithItsListing) {
@@ -137,11 +246,13 @@ TEST(DirectoryStreams, AStreamStaysWithItsListing) {
   ASSERT_TRUE(continued);
   EXPECT_EQ(continued->listed.listing, old.listed.listing);
   EXPECT_EQ(continued->next, 2U);
+  EXPECT_FALSE(continued->IsAtEnd());
+  EXPECT_TRUE(streams.Continue(old.OffsetAfter(4))->IsAtEnd());
   EXPECT_EQ(streams.Continue(fresh.OffsetAfter(6))->listed.listing, fresh.listed.listing);
   EXPECT_LT(old.OffsetAfter(4), uint64_t{1} << 32);  // the first listing's offsets fit programs with 32 bits
 }
 
-TEST(DirectoryStreams, OnlyTheLastFewAreKept) {
+TEST(DirectoryStreams, OnlyTheLastFewAreKnown) {
   DirectoryStreams streams;
   const auto first = streams.Begin(ListingOf(3));
   EXPECT_EQ(streams.Begin(first.listed).generation, first.generation);
@@ -149,6 +260,60 @@ TEST(DirectoryStreams, OnlyTheLastFewAreKept) {
   EXPECT_TRUE(streams.Continue(first.OffsetAfter(0)));
   streams.Begin(ListingOf(3));
   EXPECT_FALSE(streams.Continue(first.OffsetAfter(0)));
+}
+
+TEST(DirectoryStreams, AStreamGoesOnWithTheSameListingAndWithNoOther) {
+  DirectoryStreams streams;
+  const uint64_t offset = streams.Begin(ListingOf(3)).OffsetAfter(1);  // and nobody keeps the listing
+  const auto gone = streams.Continue(offset);
+  ASSERT_TRUE(gone);
+  EXPECT_EQ(gone->listed.listing, nullptr);
+  EXPECT_FALSE(gone->IsAtEnd());
+  EXPECT_TRUE(streams.Continue(offset + 3)->IsAtEnd()) << "the end is known without it";
+  EXPECT_FALSE(streams.Resume(offset, ListingOf(4)));
+  EXPECT_FALSE(streams.Resume(offset, ListingOf(3, 2)));
+  const fetch::Listed again = ListingOf(3);
+  const auto resumed = streams.Resume(offset, again);
+  ASSERT_TRUE(resumed);
+  EXPECT_EQ(resumed->next, 2U);
+  EXPECT_EQ(streams.Continue(offset)->listed.listing, again.listing);
+}
+
+TEST(StreamedListings, TheLastUsedAreKeptWithinABound) {
+  StreamedListings streamed;
+  std::vector<std::weak_ptr<const Listing>> listings;
+  const size_t fitting = StreamedListings::kMostBytes / ListingOf(10'000).listing->charge();
+  for (size_t i = 0; i <= fitting; ++i) {
+    const ListingPtr listing = ListingOf(10'000).listing;
+    listings.push_back(listing);
+    streamed.Use(listing);
+    streamed.Use(listings[0].lock());  // a stream that goes on
+  }
+  EXPECT_FALSE(listings[0].expired());
+  EXPECT_TRUE(listings[1].expired());
+  EXPECT_FALSE(listings[2].expired());
+  EXPECT_FALSE(listings.back().expired());
+  streamed.Drop(listings.back().lock());
+  EXPECT_TRUE(listings.back().expired());
+}
+
+TEST(StreamedListings, ALargeOneLeavesNoRoomForOthersButIsKeptItself) {
+  StreamedListings streamed;
+  const std::weak_ptr<const Listing> small = [&] {
+    const ListingPtr listing = ListingOf(3).listing;
+    streamed.Use(listing);
+    return listing;
+  }();
+  const std::weak_ptr<const Listing> large = [&] {
+    const ListingPtr listing = ListingOf(400'000).listing;
+    EXPECT_GT(listing->charge(), StreamedListings::kMostBytes);
+    streamed.Use(listing);
+    return listing;
+  }();
+  EXPECT_TRUE(small.expired());
+  EXPECT_FALSE(large.expired());
+  streamed.Use(ListingOf(3).listing);
+  EXPECT_TRUE(large.expired());
 }
 
 }  // namespace

@@ -30,7 +30,9 @@ namespace fs = std::filesystem;
 
 class RealMount : public testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { Start({}); }
+
+  void Start(Server::Options options) {
     if (!CheckFuse()) GTEST_SKIP() << "no FUSE here: " << CheckFuse().error().Describe();
     auto mounter = Mounter::Fork();  // before any thread
     ASSERT_TRUE(mounter);
@@ -38,7 +40,6 @@ class RealMount : public testing::Test {
     auto connection = mounter_->Mount({.point = point_});
     ASSERT_TRUE(connection) << connection.error().Describe();
     job_ = std::make_unique<fakes::TestJob>(1);
-    Server::Options options;
     options.live_files["status.json"] = [this] { return std::to_string(++renderings_) + "\n"; };
     options.on_stop_command = [this] { ++stop_commands_; };
     options.on_unmounted = [this] { ++unmounted_; };
@@ -105,6 +106,66 @@ TEST_F(RealMount, AListingWithAttributesNeedsNoLookups) {
   EXPECT_LE(Count(profile::Operation::kLookup), 1U);
   EXPECT_GT(Count(profile::Operation::kReaddirplus), 0U);
   EXPECT_EQ(Count(profile::Operation::kReaddir), 0U);
+}
+
+class RealMountWithinBudget : public RealMount {
+ protected:
+  static constexpr size_t kBudget = 500'000;  // some 700 nodes
+  static constexpr int kFiles = 5000;
+
+  void SetUp() override {
+    Server::Options options;
+    options.node_budget_bytes = kBudget;
+    Start(std::move(options));
+  }
+  std::string File(int number) const { return In("/many/f" + std::to_string(number)); }
+  void LookAtAll() {
+    for (int i = 0; i < kFiles; ++i) {
+      struct stat found{};
+      ASSERT_EQ(lstat(File(i).c_str(), &found), 0) << i;
+      ASSERT_EQ(found.st_size, i);
+    }
+  }
+  // The kernel takes a while to forget.
+  bool BecomesBounded() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (server_->node_usage().bytes > kBudget && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return server_->node_usage().bytes <= kBudget;
+  }
+};
+
+TEST_F(RealMountWithinBudget, TheKernelForgetsWhatItIsAskedToAndFindsItAgain) {
+  for (int i = 0; i < kFiles; ++i)
+    store().AddFile("/many/f" + std::to_string(i), std::string(static_cast<size_t>(i), 'x'));
+  const UniqueFd open_file(open(File(77).c_str(), O_RDONLY | O_CLOEXEC));
+  char byte = 0;
+  ASSERT_EQ(pread(open_file.get(), &byte, 1, 0), 1);
+  for (int round = 0; round < 2; ++round) {
+    LookAtAll();
+    EXPECT_TRUE(BecomesBounded()) << server_->node_usage().bytes << " bytes of " << server_->node_usage().nodes;
+    EXPECT_GT(server_->node_usage().nodes, 300U) << "no more than must be is forgotten";
+  }
+  // What is open stays itself.
+  struct stat opened{}, named{};
+  ASSERT_EQ(fstat(open_file.get(), &opened), 0);
+  ASSERT_EQ(lstat(File(77).c_str(), &named), 0);
+  EXPECT_EQ(opened.st_ino, named.st_ino);
+  EXPECT_EQ(pread(open_file.get(), &byte, 1, 76), 1);
+  EXPECT_EQ(byte, 'x');
+  EXPECT_EQ(ReadFile(File(77)), std::string(77, 'x'));
+}
+
+TEST_F(RealMountWithinBudget, AWalkSeesEveryNameAndItsSize) {
+  for (int i = 0; i < kFiles; ++i)
+    store().AddFile("/many/f" + std::to_string(i), std::string(static_cast<size_t>(i % 100), 'x'));
+  std::set<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(In("/many"))) {
+    const std::string name = entry.path().filename();
+    EXPECT_EQ(entry.file_size(), std::stoul(name.substr(1)) % 100) << name;
+    names.insert(name);
+  }
+  EXPECT_EQ(names.size(), static_cast<size_t>(kFiles));
+  EXPECT_TRUE(BecomesBounded());
 }
 
 TEST_F(RealMount, MapsSharedAndPrivate) {

@@ -216,7 +216,7 @@ TEST(PseudoFiles, AreReadToTheirTrueEnd) {
   ASSERT_TRUE(bytes);
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size()), *ReadWholeFile("/proc/version"));
   EXPECT_EQ((*store)->Read("/version", attributes->version(), bytes->size(), 10)->size(), 0U);
-  EXPECT_FALSE((*store)->List("/sys", 0)->answers_absence);
+  EXPECT_FALSE((*store)->List("/sys", 0)->answers_absence());
 }
 
 }  // namespace

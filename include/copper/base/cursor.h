@@ -10,7 +10,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace copper::wire {
+namespace copper {
 
 template <std::integral T>
 void Put(std::byte* at, T value) {
@@ -72,4 +72,4 @@ class Reader {
   bool ok_ = true;
 };
 
-}  // namespace copper::wire
+}  // namespace copper

@@ -1,11 +1,9 @@
-#include "wire/attributes.h"
+#include "copper/base/packed_attributes.h"
 
-#include <string_view>
-
-#include "copper/wire/payload.h"
-
-namespace copper::wire {
+namespace copper {
 namespace {
+
+constexpr size_t kTargetSizeAt = 20;
 
 bool IsKnownMode(uint32_t mode) {
   switch (mode & S_IFMT) {
@@ -29,11 +27,15 @@ bool IsSound(const Attributes& attributes) {
 
 }  // namespace
 
-size_t AttributesSize(const Attributes& attributes) {
-  return kMinAttributesSize + attributes.symlink_target.size();
+size_t PackedSize(const Attributes& attributes) {
+  return kMinPackedAttributes + attributes.symlink_target.size();
 }
 
-void AddAttributes(const Attributes& attributes, Writer& writer) {
+size_t PackedSize(const std::byte* packed) {
+  return kMinPackedAttributes + Get<uint32_t>(packed + kTargetSizeAt);
+}
+
+void Pack(const Attributes& attributes, Writer& writer) {
   writer.Add(attributes.mode);
   writer.Add(attributes.nlink);
   writer.Add(attributes.uid);
@@ -51,7 +53,7 @@ void AddAttributes(const Attributes& attributes, Writer& writer) {
   writer.AddText(attributes.symlink_target);
 }
 
-bool TakeAttributes(Reader& reader, Attributes& attributes) {
+bool Unpack(Reader& reader, Attributes& attributes) {
   attributes.mode = reader.Take<uint32_t>();
   attributes.nlink = reader.Take<uint32_t>();
   attributes.uid = reader.Take<uint32_t>();
@@ -70,19 +72,4 @@ bool TakeAttributes(Reader& reader, Attributes& attributes) {
   return reader.ok() && IsSound(attributes);
 }
 
-Bytes EncodeAttributes(const Attributes& attributes) {
-  const size_t size = AttributesSize(attributes);
-  Buffer buffer = Buffer::Allocate(size);
-  Writer writer(buffer.data());
-  AddAttributes(attributes, writer);
-  return std::move(buffer).Freeze(size);
-}
-
-Result<Attributes> DecodeAttributes(std::span<const std::byte> bytes) {
-  Reader reader(bytes);
-  Attributes attributes;
-  if (!TakeAttributes(reader, attributes) || reader.left() != 0) return Fail(EBADMSG);
-  return attributes;
-}
-
-}  // namespace copper::wire
+}  // namespace copper

@@ -1,0 +1,33 @@
+// How --source-ops is shared out: how many operations each rank may have on the source at once.
+//
+// One half is for the roots of trees, the other for what every rank reads beside them: in place of a lost parent, and
+// of files too large to cache. The halves do not lend to each other, and no rank asks another for leave: that is what
+// keeps the bound when ranks are lost. Everybody has at least one, so that nobody is ever stuck, and at most
+// kMostThreads, since each takes a thread.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace copper::app {
+
+// The default, for each tree. Its half, 16 reads at once by a root, hides the latency of a parallel file system, where
+// a cold read takes milliseconds, without a lone root asking more of it than a single busy node does today.
+inline constexpr uint32_t kSourceOpsPerTree = 32;
+
+inline constexpr size_t kMostThreads = 256;
+
+struct SourceShare {
+  size_t root;    // for the tree that is rooted at a rank
+  size_t detour;  // for what a rank reads beside
+  bool operator==(const SourceShare&) const = default;
+};
+
+inline SourceShare ShareOut(uint32_t source_ops, uint32_t trees, uint32_t ranks) {
+  const uint32_t detours = source_ops / 2;
+  const uint32_t roots = source_ops - detours;
+  return {std::clamp<size_t>(roots / trees, 1, kMostThreads), std::clamp<size_t>(detours / ranks, 1, kMostThreads)};
+}
+
+}  // namespace copper::app

@@ -1,0 +1,280 @@
+// A parent that is lost or silent: everybody gets right bytes or the source's errno, in time, and goes back to the
+// parent when it answers again.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+
+#include "copper/fetch/fetcher.h"
+#include "fakes/test_job.h"
+
+namespace copper::fetch {
+namespace {
+
+using fakes::Await;
+using fakes::Fate;
+using fakes::MemoryStore;
+using fakes::TestJob;
+using fakes::TestNode;
+using profile::Event;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Kind = MemoryStore::Kind;
+
+// A chain: rank 0 is the root of everything, 1 its child, 2 the leaf.
+constexpr Rank kRoot = 0, kInner = 1, kLeaf = 2;
+// A second until the silence is noticed, another for the probe, and the steps of the clock.
+constexpr Duration kNoticed = milliseconds(2500);
+
+std::string RandomText(size_t size, unsigned seed) {
+  std::mt19937_64 random(seed);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>(random());
+  return text;
+}
+
+class LostParentTest : public testing::Test {
+ protected:
+  TestJob job_{3, {}, 1, 1};
+
+  MemoryStore& store() { return job_.store(); }
+  TestNode& leaf() { return job_.node(kLeaf); }
+  File FileAt(const std::string& path) { return {path, store().Peek(path).version()}; }
+
+  // From now on nothing reaches this rank, and nothing comes from it.
+  void Silence(Rank rank) {
+    job_.fabric().SetFilter([this, rank](Rank from, Rank to) {
+      if (to == rank) ++unheard_;
+      return from == rank || to == rank ? Fate::kDrop : Fate::kDeliver;
+    });
+  }
+  void EndSilence() { job_.fabric().SetFilter(nullptr); }
+
+  // Runs `call` while time passes.
+  template <class Call>
+  auto Run(Call call) {
+    auto answer = std::async(std::launch::async, call);
+    return job_.PassUntil(answer, passed_);
+  }
+  Result<uint64_t> Seek(const File& file, uint64_t offset, int whence) {
+    return Await<uint64_t>([&](auto done) { leaf().fetcher().Seek(file, offset, whence, std::move(done)); });
+  }
+  // The leaf's parent is known to be lost when this returns.
+  void Lose(Rank rank) {
+    store().AddFile("/lost/file", "x");
+    Silence(rank);
+    ASSERT_TRUE(Run([&] { return leaf().ReadWhole("/lost/file"); }));
+    store().ResetCounts();
+  }
+
+  Duration passed_{};
+  std::atomic<int> unheard_{0};
+};
+
+TEST_F(LostParentTest, ASilentParentIsNoticedInTwoSecondsAndThenCostsNothing) {
+  const std::string content = RandomText(3 * kChunkSize + 5, 1);
+  store().AddFile("/d/a", content);
+  store().AddFile("/e/b", content);
+  Silence(kInner);
+  EXPECT_EQ(Run([&] { return leaf().ReadWhole("/d/a"); }).value_or(""), content);
+  EXPECT_LE(passed_, kNoticed);
+  EXPECT_EQ(leaf().counters().Get(Event::kLostParents), 1u);
+  EXPECT_EQ(leaf().ReadWhole("/e/b").value_or(""), content) << "without waiting for anything";
+  EXPECT_EQ(store().counts("/e/b").reads, 4u);
+}
+
+TEST_F(LostParentTest, NamesComeFromTheSource) {
+  store().AddFile("/d/f", "content");
+  Silence(kInner);
+  const auto found = Run([&] { return leaf().Look("/d/f"); });
+  ASSERT_TRUE(found) << found.error().Describe();
+  EXPECT_EQ(found->attributes->version(), FileAt("/d/f").version);
+  EXPECT_LE(passed_, kNoticed);
+  EXPECT_EQ(leaf().Look("/d/absent")->attributes, nullptr);
+}
+
+TEST_F(LostParentTest, ANameThatIsAskedForByItselfComesFromTheSource) {
+  store().AddFile("/d/f", "content");
+  store().SetAnswersAbsence("/d", false);
+  ASSERT_TRUE(leaf().List("/d"));
+  Silence(kInner);
+  const auto found = Run([&] { return leaf().Look("/d/absent"); });
+  ASSERT_TRUE(found) << found.error().Describe();
+  EXPECT_EQ(found->attributes, nullptr);
+  EXPECT_LE(passed_, kNoticed);
+}
+
+TEST_F(LostParentTest, ListingsComeFromTheSource) {
+  store().AddFile("/d/f", "content");
+  Silence(kInner);
+  const auto listed = Run([&] { return leaf().List("/d"); });
+  ASSERT_TRUE(listed) << listed.error().Describe();
+  EXPECT_EQ(listed->listing->size(), 1u);
+  EXPECT_LE(passed_, kNoticed);
+}
+
+TEST_F(LostParentTest, AListingWhoseFurtherPiecesDoNotComeIsReadWhole) {
+  constexpr size_t kNames = 30000;
+  store().AddDirectory("/many");
+  for (size_t i = 0; i < kNames; ++i) store().AddFile("/many/a_name_of_some_length_" + std::to_string(i), "x");
+  std::atomic<int> replies{0};
+  job_.fabric().SetFilter([&](Rank from, Rank to) {
+    if (from == kInner && to == kLeaf) return replies++ == 0 ? Fate::kDeliver : Fate::kDrop;
+    return Fate::kDeliver;
+  });
+  const auto listed = Run([&] { return leaf().List("/many"); });
+  ASSERT_TRUE(listed) << listed.error().Describe();
+  EXPECT_EQ(listed->listing->size(), kNames);
+  EXPECT_GT(replies, 2);
+  EXPECT_EQ(store().counts("/many").lists, 2u) << "by the root, and once by the leaf";
+  EndSilence();
+}
+
+TEST_F(LostParentTest, ChunksComeFromTheSource) {
+  const std::string content = RandomText(2 * kChunkSize, 2);
+  store().AddFile("/f", content);
+  Silence(kInner);
+  EXPECT_EQ(Run([&] { return leaf().Read(FileAt("/f"), 0, content.size()); }).value_or(""), content);
+  EXPECT_LE(passed_, kNoticed);
+  EXPECT_EQ(leaf().Read(FileAt("/f"), 0, content.size()).value_or(""), content);
+  EXPECT_EQ(store().counts("/f").reads, 2u) << "what a detour reads is kept";
+}
+
+TEST_F(LostParentTest, SeeksGoToTheSource) {
+  store().AddFile("/f", "content");
+  Silence(kInner);
+  EXPECT_EQ(Run([&] { return Seek(FileAt("/f"), 2, SEEK_HOLE); }).value_or(99), 7u);
+  EXPECT_LE(passed_, kNoticed);
+}
+
+TEST_F(LostParentTest, WithoutAConnectionNoTimeIsLostAtAll) {
+  store().AddFile("/d/f", "content");
+  job_.fabric().Disconnect(kInner);
+  EXPECT_EQ(leaf().ReadWhole("/d/f").value_or(""), "content");
+  EXPECT_EQ(leaf().counters().Get(Event::kLostParents), 1u);
+}
+
+TEST_F(LostParentTest, BelowASilentRootOneRankReadsForAllBelowIt) {
+  const std::string content = RandomText(3 * kChunkSize + 5, 3);
+  store().AddFile("/d/f", content);
+  Silence(kRoot);
+  EXPECT_EQ(Run([&] { return leaf().ReadWhole("/d/f"); }).value_or(""), content);
+  EXPECT_LE(passed_, kNoticed);
+  EXPECT_EQ(job_.node(kInner).ReadWhole("/d/f").value_or(""), content);
+  EXPECT_EQ(store().counts("/d/f").reads, 4u);
+  EXPECT_EQ(store().counts("/d").lists, 1u);
+  EXPECT_EQ(job_.node(kInner).counters().Get(Event::kLostParents), 1u);
+  EXPECT_EQ(leaf().counters().Get(Event::kLostParents), 0u) << "its own parent was slow, not silent";
+  EXPECT_EQ(leaf().counters().Get(Event::kDetours), 0u);
+}
+
+TEST_F(LostParentTest, TheParentIsAskedAgainWhenItAnswersAProbe) {
+  std::vector<std::pair<Rank, bool>> told;  // by the progress thread, before what the test waits for
+  leaf().fetcher().SetLossListener([&](Rank rank, bool lost) { told.emplace_back(rank, lost); });
+  Lose(kInner);
+  EndSilence();
+  job_.Pass(seconds(1));
+  EXPECT_EQ(told, (std::vector<std::pair<Rank, bool>>{{kInner, true}, {kInner, false}}));
+  store().AddFile("/d/f", "content");
+  const uint64_t detours = leaf().counters().Get(Event::kDetours);
+  EXPECT_EQ(job_.node(kInner).ReadWhole("/d/f").value_or(""), "content");
+  EXPECT_EQ(leaf().ReadWhole("/d/f").value_or(""), "content");
+  EXPECT_EQ(store().counts("/d/f").reads, 1u);
+  EXPECT_EQ(leaf().counters().Get(Event::kDetours), detours);
+}
+
+TEST_F(LostParentTest, AnIdleNodeStopsProbingAndBeginsAgainWhenItIsAsked) {
+  Lose(kInner);
+  job_.Pass(seconds(60), seconds(1));
+  const int before = unheard_;
+  job_.Pass(seconds(30), seconds(1));
+  EXPECT_EQ(unheard_, before);
+  EndSilence();
+  store().AddFile("/d/f", "content");
+  EXPECT_EQ(leaf().ReadWhole("/d/f").value_or(""), "content");
+  job_.Pass(milliseconds(500));
+  const uint64_t requests = leaf().counters().Get(Event::kRequestsToParent);
+  store().AddFile("/e/f", "content");
+  EXPECT_EQ(leaf().ReadWhole("/e/f").value_or(""), "content");
+  EXPECT_GT(leaf().counters().Get(Event::kRequestsToParent), requests);
+}
+
+TEST_F(LostParentTest, DetoursAreBoundedByTheirShareOfTheSource) {
+  const std::string content = RandomText(6 * kChunkSize, 4);
+  store().AddFile("/f", content);
+  Lose(kInner);
+  store().Block(Kind::kRead, "/f");
+  auto answer = std::async(std::launch::async, [&] { return leaf().Read(FileAt("/f"), 0, content.size()); });
+  ASSERT_TRUE(store().WaitUntilBlocked(Kind::kRead, "/f", TestNode::kDetourThreads));
+  job_.Pass(seconds(1));
+  EXPECT_EQ(store().counts("/f").reads, TestNode::kDetourThreads);
+  store().Release(Kind::kRead, "/f");
+  EXPECT_EQ(answer.get().value_or(""), content);
+  EXPECT_EQ(store().counts("/f").reads, 6u);
+}
+
+TEST_F(LostParentTest, TheSourcesErrnoComesThroughADetour) {
+  store().AddFile("/d/f", "content");
+  Lose(kInner);
+  for (const int error : {EIO, EACCES, EMFILE}) {
+    store().FailNext(Kind::kRead, "/d/f", 1, error);
+    EXPECT_EQ(leaf().Read(FileAt("/d/f"), 0, 7).error().code, error);
+  }
+  EXPECT_EQ(leaf().Read(FileAt("/d/f"), 0, 7).value_or(""), "content");
+  EXPECT_EQ(leaf().List("/absent").error().code, ENOENT);
+}
+
+TEST_F(LostParentTest, AChangedFileIsStaleOnADetourToo) {
+  store().AddFile("/f", RandomText(2 * kChunkSize, 5));
+  const File file = FileAt("/f");
+  ASSERT_TRUE(leaf().Read(file, 0, 10));
+  Lose(kInner);
+  store().Replace("/f", RandomText(2 * kChunkSize, 6));
+  EXPECT_EQ(leaf().Read(file, kChunkSize, 10).error().code, ESTALE);
+}
+
+TEST_F(LostParentTest, AParentsErrnoIsAnAnswer) {
+  store().AddFile("/f", "content");
+  store().FailNext(Kind::kRead, "/f", 1, EIO);
+  EXPECT_EQ(leaf().Read(FileAt("/f"), 0, 7).error().code, EIO);
+  EXPECT_EQ(store().counts("/f").reads, 1u);
+  EXPECT_EQ(leaf().counters().Get(Event::kDetours), 0u);
+}
+
+// The root says ETIMEDOUT, in time for all below it to hear it.
+TEST_F(LostParentTest, AHangingSourceIsNotALostParent) {
+  store().AddFile("/slow", "content");
+  store().Block(Kind::kRead, "/slow");
+  const auto answer = Run([&] { return leaf().Read(FileAt("/slow"), 0, 7); });
+  EXPECT_EQ(answer.error().code, ETIMEDOUT);
+  EXPECT_LE(passed_, seconds(8));
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    EXPECT_EQ(job_.node(rank).counters().Get(Event::kLostParents), 0u) << rank;
+    EXPECT_EQ(job_.node(rank).counters().Get(Event::kDetours), 0u) << rank;
+  }
+  EXPECT_EQ(store().counts("/slow").reads, 1u);
+  store().Release(Kind::kRead, "/slow");
+}
+
+TEST_F(LostParentTest, WhatTheParentHasTooMuchOfTakesADetourAndTheParentIsKept) {
+  // More than twice the credits are taken up by requests that nobody here knows of.
+  store().AddFile("/slow", std::string(200 * kChunkSize, 'x'));
+  store().AddFile("/f", "content");
+  store().Block(Kind::kRead, "/slow");
+  for (uint64_t chunk = 0; chunk < 128; ++chunk) {
+    leaf().channel().Call(
+        kInner, {.kind = rpc::Kind::kRead, .path = "/slow", .version = FileAt("/slow").version, .argument = chunk},
+        job_.clock().Now() + std::chrono::hours(1), [](const Result<rpc::Reply>&) {});
+    if (chunk % 64 == 63) {
+      while (job_.node(kInner).counters().Get(Event::kRequestsFromChildren) <= chunk) std::this_thread::yield();
+      leaf().channel().GiveUp(kInner);
+    }
+  }
+  EXPECT_EQ(leaf().Read(FileAt("/f"), 0, 7).value_or(""), "content");
+  EXPECT_EQ(leaf().counters().Get(Event::kDetours), 1u);
+  EXPECT_EQ(leaf().counters().Get(Event::kLostParents), 0u);
+  store().Release(Kind::kRead, "/slow");
+}
+
+}  // namespace
+}  // namespace copper::fetch
