@@ -97,6 +97,7 @@ class Network {
                                            rpc::Responder([shared](rpc::Reply reply) { (*shared)(std::move(reply)); }));
     }
     void WantTicks() override {}
+    void GiveUp(Rank) override {}
 
     Network& network;
     Queue loop;
@@ -172,6 +173,7 @@ TEST(Refresher, NobodyLeadsForAnother) {
   struct NoChannel final : rpc::Channel {
     void Call(Rank, rpc::Request, TimePoint, Done) override {}
     void WantTicks() override {}
+    void GiveUp(Rank) override {}
   } channel;
   Refresher refresher(1, {channel, forest, loop, clock}, {});
   for (const uint32_t leader : {1U, 3U, UINT32_MAX}) {
