@@ -135,7 +135,8 @@ for name, value in totals["events"].items():
 start_job() {
   mkdir -- "$place/mnt"
   (umask 077; : >"$place/launcher.txt")
-  setsid mpiexec -n "$nodes" "$cu_fuse" --mount "$place/mnt/%r" --target / --log-output-dir "$job" \
+  # The flag keeps Hydra from ending all nodes when one is lost.
+  setsid mpiexec -disable-auto-cleanup -n "$nodes" "$cu_fuse" --mount "$place/mnt/%r" --target / --log-output-dir "$job" \
     >"$place/launcher.txt" 2>&1 </dev/null &
   launcher=$!
   "$copper" wait "$job" --timeout 120 || die 1 "Copper did not get ready"

@@ -3,10 +3,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+
 #include "copper/base/files.h"
+#include "copper/base/last_reason.h"
+#include "verbs.h"
 
 namespace copper::postproc {
 namespace {
+
+constexpr auto kFindTime = std::chrono::seconds(10);
+
+std::string ShortHost() {
+  char name[256] = {};
+  if (gethostname(name, sizeof name - 1) != 0) return "";
+  const std::string host = name;
+  return host.substr(0, host.find('.'));
+}
 
 std::string TextOf(const Json& json, const char* name) {
   const auto found = json.find(name);
@@ -21,16 +37,39 @@ Result<Json> ReadJsonObject(const std::string& path) {
   return json;
 }
 
+// Those of a job that has not ended in order (it would have removed its ready.json), on this host.
+std::string DescribeProcesses(const JobDirectory& job, const std::string& reasons) {
+  const Result<Json> ready = ReadJsonObject(job.ready_file());
+  if (!ready) return "";
+  const Json hosts = ready->value("hosts", Json::array());
+  const Json pids = ready->value("pids", Json::array());
+  std::string lines;
+  for (size_t rank = 0; rank < std::min(hosts.size(), pids.size()); ++rank) {
+    if (!hosts[rank].is_string() || !pids[rank].is_number_integer() || hosts[rank] != Json(ShortHost())) continue;
+    const std::string who = "rank " + std::to_string(rank) + " on " + hosts[rank].get<std::string>() + ", process " +
+                            std::to_string(pids[rank].get<int>()) + ": ";
+    if (reasons.contains(who)) continue;
+    const bool there = kill(pids[rank].get<int>(), 0) == 0 || errno == EPERM;
+    lines += "\n  " + who + (there ? "is there, but does not answer" : "is gone without a trace");
+  }
+  return lines;
+}
+
 }  // namespace
 
 Result<Place> FindJob(const std::string& path) {
+  const Watchdog watchdog(kFindTime, path +
+                                         " does not answer: if it is a mount, its daemon is frozen or overloaded; use "
+                                         "the job directory instead");
   if (Result<Json> status = ReadJsonObject(path + "/.copper/status.json")) {
     JobDirectory job(TextOf(*status, "job_directory"));
     return Place{path, std::move(*status), std::move(job)};
   }
   Place place{path, std::nullopt, JobDirectory(path)};
   if (access(place.job.control().c_str(), F_OK) == 0 || access(place.job.logs().c_str(), F_OK) == 0) return place;
-  if (errno == ENOTCONN) return Fail(ENOTCONN, "nothing running: " + path + " is the mount of a daemon that has died");
+  if (errno == ENOTCONN)
+    return Fail(ENOTCONN, "nothing running: " + path + " is the mount of a daemon that has died; the next " +
+                              "start there takes it away, or fusermount3 -uz " + path);
   if (errno == EACCES) return Fail(EACCES, "cannot look into " + path + ": is it somebody else's?");
   return Fail(ENOENT, "nothing running: " + path + " is neither a job directory nor the mount of a running job");
 }
@@ -40,8 +79,25 @@ std::optional<Exit> ReadExit(const JobDirectory& job) {
   if (!record) return std::nullopt;
   const auto status = record->find("status");
   return Exit{status != record->end() && status->is_number_integer() ? status->get<int>() : 1,
-              TextOf(*record, "reason")};
+              TextOf(*record, "reason"), !record->value("lost", Json::array()).empty()};
 }
+
+std::string DescribeRemains(const JobDirectory& job) {
+  std::string remains;
+  if (const std::optional<Exit> exit = ReadExit(job)) remains += "\n  the last job here ended: " + exit->reason;
+  std::string reasons;
+  for (const std::string& reason : ReadReasons(job)) reasons += "\n  " + reason;
+  return remains + reasons + DescribeProcesses(job, reasons);
+}
+
+Watchdog::Watchdog(std::chrono::duration<double> seconds, std::string message)
+    : thread_([seconds, message = std::move(message)](const std::stop_token& over) {
+        std::mutex mutex;
+        std::condition_variable_any waiting;
+        std::unique_lock lock(mutex);
+        waiting.wait_for(lock, over, seconds, [] { return false; });
+        if (!over.stop_requested()) _exit(Refuse(message));
+      }) {}
 
 std::string FileStamp(const std::string& path) {
   struct stat found{};

@@ -1,8 +1,10 @@
 // How the verbs of `copper` find a job and talk to it: through its job directory, or through one of its mounts.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "copper/base/clock.h"
 #include "copper/base/job_directory.h"
@@ -10,6 +12,14 @@
 #include "copper/base/result.h"
 
 namespace copper::postproc {
+
+class Watchdog {
+ public:
+  Watchdog(std::chrono::duration<double> seconds, std::string message);
+
+ private:
+  std::jthread thread_;
+};
 
 // What a verb was given: the mount of a running job, or a job directory.
 struct Place {
@@ -25,8 +35,21 @@ Result<Place> FindJob(const std::string& path);
 struct Exit {
   int status = 0;
   std::string reason;
+  bool lost_ranks = false;
 };
 std::optional<Exit> ReadExit(const JobDirectory& job);
+
+// What is left of a job that does not answer: how the last one ended, why its ranks failed, which of its processes on
+// this host are gone without a trace or still there. Lines to follow a message, each with a line break before it.
+std::string DescribeRemains(const JobDirectory& job);
+
+// Runs `act`; where it takes longer, prints the message and ends the process with status 1: a call on a mount whose
+// daemon is frozen comes back only with the daemon.
+template <class Act>
+auto WithDeadline(std::chrono::duration<double> seconds, const std::string& message, Act act) {
+  const Watchdog watchdog(seconds, message);
+  return act();
+}
 
 // Identifies a file that is replaced by rename; empty where there is none.
 std::string FileStamp(const std::string& path);

@@ -70,12 +70,13 @@ void PrintJob(Json status) {
   std::sort(ranks.begin(), ranks.end(), [](const Json& a, const Json& b) { return a["rank"] < b["rank"]; });
   PrintHeader();
   for (const Json& rank : ranks) PrintRank(rank);
+  for (const Json& lost : totals.value("lost", Json::array())) {
+    fmt::print("{:>6}  {:<16} {:>8}  does not answer: lost, or frozen\n", Text(lost, "rank"), Text(lost, "host"),
+               Text(lost, "pid"));
+  }
   const uint64_t all = totals.value("ranks", uint64_t{0});
   PrintRow(totals, "all", fmt::format("{} ranks", all), "",
            fmt::format("{} mounted", totals.value("mounted", uint64_t{0})));
-  const Json& unreachable = totals["unreachable"];
-  if (!unreachable.empty())
-    fmt::print("not answering, with whatever is below them in the tree: ranks {}\n", unreachable.dump());
   if (ranks.size() < all) fmt::print("({} ranks are only in the sum)\n", all - ranks.size());
 }
 
@@ -112,7 +113,7 @@ int ShowStatus(const std::string& place, bool json) {
   const Result<Json> answer = AskJob(found->job, {{"verb", "status"}}, kTimeout);
   if (answer) return Print(*answer, json);
   if (found->mount_status) return PrintOne(*found->mount_status, json);
-  return Refuse(answer.error().Describe());
+  return Refuse(answer.error().Describe() + DescribeRemains(found->job));
 }
 
 }  // namespace copper::postproc

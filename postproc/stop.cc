@@ -15,16 +15,20 @@
 namespace copper::postproc {
 namespace {
 
+constexpr auto kMargin = std::chrono::seconds(2);
+
+// Well; but who waits for the job should know that some rank did not.
+int Ended(const std::string& reason, bool lost_ranks) {
+  if (lost_ranks) std::fprintf(stderr, "copper: the job has ended: %s\n", reason.c_str());
+  return 0;
+}
+
 int StopByDirectory(const JobDirectory& job, Duration timeout) {
   const Result<Json> answer = AskJob(job, {{"verb", "stop"}}, timeout);
-  if (!answer) {
-    const std::optional<Exit> exit = ReadExit(job);
-    const bool ended = answer.error().code == ESRCH && exit;
-    return Refuse(ended ? "nothing running in " + job.root() + ": the last job here ended: " + exit->reason
-                        : answer.error().Describe());
-  }
-  if (answer->value("ok", false)) return 0;
-  return Refuse("the job has ended, but not well: " + answer->value("message", std::string("no reason given")));
+  if (!answer) return Refuse(answer.error().Describe() + DescribeRemains(job));
+  const std::string message = answer->value("message", std::string("no reason given"));
+  if (answer->value("ok", false)) return Ended(message, !answer->value("whole", true));
+  return Refuse("the job has ended, but not well: " + message);
 }
 
 // The device changes when the mount is gone, and the directory with it if Copper had made it.
@@ -60,7 +64,8 @@ int StopByMount(const Place& place, TimePoint deadline) {
     if (std::chrono::steady_clock::now() >= deadline) return Refuse("some rank of the job has not ended in time");
     PauseBetweenLooks();
   }
-  return exit->status == 0 ? 0 : Refuse("the job has ended, but not well: " + exit->reason);
+  if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
+  return Refuse("the job has ended, but not well: " + exit->reason);
 }
 
 }  // namespace
@@ -69,8 +74,9 @@ int Stop(const std::string& place, std::chrono::duration<double> timeout) {
   const auto patience = std::chrono::duration_cast<Duration>(timeout);
   const Result<Place> found = FindJob(place);
   if (!found) return Refuse(found.error().Describe());
-  if (found->mount_status) return StopByMount(*found, std::chrono::steady_clock::now() + patience);
-  return StopByDirectory(found->job, patience);
+  if (!found->mount_status) return StopByDirectory(found->job, patience);
+  return WithDeadline(timeout + kMargin, found->path + " does not answer any more",
+                      [&] { return StopByMount(*found, std::chrono::steady_clock::now() + patience); });
 }
 
 }  // namespace copper::postproc

@@ -2,10 +2,10 @@
 
 #include <sys/stat.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <ctime>
 
-#include "copper/base/files.h"
+#include "copper/base/last_reason.h"
 #include "job.h"
 #include "verbs.h"
 
@@ -17,15 +17,22 @@ constexpr auto kPingTimeout = std::chrono::seconds(5);
 // which failed before the wait began; unless another job removes it within the time below.
 constexpr time_t kFreshFailureS = 10;
 constexpr auto kFreshFailureStands = std::chrono::seconds(30);
+constexpr auto kFailureIsToldWithin = std::chrono::seconds(5);
 
 bool IsFresh(const std::string& path) {
   struct stat found{};
   return stat(path.c_str(), &found) == 0 && std::time(nullptr) - found.st_mtime < kFreshFailureS;
 }
 
-int Died(const Exit& exit) {
+std::string Lines(const std::vector<std::string>& reasons) {
+  std::string lines;
+  for (const std::string& reason : reasons) lines += "\n  " + reason;
+  return lines;
+}
+
+int Died(const JobDirectory& job, const Exit& exit) {
   if (exit.status == 0) return Refuse("the job has ended: " + exit.reason);
-  return Refuse("the job died: " + exit.reason);
+  return Refuse("the job died: " + exit.reason + Lines(ReadReasons(job)));
 }
 
 // What was there before the wait began need not be of this job.
@@ -33,20 +40,27 @@ struct Before {
   std::string ready;
   std::string exit;
   bool fresh_failure = false;
+  std::vector<std::string> reasons;
 };
 
 Before LookBefore(const JobDirectory& job) {
-  Before before{FileStamp(job.ready_file()), FileStamp(job.exit_file()), false};
+  Before before{FileStamp(job.ready_file()), FileStamp(job.exit_file()), false, ReadReasons(job)};
   const std::optional<Exit> exit = ReadExit(job);
   before.fresh_failure = exit && exit->status != 0 && IsFresh(job.exit_file());
   return before;
 }
 
+bool HasNewReasons(const JobDirectory& job, const Before& before) {
+  const std::vector<std::string> reasons = ReadReasons(job);
+  return std::ranges::any_of(reasons, [&](const std::string& reason) {
+    return std::ranges::find(before.reasons, reason) == before.reasons.end();
+  });
+}
+
 std::string NotInTime(const JobDirectory& job, const Before& before) {
   std::string message = "the job in " + job.root() + " is not ready in time";
   if (!before.ready.empty()) message += "; its ready.json is left from a job that does not answer any more";
-  if (const std::optional<Exit> exit = ReadExit(job)) message += "; the last job here ended: " + exit->reason;
-  return message;
+  return message + DescribeRemains(job);
 }
 
 }  // namespace
@@ -57,13 +71,17 @@ int Wait(const std::string& job_directory, std::chrono::duration<double> timeout
   const TimePoint deadline = begin + std::chrono::duration_cast<Duration>(timeout);
   const Before before = LookBefore(job);
   if (!before.ready.empty() && AskJob(job, {{"verb", "ping"}}, kPingTimeout)) return 0;
+  std::optional<TimePoint> failed;  // a rank has, since the wait began: the job will say so itself, if it still can
   while (std::chrono::steady_clock::now() < deadline) {
+    if (!failed && HasNewReasons(job, before)) failed = std::chrono::steady_clock::now();
+    if (failed && std::chrono::steady_clock::now() > *failed + kFailureIsToldWithin)
+      return Refuse("the job died:" + Lines(ReadReasons(job)));
     const std::string ready = FileStamp(job.ready_file());
     if (!ready.empty() && ready != before.ready) return 0;
     const std::string ended = FileStamp(job.exit_file());
     const bool stands = before.fresh_failure && std::chrono::steady_clock::now() > begin + kFreshFailureStands;
     if (!ended.empty() && (ended != before.exit || stands)) {
-      if (const std::optional<Exit> exit = ReadExit(job)) return Died(*exit);
+      if (const std::optional<Exit> exit = ReadExit(job)) return Died(job, *exit);
     }
     PauseBetweenLooks();
   }

@@ -44,8 +44,8 @@ void Control::OnRefresh(const ControlRequest& request) {
   });
 }
 
-void Control::Finish(int status, const std::string& reason) {
-  for (const ControlRequest& late : TakeRequests(job_)) {
+void Control::Finish(int status, const std::string& reason, bool whole, bool late_too) {
+  for (const ControlRequest& late : late_too ? TakeRequests(job_) : std::vector<ControlRequest>()) {
     if (VerbOf(late.body) == "stop") {
       stops_.push_back(late.id);
     } else {
@@ -56,7 +56,7 @@ void Control::Finish(int status, const std::string& reason) {
     Reply(id, {{"ok", false}, {"message", "the job has ended meanwhile: " + reason}});
   }
   refreshing_.clear();
-  for (const std::string& id : stops_) Reply(id, {{"ok", status == 0}, {"message", reason}});
+  for (const std::string& id : stops_) Reply(id, {{"ok", status == 0}, {"message", reason}, {"whole", whole}});
   stops_.clear();
 }
 

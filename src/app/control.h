@@ -1,4 +1,5 @@
-// The requests that come as files in control/ (copper/base/job_directory.h): rank 0 looks once a second.
+// The requests that come as files in control/ (copper/base/job_directory.h): the lowest living rank looks once
+// a second.
 #pragma once
 
 #include <functional>
@@ -26,8 +27,9 @@ class Control {
   // Takes what is there. "ping" is answered at once, "status" and "refresh" when the ranks have answered,
   // "stop" by Finish.
   void Look();
-  // The last act of the job: tells everyone who asked for the end (and who has asked for anything since) how it ended.
-  void Finish(int status, const std::string& reason);
+  // The last act of the job: tells everyone who asked for the end how it ended. `whole`: no rank was lost.
+  // `late_too`: and takes what has come since.
+  void Finish(int status, const std::string& reason, bool whole = true, bool late_too = true);
 
  private:
   void OnRequest(const ControlRequest& request);

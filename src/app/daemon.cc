@@ -6,13 +6,15 @@
 
 #include <csignal>
 
-#include "app/job_lock.h"
+#include "app/mpi_guard.h"
 
 namespace copper::app {
 namespace {
 
-// How long a rank waits at the end for the others, which finish what they are asked and unmount.
-constexpr auto kEndTimeout = std::chrono::seconds(20);
+// Every rank is on its way when the barrier begins.
+constexpr auto kBarrierTimeout = std::chrono::seconds(10);
+constexpr auto kFinalizeTimeout = std::chrono::seconds(20);  // with the barrier
+constexpr auto kControlPause = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -25,34 +27,98 @@ Daemon::Outcome Daemon::Serve() {
   MainLoop::Handlers handlers;
   handlers.on_signal = [this](int signal, pid_t sender) { OnSignal(signal, sender); };
   handlers.on_mount_table = [this] { OnMountTable(); };
-  if (IsFirst()) {
-    control_ = std::make_unique<Control>(
-        job_,
-        Control::Hooks{
-            .stop = [this] { peers_->RequestStop(StopReason::kRequest); },
-            .status =
-                [this](Control::StatusDone done) { peers_->CollectStatus(peers_->StatusBudget(), std::move(done)); },
-            .refresh = [this](const std::string& path, Control::RefreshDone done) { Refresh(path, std::move(done)); }},
-        log_);
-    handlers.on_second = [this] { control_->Look(); };
-  }
+  handlers.on_tick = [this] { OnTick(); };
+  loop_->TickEvery(TickPause());
+  AnnounceReady();
   if (const Status ran = loop_->Run(handlers); !ran) {
-    log_.Error("{}", ran.error().Describe());
-    peers_->RequestStop(StopReason::kFailure);
+    // Without its loop a rank can't wait for the others.
+    log_.Fatal("{}", ran.error().Describe());
+    record_.Reason(ran.error().Describe());
+    ending_->Request(StopReason::kFailure);
     end_reason_ = ran.error().Describe();
+    server_->Stop();
+    Unmount();
   }
   return Leave();
+}
+
+// The first ranks look into control/ or at those below them, an ending rank at the time; the others sleep.
+std::optional<Duration> Daemon::TickPause() const {
+  if (!end_reason_.empty() || Acts()) return kControlPause;
+  if (deputy_) return Deputy::kPause;
+  return std::nullopt;
+}
+
+void Daemon::OnTick() {
+  if (!end_reason_.empty()) ending_->OnTick();
+  if (deputy_ && clock_.Now() >= next_look_) {
+    next_look_ = clock_.Now() + Deputy::kPause;
+    deputy_->Look();
+  }
+  if (Acts() && claim_->Holds()) control_->Look();
+  loop_->TickEvery(TickPause());
 }
 
 void Daemon::OnSignal(int signal, pid_t sender) {
   if (signal != SIGUSR1) {
     log_.Info("signal {} from process {}", signal, sender);
-    peers_->RequestStop(StopReason::kSignal);
+    ending_->Request(StopReason::kSignal);
     return;
   }
   // So Hydra tells that a rank has died, where it was asked not to end the job then.
-  log_.Warning("the launcher says that a rank is lost; the others go on serving");
+  if (!losses_.death()) log_.Warning("the launcher says that a rank has died; the others go on serving");
+  losses_.NoteDeath();
   world_.Abandon();
+  if (deputy_) deputy_->Look();
+  if (Acts()) FindLost();
+}
+
+void Daemon::OnLoss(Rank rank, bool lost) {
+  losses_.Note(rank, lost);
+  if (lost && deputy_ && rank < world_.rank()) loop_->Submit([this] { deputy_->Look(); });
+}
+
+void Daemon::OnActing() {
+  loop_->TickEvery(TickPause());
+  FindLost();
+}
+
+// For the log, and since the job ends when all mounts are gone: those of the lost are.
+void Daemon::FindLost() {
+  peers_->CollectStatus([this](const Json&) {
+    const std::vector<Rank> all = losses_.All();
+    std::set<Rank> lost(all.begin(), all.end());
+    if (lost.empty() || lost == named_lost_) return;
+    log_.Warning("the job goes on{}", NameLost(lost));
+    named_lost_ = std::move(lost);
+    peers_->CheckUnmounted();
+  });
+}
+
+void Daemon::CollectStatus(Control::StatusDone done) {
+  peers_->CollectStatus([this, done = std::move(done)](Json status) mutable {
+    Json& totals = status["totals"];
+    totals["lost"] = Json::array();
+    for (const Json& unreachable : totals["unreachable"]) {
+      const auto rank = unreachable.get<Rank>();
+      if (rank >= members_.size()) continue;
+      totals["lost"].push_back({{"rank", rank}, {"host", members_[rank].host}, {"pid", members_[rank].pid}});
+    }
+    done(std::move(status));
+  });
+}
+
+std::string Daemon::NameLost(const std::set<Rank>& lost) const {
+  constexpr size_t kMost = 8;
+  std::string names;
+  for (const Rank rank : lost) {
+    names += names.empty() ? ", without" : ",";
+    if (rank == *std::next(lost.begin(), static_cast<ptrdiff_t>(std::min(lost.size(), kMost) - 1)) &&
+        lost.size() > kMost)
+      return names + " " + std::to_string(lost.size()) + " ranks in all";
+    names += fmt::format(" rank {} ({}, process {})", rank, members_[rank].host, members_[rank].pid);
+  }
+  return names;
 }
 
 void Daemon::Refresh(const std::string& given, Refresher::Done done) {
@@ -85,11 +151,23 @@ void Daemon::OnUnmounted() {
   peers_->TellUnmounted();
 }
 
+void Daemon::OnAllUnmounted(Rank last) {
+  if (Acts()) ending_->Conduct(StopReason::kUnmounted, last);
+}
+
 void Daemon::OnEnd(StopReason reason, Rank asked_by) {
-  if (end_reason_.empty()) {
-    end_reason_ = Describe(reason, asked_by);
-    log_.Info("ending: {}", end_reason_);
-  }
+  if (!end_reason_.empty()) return;
+  end_reason_ = Describe(reason, asked_by);
+  log_.Info("ending: {}", end_reason_);
+  loop_->TickEvery(TickPause());
+  server_->Stop();
+  Unmount();
+  // The others may still ask for files until all have come here.
+  ending_->Left();
+}
+
+void Daemon::OnGo(const JobEnd& end) {
+  end_ = end;
   loop_->End();
 }
 
@@ -106,25 +184,46 @@ void Daemon::StopParts() {
 }
 
 Daemon::Outcome Daemon::Leave() {
-  server_->Stop();
-  Unmount();
-  // The others may still ask for files until they have come here too.
-  const Status together = world_.Barrier(kEndTimeout);
+  const JobEnd end = end_.value_or(JobEnd{.alone = true});
+  Outcome outcome{.status = 0, .reason = end_reason_ + NameLost(end.lost)};
+  if (end.alone) {
+    outcome = {.status = 1, .reason = outcome.reason + "; no word from the other ranks came in time"};
+    record_.Reason("ended without the others: " + outcome.reason);
+  }
+  if (end.whole) {
+    outcome.whole = LeaveWorld(outcome);
+    if (!outcome.whole) outcome.reason += "; some rank was lost at the very end";
+  }
+  world_.Abandon();
   StopParts();
-  Outcome outcome{.status = 0, .reason = end_reason_};
-  if (!together) {
-    outcome = {.status = 1, .reason = end_reason_ + "; " + together.error().Describe()};
-    log_.Warning("not every rank came to the end: {}", together.error().Describe());
-  }
-  if (IsFirst()) {
-    unlink(job_.ready_file().c_str());
-    const Status recorded = RecordExit(job_, outcome.status, outcome.reason);
-    if (!recorded) log_.Error("{}", recorded.error().Describe());
-  }
-  world_.Finalize();
-  log_.Info("ended: {}", outcome.reason);
-  if (control_) control_->Finish(outcome.status, outcome.reason);
+  RecordEnd(outcome);
   return outcome;
+}
+
+bool Daemon::LeaveWorld(const Outcome& outcome) {
+  // If MPI hangs after all, the job has ended nevertheless.
+  const MpiGuard guard(kFinalizeTimeout, outcome.status, [&](const std::string& reason) {
+    record_.Reason("MPI did not end in order: " + reason);
+    RecordEnd(outcome);
+  });
+  if (!world_.Barrier(kBarrierTimeout)) return false;
+  StopParts();
+  world_.Finalize();
+  return true;
+}
+
+// The last act of the job, by whoever conducted its end, and by whoever was asked in control/.
+void Daemon::RecordEnd(const Outcome& outcome) {
+  log_.Info("ended: {}", outcome.reason);
+  if (!claim_) claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), UniqueFd());
+  const bool ours = claim_->Holds();
+  if (ours && end_ && (end_->conducted || end_->alone)) {
+    unlink(job_.ready_file().c_str());
+    if (const Status recorded = record_.Exit(outcome.status, outcome.reason, end_->lost); !recorded)
+      log_.Error("{}", recorded.error().Describe());
+  }
+  claim_.reset();  // a next job may start as soon as somebody knows that this one has ended
+  if (control_) control_->Finish(outcome.status, outcome.reason, outcome.whole, Acts() && ours);
 }
 
 }  // namespace copper::app

@@ -5,10 +5,16 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "app/control.h"
+#include "app/deputy.h"
+#include "app/ending.h"
+#include "app/job_lock.h"
+#include "app/job_record.h"
 #include "app/main_loop.h"
 #include "app/options.h"
 #include "app/peers.h"
@@ -37,7 +43,7 @@ namespace copper::app {
 class Daemon {
  public:
   // `started` is when the process began.
-  Daemon(Options options, fuse::Mounter mounter, bootstrap::World world, TimePoint started);
+  Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootstrap::World world, TimePoint started);
   ~Daemon();  // takes down what is still up
 
   // Collective. After it every rank serves, or none does, nothing is mounted, and all have the same error.
@@ -46,9 +52,12 @@ class Daemon {
   struct Outcome {
     int status = 0;  // of the process
     std::string reason;
+    bool whole = false;  // the world was left in order; else MPI must not be touched again, not by exit(3) either
   };
-  // Until the job ends; then ends this rank: unmounts, waits for the others, leaves MPI.
+  // Until the job ends; then ends this rank: unmounts, waits for the others (app/ending.h), leaves MPI.
   Outcome Serve();
+  // A rank was lost, or is there again. Any thread.
+  void OnLoss(Rank rank, bool lost);
 
   bool IsFirst() const { return world_.rank() == 0; }
 
@@ -61,12 +70,15 @@ class Daemon {
   Status Mount();
   Status Connect();
   Status StartServing();
-  Status ProveMount();  // asks it something; and tunes it, which works only then
-  Status Announce();
+  Status ProveMount();     // asks it something; and tunes it, which works only then
+  Status GatherTimings();  // the last use of MPI before the end
 
   Status PlanTrees();
+  void MeetPeers();
+  void AnnounceReady();
   void LogStart(Duration fabric_opened_in);
-  uint64_t CacheBudget() const;
+  uint64_t MemoryBudget() const;
+  uint64_t NodeBudget() const;
   fetch::Fetcher::Options FetcherOptions() const;
   fuse::Server::Options ServerOptions();
   std::string AddressBookText() const;
@@ -76,14 +88,27 @@ class Daemon {
   void OnSignal(int signal, pid_t sender);
   void OnMountTable();
   void OnUnmounted();
+  void OnAllUnmounted(Rank last);
+  void OnTick();
+  void OnActing();  // as the job's first rank, since those below are lost
   void OnEnd(StopReason reason, Rank asked_by);
+  void OnGo(const JobEnd& end);
+
+  std::optional<Duration> TickPause() const;
+  bool Acts() const { return deputy_ && deputy_->IsActing(); }
+  void FindLost();
+  void CollectStatus(Control::StatusDone done);
+  std::string NameLost(const std::set<Rank>& lost) const;  // ", without rank 2 (host, process 5)"; empty for none
 
   void Unmount();
   void StopParts();
   Outcome Leave();
+  bool LeaveWorld(const Outcome& outcome);
+  void RecordEnd(const Outcome& outcome);
   int64_t SinceStart() const;
 
   const Options options_;
+  JobRecord& record_;
   const TimePoint started_;
   const SteadyClock clock_;
   fuse::Mounter mounter_;
@@ -92,7 +117,8 @@ class Daemon {
   const std::string boot_id_;
   const JobDirectory job_;
   bootstrap::StartTimings timings_;
-  UniqueFd job_lock_;  // rank 0
+  std::vector<bootstrap::StartTimings> start_timings_;  // of all ranks
+  UniqueFd job_lock_;                                   // rank 0, until claim_ has it
   Logger log_;
   profile::Counters counters_;
 
@@ -116,12 +142,19 @@ class Daemon {
   std::unique_ptr<fabric::Endpoint> endpoint_;
   std::unique_ptr<rpc::FabricChannel> channel_;
   std::unique_ptr<fetch::Fetcher> fetcher_;
+  Losses losses_;
+  std::set<Rank> named_lost_;  // in the log
+  std::unique_ptr<Ending> ending_;
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<Refresher> refresher_;
-  std::unique_ptr<Control> control_;  // rank 0
+  std::unique_ptr<Deputy> deputy_;  // the first ranks, as the next two
+  std::unique_ptr<JobClaim> claim_;
+  std::unique_ptr<Control> control_;
   std::unique_ptr<fuse::Server> server_;
 
+  TimePoint next_look_{};   // of a deputy, at the ranks below
   std::string end_reason_;  // set once the job ends
+  std::optional<JobEnd> end_;
 };
 
 }  // namespace copper::app

@@ -2,34 +2,63 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
-#include "app/checks.h"
 #include "copper/base/files.h"
 #include "copper/base/json.h"
 
 namespace copper::app {
+namespace {
+
+UniqueFd OpenDirectory(const std::string& path) {
+  return UniqueFd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+// A file system without locks grants everything.
+bool TryLock(int directory) {
+  return flock(directory, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+}  // namespace
 
 Result<UniqueFd> LockJobDirectory(const JobDirectory& job) {
   if (const Status made = MakeDirectories(job.root()); !made) return std::unexpected(made.error());
-  UniqueFd directory(open(job.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd directory = OpenDirectory(job.root());
   if (!directory) return FailErrno("cannot open the job directory " + job.root());
-  if (flock(directory.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  if (!TryLock(directory.get())) {
     return Fail(EBUSY, "another job is running in " + job.root() + ": give each its own --log-output-dir");
   }
   return directory;
 }
 
-Status RecordExit(const JobDirectory& job, int status, const std::string& reason) {
-  const Json record = {{"status", status}, {"reason", reason}};
-  return WriteWholeFile(job.exit_file(), record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+JobClaim::JobClaim(JobDirectory job, std::string job_id, UniqueFd locked)
+    : job_(std::move(job)),
+      job_id_(std::move(job_id)),
+      locked_(static_cast<bool>(locked)),
+      directory_(locked ? std::move(locked) : OpenDirectory(job_.root())) {}
+
+// Where rank 0 is frozen it has the lock still: then ready.json tells whether another job has begun here since.
+bool JobClaim::Holds() {
+  return IsSameDirectory() && (HasLock() || IsReadyFileOurs());
 }
 
-void RecordFailedStart(const JobDirectory& job, int status, const std::string& reason) {
-  if (!CheckJobDirectory(job.root())) return;
-  const Result<UniqueFd> lock = LockJobDirectory(job);
-  if (!lock || !MakeDirectories(job.logs())) return;
-  // What can't be written has been printed already.
-  [[maybe_unused]] const Status recorded = RecordExit(job, status, reason);
+bool JobClaim::IsSameDirectory() const {
+  struct stat ours{};
+  struct stat there{};
+  return directory_ && fstat(directory_.get(), &ours) == 0 && stat(job_.root().c_str(), &there) == 0 &&
+         ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+}
+
+bool JobClaim::HasLock() {
+  locked_ = locked_ || TryLock(directory_.get());
+  return locked_;
+}
+
+bool JobClaim::IsReadyFileOurs() const {
+  const Result<std::string> text = ReadWholeFile(job_.ready_file());
+  if (!text) return false;
+  const Result<Json> ready = ParseJson(*text);
+  return ready && ready->is_object() && ready->value("job", Json()) == Json(job_id_);
 }
 
 }  // namespace copper::app

@@ -1,5 +1,7 @@
-// One job at a time in a job directory, and the record of how the last one ended.
+// One job at a time in a job directory, and whose it is.
 #pragma once
+
+#include <sys/types.h>
 
 #include <string>
 
@@ -13,11 +15,23 @@ namespace copper::app {
 // EBUSY where another job has it. A file system without locks grants everything.
 Result<UniqueFd> LockJobDirectory(const JobDirectory& job);
 
-// Writes logs/exit.json: how the job ended.
-Status RecordExit(const JobDirectory& job, int status, const std::string& reason);
+// Whether the directory is this job's still: it may have been removed, made again, and used by another job since. To be
+// asked before anything in it is taken, written or removed. Main thread.
+class JobClaim {
+ public:
+  // `locked` is what LockJobDirectory gave to rank 0; the others have none, and take the lock when rank 0 is gone.
+  JobClaim(JobDirectory job, std::string job_id, UniqueFd locked);
+  bool Holds();
 
-// The same for a job that never came to hold the directory: nothing is written into one that is another job's, or
-// somebody else's.
-void RecordFailedStart(const JobDirectory& job, int status, const std::string& reason);
+ private:
+  bool IsSameDirectory() const;
+  bool HasLock();
+  bool IsReadyFileOurs() const;
+
+  const JobDirectory job_;
+  const std::string job_id_;
+  bool locked_;
+  const UniqueFd directory_;
+};
 
 }  // namespace copper::app

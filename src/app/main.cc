@@ -1,40 +1,84 @@
 // cu_fuse: one rank of a Copper job.
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <optional>
 
 #include "app/daemon.h"
-#include "app/job_lock.h"
+#include "app/job_record.h"
 #include "app/main_loop.h"
+#include "app/mpi_guard.h"
 #include "app/options.h"
+#include "app/supervisor.h"
 
 namespace copper::app {
 namespace {
 
 constexpr int kFailed = 2;
+// Even the slowest of thousands of ranks is up by then, or never.
+constexpr auto kStartTimeout = std::chrono::minutes(5);
 
 // One message for the whole job, where a person sees it and where `copper wait` finds it.
-int Refuse(const std::string& message, bool is_first, const std::optional<std::string>& job_directory) {
+int Refuse(const std::string& message, bool is_first, const JobRecord* record) {
   if (!is_first) return kFailed;
   std::fprintf(stderr, "cu_fuse: %s\n", message.c_str());
-  if (job_directory) RecordFailedStart(JobDirectory(*job_directory), kFailed, message);
+  // What can't be written has been printed.
+  if (record != nullptr) [[maybe_unused]]
+    const Status recorded = record->Exit(kFailed, message);
   return kFailed;
 }
 
-int RunJob(const Options& options, const bootstrap::LauncherView& launcher, TimePoint started) {
+// Of this rank alone, before the ranks can agree on anything.
+int RefuseAlone(const std::string& message, bool is_first, const JobRecord& record) {
+  record.Reason("cannot start: " + message);
+  return Refuse(message, is_first, &record);
+}
+
+// Up to where every rank serves; null where that failed, with `status` to leave with.
+std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, bool is_first, TimePoint started) {
   // Before threads, MPI and the fabric: nothing may fork later.
-  Result<fuse::Mounter> mounter = fuse::Mounter::Fork();
-  if (!mounter) return Refuse(mounter.error().Describe(), launcher.IsFirst(), options.job_directory);
-  Result<bootstrap::World> world = bootstrap::World::Init(launcher);
-  if (!world) return Refuse(world.error().Describe(), launcher.IsFirst(), options.job_directory);
-  auto daemon = std::make_unique<Daemon>(options, std::move(*mounter), std::move(*world), started);
-  if (const Status up = daemon->Start(); !up) {
-    const bool is_first = daemon->IsFirst();
-    daemon.reset();
-    return Refuse(up.error().Describe(), is_first, options.job_directory);
-  }
-  return daemon->Serve().status;
+  Result<fuse::Mounter> mounter = fuse::Mounter::Fork([&record, parent = getppid()](pid_t daemon) {
+    AwaitEnd(parent);  // it knows more
+    record.Death(daemon, 0);
+  });
+  if (!mounter) return RefuseAlone(mounter.error().Describe(), is_first, record), nullptr;
+  const MpiGuard guard(kStartTimeout, kFailed, [&](const std::string& reason) {
+    RefuseAlone("the start was broken off: " + reason, is_first, record);
+  });
+  Result<bootstrap::World> world = bootstrap::World::Init(bootstrap::ReadLauncherEnvironment());
+  if (!world) return RefuseAlone(world.error().Describe(), is_first, record), nullptr;
+  auto daemon = std::make_unique<Daemon>(options, record, std::move(*mounter), std::move(*world), started);
+  const Status up = daemon->Start();
+  if (up) return daemon;
+  is_first = daemon->IsFirst();
+  daemon.reset();
+  return Refuse(up.error().Describe(), is_first, &record), nullptr;
+}
+
+int RunJob(const Options& options, const bootstrap::LauncherView& launcher, TimePoint started) {
+  JobRecord record(JobDirectory(options.job_directory), bootstrap::ShortHost(), launcher.rank.value_or(0));
+  const Result<Supervisor> supervisor =
+      Supervisor::Fork([&](pid_t daemon, int signal) { record.Death(daemon, signal); });
+  if (!supervisor) return RefuseAlone(supervisor.error().Describe(), launcher.IsFirst(), record);
+  std::unique_ptr<Daemon> daemon = StartDaemon(options, record, launcher.IsFirst(), started);
+  if (!daemon) return kFailed;
+  supervisor->TellServing();
+  LetCrashesEndBySignal();
+  const Daemon::Outcome outcome = daemon->Serve();
+  daemon.reset();
+  // MPI's own last acts may wait for the lost.
+  if (!outcome.whole) _exit(outcome.status);
+  return outcome.status;
+}
+
+int RefuseOptions(const std::string& message, const bootstrap::LauncherView& launcher,
+                  const std::vector<std::string>& arguments) {
+  const std::optional<std::string> directory = FindJobDirectory(arguments);
+  if (!directory) return Refuse(message, launcher.IsFirst(), nullptr);
+  const JobRecord record(JobDirectory(*directory), bootstrap::ShortHost(), 0);
+  return Refuse(message, launcher.IsFirst(), &record);
 }
 
 int Main(const std::vector<std::string>& arguments) {
@@ -42,7 +86,7 @@ int Main(const std::vector<std::string>& arguments) {
   TakeSignals();
   const bootstrap::LauncherView launcher = bootstrap::ReadLauncherEnvironment();
   const Result<Command> command = ParseOptions(arguments);
-  if (!command) return Refuse(command.error().Describe(), launcher.IsFirst(), FindJobDirectory(arguments));
+  if (!command) return RefuseOptions(command.error().Describe(), launcher, arguments);
   if (command->print.empty()) return RunJob(command->options, launcher, started);
   if (launcher.IsFirst()) std::fputs(command->print.c_str(), stdout);
   return 0;

@@ -10,7 +10,6 @@
 #include <csignal>
 
 namespace copper::app {
-namespace {
 
 sigset_t TakenSignals() {
   sigset_t set;
@@ -18,8 +17,6 @@ sigset_t TakenSignals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&set, signal);
   return set;
 }
-
-}  // namespace
 
 void TakeSignals() {
   const sigset_t set = TakenSignals();
@@ -49,31 +46,40 @@ void MainLoop::Submit(Task task) {
 }
 
 Status MainLoop::Run(const Handlers& handlers) {
-  constexpr auto kSecond = std::chrono::seconds(1);
-  TimePoint next_second = std::chrono::steady_clock::now();
   Status waited;
   while (running_ && waited) {
-    waited = Wait(next_second, static_cast<bool>(handlers.on_second));
+    waited = Wait();
     if (signal_waits_) TakeSignal(handlers);
     RunTasks();
     if (std::exchange(mounts_changed_, false) && handlers.on_mount_table) handlers.on_mount_table();
-    if (!handlers.on_second || std::chrono::steady_clock::now() < next_second) continue;
-    next_second = std::chrono::steady_clock::now() + kSecond;
-    handlers.on_second();
+    TickIfDue(handlers);
   }
   Close();
   return waited;
 }
 
-Status MainLoop::Wait(TimePoint next_second, bool wakes_by_itself) {
+void MainLoop::TickEvery(std::optional<Duration> pause) {
+  if (pause == pause_) return;
+  pause_ = pause;
+  next_tick_ = std::chrono::steady_clock::now();
+}
+
+void MainLoop::TickIfDue(const Handlers& handlers) {
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (!pause_ || now < next_tick_) return;
+  next_tick_ = now + *pause_;
+  if (handlers.on_tick) handlers.on_tick();
+}
+
+Status MainLoop::Wait() {
   pollfd waiting[] = {
       {signals_.get(), POLLIN, 0},
       {wake_.get(), POLLIN, 0},
       {mounts_.get(), POLLPRI, 0},  // POLLERR comes with it, asked for or not
   };
   int timeout_ms = -1;
-  if (wakes_by_itself) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_second - std::chrono::steady_clock::now());
+  if (pause_) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_tick_ - std::chrono::steady_clock::now());
     timeout_ms = static_cast<int>(std::max<int64_t>(left.count(), 0));
   }
   if (poll(waiting, std::size(waiting), timeout_ms) < 0 && errno != EINTR)

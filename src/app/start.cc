@@ -8,7 +8,6 @@
 
 #include "app/checks.h"
 #include "app/daemon.h"
-#include "app/job_lock.h"
 #include "app/source_share.h"
 #include "copper/base/file.h"
 #include "copper/base/memory_limit.h"
@@ -30,8 +29,9 @@ std::string Resolve(const std::string& path) {
 
 }  // namespace
 
-Daemon::Daemon(Options options, fuse::Mounter mounter, bootstrap::World world, TimePoint started)
+Daemon::Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootstrap::World world, TimePoint started)
     : options_(std::move(options)),
+      record_(record),
       started_(started),
       mounter_(std::move(mounter)),
       world_(std::move(world)),
@@ -50,8 +50,10 @@ int64_t Daemon::SinceStart() const {
 Status Daemon::Start() {
   using Step = Status (Daemon::*)();
   for (const Step step : {&Daemon::CheckHost, &Daemon::Meet, &Daemon::OpenFabric, &Daemon::Mount, &Daemon::Connect,
-                          &Daemon::ProveMount, &Daemon::Announce}) {
-    const Status agreed = world_.Agree((this->*step)(), host_);
+                          &Daemon::ProveMount, &Daemon::GatherTimings}) {
+    const Status mine = (this->*step)();
+    if (!mine) record_.Reason("cannot start: " + mine.error().Describe());
+    const Status agreed = world_.Agree(mine, host_);
     if (agreed) continue;
     Unmount();
     StopParts();
@@ -131,6 +133,7 @@ Status Daemon::OpenFabric() {
   const Result<JobIdentity> identity = bootstrap::ShareIdentity(world_);
   if (!identity) return std::unexpected(identity.error());
   identity_ = *identity;
+  record_.SetOurs();  // rank 0 has the lock
   if (const Status opened = OpenSource(); !opened) return opened;
   const TimePoint before = clock_.Now();
   fabric::EndpointOptions options;
@@ -199,13 +202,39 @@ Status Daemon::StartServing() {
   channel.self = rank;
   channel.ranks = world_.size();
   channel.job = identity_;
-  cache_ = std::make_unique<cache::Cache>(CacheBudget());
+  cache_ = std::make_unique<cache::Cache>(MemoryBudget() - NodeBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
   fetcher_ = std::make_unique<fetch::Fetcher>(
       FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, *forest_, *cache_,
                                               counters_, clock_, log_});
-  peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, clock_, log_},
-                                   Peers::Hooks{.end = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
+  MeetPeers();
+  server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);
+  channel_->Start(*fetcher_);
+  const Status started = server_->Start();
+  timings_.serving_us = SinceStart();
+  return started;
+}
+
+// By default half of the memory is left to the workload; ranks on one host share the other half.
+uint64_t Daemon::MemoryBudget() const {
+  if (options_.cache_budget_bytes) return *options_.cache_budget_bytes;
+  const auto on_this_host = static_cast<uint64_t>(
+      std::ranges::count(members_, boot_id_, [](const bootstrap::Member& member) { return member.boot_id; }));
+  return MemoryLimit() / 2 / on_this_host;
+}
+
+// The share of the nodes that the kernel knows, which only the kernel can let go.
+uint64_t Daemon::NodeBudget() const {
+  return MemoryBudget() / 8;
+}
+
+void Daemon::MeetPeers() {
+  const Rank rank = world_.rank();
+  ending_ = std::make_unique<Ending>(rank, Ending::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
+                                     Ending::Hooks{.begin = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
+                                                   .go = [this](const JobEnd& end) { OnGo(end); }});
+  peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
+                                   Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
                                                 .status = [this] { return OwnStatus(); }});
   refresher_ = std::make_unique<Refresher>(
       rank, Refresher::Parts{*channel_, *forest_, *loop_, clock_},
@@ -216,21 +245,20 @@ Status Daemon::StartServing() {
                         std::move_only_function<void()> told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
   fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
     if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));
+    const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
+    if (of_the_end) return ending_->Handle(from, request, std::move(respond));
     peers_->Handle(from, request, std::move(respond));
   });
-  server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);
-  channel_->Start(*fetcher_);
-  const Status started = server_->Start();
-  timings_.serving_us = SinceStart();
-  return started;
-}
-
-// By default half of the memory is left to the workload; ranks on one host share the other half.
-uint64_t Daemon::CacheBudget() const {
-  if (options_.cache_budget_bytes) return *options_.cache_budget_bytes;
-  const auto on_this_host = static_cast<uint64_t>(
-      std::ranges::count(members_, boot_id_, [](const bootstrap::Member& member) { return member.boot_id; }));
-  return MemoryLimit() / 2 / on_this_host;
+  fetcher_->SetLossListener([this](Rank parent, bool lost) { OnLoss(parent, lost); });
+  if (rank >= kFirstRanks) return;
+  deputy_ = std::make_unique<Deputy>(rank, *peers_, log_, [this] { OnActing(); });
+  claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), std::move(job_lock_));
+  control_ = std::make_unique<Control>(
+      job_,
+      Control::Hooks{.stop = [this] { ending_->Conduct(StopReason::kRequest, world_.rank()); },
+                     .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); },
+                     .refresh = [this](const std::string& path, Control::RefreshDone done) { Refresh(path, std::move(done)); }},
+      log_);
 }
 
 fetch::Fetcher::Options Daemon::FetcherOptions() const {
@@ -239,6 +267,7 @@ fetch::Fetcher::Options Daemon::FetcherOptions() const {
   options.absent_ttl =
       options_.absent_ttl_ms < 0 ? Duration::max() : Duration(std::chrono::milliseconds(options_.absent_ttl_ms));
   options.max_cacheable = options_.max_cacheable_bytes;
+  options.listing_limit_bytes = MemoryBudget() / 2;
   for (const bootstrap::Member& member : members_) options.hosts.push_back(member.host);
   return options;
 }
@@ -247,10 +276,11 @@ fuse::Server::Options Daemon::ServerOptions() {
   const auto print = [](const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; };
   fuse::Server::Options options;
   options.threads = options_.threads;
+  options.node_budget_bytes = NodeBudget();
   options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
-  options.on_stop_command = [this] { loop_->Submit([this] { peers_->RequestStop(StopReason::kIoctl); }); };
+  options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(StopReason::kIoctl); }); };
   options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
     loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
   };
@@ -278,8 +308,18 @@ Status Daemon::ProveMount() {
   return {};
 }
 
-Status Daemon::Announce() {
-  return bootstrap::AnnounceReady(world_, job_, members_, peer_addresses_, identity_.id, timings_);
+Status Daemon::GatherTimings() {
+  start_timings_ = bootstrap::GatherTimings(world_, timings_);
+  return {};
+}
+
+void Daemon::AnnounceReady() {
+  if (!IsFirst()) return;
+  const Status ready = bootstrap::WriteReadyFile(job_, members_, peer_addresses_, identity_.id, start_timings_);
+  if (ready) return;
+  log_.Fatal("{}", ready.error().Describe());
+  record_.Reason("cannot tell that the job is ready: " + ready.error().Describe());
+  ending_->Conduct(StopReason::kFailure, 0);
 }
 
 }  // namespace copper::app

@@ -115,6 +115,11 @@ Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const pr
       {"memory", {{"rss_bytes", ResidentBytes()}}}};
 }
 
+Json EmptyStatus() {
+  return {{"ranks", Json::array()},
+          {"totals", {{"ranks", 0U}, {"mounted", 0U}, {"unreachable", Json::array()}, {"ranks_left_out", 0U}}}};
+}
+
 Json MergedStatus(Json rank_status) {
   Json totals = {{"ranks", 1U},
                  {"mounted", rank_status.value("mounted", false) ? 1U : 0U},

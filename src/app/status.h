@@ -41,11 +41,12 @@ Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const pr
 Json CacheUsage(cache::Cache& cache);
 uint64_t ResidentBytes();  // of this process
 
-// A job's status that holds one rank's.
+// A job's status that holds no rank's, and one that holds one rank's.
+Json EmptyStatus();
 Json MergedStatus(Json rank_status);
 // Adds another part of the job.
 void MergeStatus(Json& into, const Json& other);
-// Adds a rank that did not answer (nor did, then, those below it).
+// Adds a rank that did not answer.
 void MergeUnreachable(Json& into, Rank rank);
 
 // As the payload of a message: at most wire::kMaxPayload bytes.

@@ -1,21 +1,29 @@
 #include "copper/base/job_directory.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "copper/base/files.h"
 #include "copper/base/ids.h"
+#include "copper/base/unique_fd.h"
 
 namespace copper {
 namespace {
 
 constexpr std::string_view kRequestSuffix = ".request";
+constexpr std::string_view kReasonSuffix = "-last_reason.txt";
 constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kTakenWithin = std::chrono::seconds(5);  // a living job looks once a second
+constexpr auto kTakenByDeputyWithin = std::chrono::seconds(12);
+constexpr auto kAnswerWithin = std::chrono::seconds(10);  // once it has ended
+constexpr std::string_view kOkSuffix = ".ok.answer";
+constexpr std::string_view kFailedSuffix = ".failed.answer";
 
 // Waits until the job has removed the request, which it does when it takes it.
 bool IsTaken(const std::string& request, TimePoint deadline) {
@@ -24,6 +32,48 @@ bool IsTaken(const std::string& request, TimePoint deadline) {
     PauseBetweenLooks();
   }
   return true;
+}
+
+bool IsFull(const Error& error) {
+  return error.code == ENOSPC || error.code == EDQUOT;
+}
+
+Status MakeEmptyFile(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return FailErrno("cannot create " + path);
+  return {};
+}
+
+// The file that holds the request.
+Result<std::string> PutRequest(const JobDirectory& job, const std::string& base, const Json& request) {
+  std::string path = base + std::string(kRequestSuffix);
+  Status written = WriteWholeFile(path, request.dump(), 0600);
+  if (!written && IsFull(written.error())) {
+    path = base + "." + request.value("verb", std::string()) + std::string(kRequestSuffix);
+    written = MakeEmptyFile(path);
+  }
+  if (written) return path;
+  if (!IsFull(written.error())) {
+    return Fail(ESRCH, "nothing running in " + job.root() + " (" + written.error().Describe() + ")");
+  }
+  return Fail(ENOSPC, "cannot ask the job in " + job.root() + ", whose file system is full (" +
+                          written.error().Describe() +
+                          "): free some space there, or give a mount of the job instead, or end its launcher");
+}
+
+// ENOENT where there is none yet.
+Result<Json> TakeAnswer(const std::string& base) {
+  if (const Result<std::string> text = ReadWholeFile(base + ".answer")) {
+    unlink((base + ".answer").c_str());
+    return ParseJson(*text);
+  }
+  for (const std::string_view suffix : {kOkSuffix, kFailedSuffix}) {
+    const std::string path = base + std::string(suffix);
+    if (access(path.c_str(), F_OK) != 0) continue;
+    unlink(path.c_str());
+    return Json{{"ok", suffix == kOkSuffix}, {"message", "its file system is full: the job could not say more"}};
+  }
+  return Fail(ENOENT);
 }
 
 struct CloseDirectory {
@@ -62,6 +112,10 @@ std::string JobDirectory::log_file(const std::string& host, int pid) const {
   return logs() + "/" + host + "-" + std::to_string(pid) + "-output.log";
 }
 
+std::string JobDirectory::reason_file(const std::string& host, int pid) const {
+  return logs() + "/" + host + "-" + std::to_string(pid) + std::string(kReasonSuffix);
+}
+
 Status JobDirectory::Prepare() const {
   if (const Status made = MakeDirectories(logs()); !made) return made;
   if (const Status made = MakePrivateDirectory(control()); !made) return made;
@@ -69,6 +123,7 @@ Status JobDirectory::Prepare() const {
     if (unlink(file.c_str()) != 0 && errno != ENOENT) return FailErrno("cannot remove " + file + " of an earlier job");
   }
   for (const std::string& name : NamesEndingIn(control(), kRequestSuffix)) unlink((control() + "/" + name).c_str());
+  for (const std::string& name : NamesEndingIn(logs(), kReasonSuffix)) unlink((logs() + "/" + name).c_str());
   if (access(logs().c_str(), W_OK) != 0) return FailErrno("cannot write into " + logs());
   return {};
 }
@@ -78,17 +133,20 @@ Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeo
   if (!random) return std::unexpected(random.error());
   const TimePoint begin = std::chrono::steady_clock::now();
   const std::string base = job.control() + "/" + ToHex(random->id);
-  const std::string asked = base + std::string(kRequestSuffix);
-  const std::string answer = base + ".answer";
-  const Status written = WriteWholeFile(asked, request.dump(), 0600);
-  if (!written) return Fail(ESRCH, "nothing running in " + job.root() + " (" + written.error().Describe() + ")");
-  if (!IsTaken(asked, begin + std::min<Duration>(timeout, kTakenWithin))) {
+  const Result<std::string> asked = PutRequest(job, base, request);
+  if (!asked) return std::unexpected(asked.error());
+  const bool may_run = access(job.ready_file().c_str(), F_OK) == 0;
+  if (!IsTaken(*asked, begin + std::min<Duration>(timeout, may_run ? kTakenByDeputyWithin : kTakenWithin))) {
     return Fail(ESRCH, "nothing running in " + job.root() + ": nobody takes requests there");
   }
-  while (std::chrono::steady_clock::now() < begin + timeout) {
-    if (const Result<std::string> text = ReadWholeFile(answer)) {
-      unlink(answer.c_str());
-      return ParseJson(*text);
+  TimePoint give_up = begin + timeout;
+  bool has_ended = false;
+  while (std::chrono::steady_clock::now() < give_up) {
+    if (Result<Json> answer = TakeAnswer(base); answer || answer.error().code != ENOENT) return answer;
+    // The job's last acts: it removes ready.json, then it answers.
+    const bool ended = may_run && access(job.ready_file().c_str(), F_OK) != 0;
+    if (ended && !std::exchange(has_ended, true)) {
+      give_up = std::min<TimePoint>(give_up, std::chrono::steady_clock::now() + kAnswerWithin);
     }
     PauseBetweenLooks();
   }
@@ -102,15 +160,22 @@ std::vector<ControlRequest> TakeRequests(const JobDirectory& job) {
     const Result<std::string> text = ReadWholeFile(path);
     unlink(path.c_str());
     if (!text) continue;
-    if (Result<Json> body = ParseJson(*text); body && body->is_object()) {
-      requests.push_back({name.substr(0, name.size() - kRequestSuffix.size()), std::move(*body)});
+    const std::string id = name.substr(0, name.size() - kRequestSuffix.size());
+    const size_t dot = id.find('.');
+    if (text->empty() && dot != std::string::npos) {
+      requests.push_back({id.substr(0, dot), {{"verb", id.substr(dot + 1)}}});
+    } else if (Result<Json> body = ParseJson(*text); body && body->is_object()) {
+      requests.push_back({id, std::move(*body)});
     }
   }
   return requests;
 }
 
 Status Answer(const JobDirectory& job, const std::string& id, const Json& answer) {
-  return WriteWholeFile(job.control() + "/" + id + ".answer", answer.dump(), 0600);
+  const std::string base = job.control() + "/" + id;
+  const Status written = WriteWholeFile(base + ".answer", answer.dump(), 0600);
+  if (written || !IsFull(written.error())) return written;
+  return MakeEmptyFile(base + std::string(answer.value("ok", false) ? kOkSuffix : kFailedSuffix));
 }
 
 }  // namespace copper

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <ctime>
 #include <mutex>
-#include <vector>
+#include <utility>
 
 namespace copper {
 namespace {
@@ -39,23 +39,29 @@ std::string Timestamp() {
 
 }  // namespace
 
-// The sinks write whole lines; the file's opens with its first line.
+// The sinks write whole lines; the file's opens with its first line, or with a later one where that fails (no
+// descriptors left, no space).
 struct Logger::Sinks {
   LogType type;
   std::string file_name;
   std::mutex mutex;
-  std::vector<spdlog::sink_ptr> open;
-  bool opened = false;
+  spdlog::sink_ptr output;  // standard output
+  spdlog::sink_ptr file;
+  bool complained = false;
 
   void Open() {
-    opened = true;
-    if (type != LogType::kFile) open.push_back(std::make_shared<spdlog::sinks::stdout_sink_mt>());
-    if (type == LogType::kStdout) return;
+    if (type != LogType::kFile && !output) output = Ready(std::make_shared<spdlog::sinks::stdout_sink_mt>());
+    if (type == LogType::kStdout || file) return;
     try {
-      open.push_back(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file_name));
+      file = Ready(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file_name));
     } catch (const spdlog::spdlog_ex& failure) {
+      if (std::exchange(complained, true)) return;
       std::fprintf(stderr, "copper: cannot write the log %s: %s\n", file_name.c_str(), failure.what());
     }
+  }
+  static spdlog::sink_ptr Ready(spdlog::sink_ptr sink) {
+    sink->set_pattern("%v");
+    return sink;
   }
 };
 
@@ -70,11 +76,9 @@ void Logger::Write(LogLevel level, const std::source_location& where, const std:
   const std::string line =
       fmt::format("{} [{}] ({}) {}", Timestamp(), LevelName(level), FunctionName(where.function_name()), message);
   const std::lock_guard lock(sinks_->mutex);
-  if (!sinks_->opened) {
-    sinks_->Open();
-    for (const spdlog::sink_ptr& sink : sinks_->open) sink->set_pattern("%v");
-  }
-  for (const spdlog::sink_ptr& sink : sinks_->open) {
+  sinks_->Open();
+  for (const spdlog::sink_ptr& sink : {sinks_->output, sinks_->file}) {
+    if (!sink) continue;
     try {
       sink->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog::level::info, line));
       sink->flush();  // the last lines before a crash are the ones that matter

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <exception>
+
 namespace copper {
 
 void NameThread(const char* name) {
@@ -18,8 +20,16 @@ void WorkerPool::Submit(Task task) {
   const std::lock_guard lock(mutex_);
   if (stopping_) return;
   tasks_.push_back(std::move(task));
-  if (idle_ < tasks_.size() && threads_.size() < max_threads_) threads_.emplace_back([this] { Run(); });
+  if (idle_ < tasks_.size() && threads_.size() < max_threads_) AddThread();
   work_.notify_one();
+}
+
+void WorkerPool::AddThread() {
+  try {
+    threads_.emplace_back([this] { Run(); });
+  } catch (const std::exception&) {
+    // There is none to be had now: the task waits for those that are there, or for the next Submit.
+  }
 }
 
 void WorkerPool::Stop() {

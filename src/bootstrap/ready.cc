@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <array>
 #include <cstring>
+#include <utility>
 
 #include "copper/base/files.h"
 #include "copper/base/json.h"
@@ -9,25 +9,14 @@
 namespace copper::bootstrap {
 namespace {
 
-using Phases = std::array<int64_t, 4>;
-constexpr const char* kPhaseNames[] = {"mpi", "fabric", "mount", "serving"};
+constexpr std::pair<const char*, int64_t StartTimings::*> kPhases[] = {{"mpi", &StartTimings::mpi_us},
+                                                                       {"fabric", &StartTimings::fabric_us},
+                                                                       {"mount", &StartTimings::mount_us},
+                                                                       {"serving", &StartTimings::serving_us}};
 
-std::vector<Phases> GatherTimings(World& world, const StartTimings& mine) {
-  const Phases phases = {mine.mpi_us, mine.fabric_us, mine.mount_us, mine.serving_us};
-  std::string encoded(sizeof phases, '\0');
-  std::memcpy(encoded.data(), phases.data(), sizeof phases);
-  std::vector<Phases> all;
-  for (const std::string& other : world.AllGather(encoded)) {
-    Phases decoded{};
-    std::memcpy(decoded.data(), other.data(), std::min(sizeof decoded, other.size()));
-    all.push_back(decoded);
-  }
-  return all;
-}
-
-Json Summarize(const std::vector<Phases>& all, size_t phase) {
+Json Summarize(std::span<const StartTimings> all, int64_t StartTimings::* phase) {
   std::vector<int64_t> times;
-  for (const Phases& phases : all) times.push_back(phases[phase]);
+  for (const StartTimings& timings : all) times.push_back(timings.*phase);
   std::ranges::sort(times);
   return {{"min", times.front()}, {"median", times[times.size() / 2]}, {"max", times.back()}};
 }
@@ -39,11 +28,21 @@ std::string Print(const Json& json) {
 
 }  // namespace
 
-Status AnnounceReady(World& world, const JobDirectory& job, std::span<const Member> members,
-                     std::span<const PeerAddress> peers, const JobId& id, const StartTimings& mine) {
-  const std::vector<Phases> timings = GatherTimings(world, mine);
-  if (world.rank() != 0) return {};
-  Json ready = {{"job", ToHex(id)}, {"version", COPPER_VERSION}, {"ranks", world.size()}};
+std::vector<StartTimings> GatherTimings(World& world, const StartTimings& mine) {
+  std::string encoded(sizeof mine, '\0');
+  std::memcpy(encoded.data(), &mine, sizeof mine);
+  std::vector<StartTimings> all;
+  for (const std::string& other : world.AllGather(encoded)) {
+    StartTimings decoded;
+    std::memcpy(&decoded, other.data(), std::min(sizeof decoded, other.size()));
+    all.push_back(decoded);
+  }
+  return all;
+}
+
+Status WriteReadyFile(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers,
+                      const JobId& id, std::span<const StartTimings> timings) {
+  Json ready = {{"job", ToHex(id)}, {"version", COPPER_VERSION}, {"ranks", members.size()}};
   for (const char* list : {"hosts", "pids", "addresses", "mounts"}) ready[list] = Json::array();
   for (size_t rank = 0; rank < members.size(); ++rank) {
     ready["hosts"].push_back(members[rank].host);
@@ -51,9 +50,7 @@ Status AnnounceReady(World& world, const JobDirectory& job, std::span<const Memb
     ready["addresses"].push_back(peers[rank].text);
     ready["mounts"].push_back(members[rank].mount_point);
   }
-  for (size_t phase = 0; phase < std::size(kPhaseNames); ++phase) {
-    ready["timings_us"][kPhaseNames[phase]] = Summarize(timings, phase);
-  }
+  for (const auto& [name, phase] : kPhases) ready["timings_us"][name] = Summarize(timings, phase);
   return WriteWholeFile(job.ready_file(), Print(ready));
 }
 

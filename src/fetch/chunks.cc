@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "copper/base/attempt.h"
 #include "copper/rpc/payload.h"
 
 namespace copper::fetch {
@@ -48,13 +49,9 @@ bool Chunks::IsCacheable(const File& file) const {
          context_.parts.file_systems.Of(file.path) == storage::Sharing::kShared;
 }
 
-ChunkKey Chunks::KeyOf(const File& file, uint64_t chunk) const {
-  const AskedOf asked = context_.Asked(context_.parts.forest.OfChunk(file.path, chunk));
-  return {file.path, file.version, chunk, context_.refreshes.Of(file.path, asked)};
-}
-
 void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
-  const ChunkKey key = KeyOf(file, chunk);
+  const TreeId tree = context_.parts.forest.OfChunk(file.path, file.version.size, chunk);
+  const ChunkKey key{file.path, file.version, chunk, context_.refreshes.Of(file.path, context_.Asked(tree))};
   const bool wanted = static_cast<bool>(done);
   const Joined joined = flights_.Join(key, ask.deadline, [&] { return Held(key); }, std::move(done));
   if (wanted) {
@@ -75,11 +72,11 @@ void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
 
 template <class Work>
 void Chunks::Lead(const ChunkKey& key, Work work) {
-  try {
-    work();
-  } catch (const std::bad_alloc&) {
-    Finish(key, Fail(ENOMEM));
-  }
+  if (const Status done = Attempt(work); !done) Finish(key, std::unexpected(done.error()));
+}
+
+ChunkKey Chunks::KeptKey(const File& file, uint64_t chunk) const {
+  return {file.path, file.version, chunk, context_.refreshes.Of(file.path, AskedOf::kSource)};
 }
 
 std::optional<Bytes> Chunks::Held(const ChunkKey& key) const {
@@ -145,7 +142,7 @@ void Chunks::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {
   const uint64_t end = std::min(offset + size, file.version.size);
   for (uint64_t begin = offset; begin < end;) {
     const uint64_t next = std::min(end, (begin / kChunkSize + 1) * kChunkSize);
-    const ChunkKey key = KeyOf(file, begin / kChunkSize);
+    const ChunkKey key = KeptKey(file, begin / kChunkSize);
     context_.parts.cache.data().EraseWhen(key, [&](cache::ChunkEntry& entry) {
       entry.delivered += next - begin;
       return HasEveryone(key, entry);
@@ -203,8 +200,9 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
 void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
   const FileVersion& version = request.version;
   if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize) return respond(ErrorReply({EINVAL, {}}));
-  const ChunkKey key = KeyOf({request.path, version}, request.argument);
-  Read({request.path, version}, request.argument, ask,
+  const File file{request.path, version};
+  const ChunkKey key = KeptKey(file, request.argument);
+  Read(file, request.argument, ask,
        [this, key, version, respond = std::move(respond)](const Result<Bytes>& bytes) mutable {
          if (!bytes) return respond(ErrorReply(bytes.error()));
          rpc::Reply reply;
@@ -236,7 +234,7 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
     request.argument = offset;
     request.argument2 = static_cast<uint32_t>(whence);
     upstream_.Fetch(
-        context_.parts.forest.OfChunk(file.path, 0), std::move(request), ask,
+        context_.parts.forest.OfChunk(file.path, file.version.size, 0), std::move(request), ask,
         [this, ticket](const rpc::Reply& reply) {
           seeks_.End(ticket, reply.error != 0 ? Fail(reply.error) : Result<uint64_t>(reply.argument));
         },

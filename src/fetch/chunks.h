@@ -38,16 +38,19 @@ class Chunks {
   bool Expire(TimePoint now);
 
  private:
-  cache::ChunkKey KeyOf(const File& file, uint64_t chunk) const;
   void Fetch(const cache::ChunkKey& key, Ask ask);
   void OnReply(const cache::ChunkKey& key, const rpc::Reply& reply);
   void ReadSource(const cache::ChunkKey& key);
   // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
   template <class Work>
   void Lead(const cache::ChunkKey& key, Work work);
+  // Where a chunk is kept, if it is: not while a refresh forbids keeping it.
+  cache::ChunkKey KeptKey(const File& file, uint64_t chunk) const;
   std::optional<Bytes> Held(const cache::ChunkKey& key) const;
   void Finish(const cache::ChunkKey& key, const Result<Bytes>& bytes);
-  TreeId TreeOf(const cache::ChunkKey& key) const { return context_.parts.forest.OfChunk(key.path, key.chunk); }
+  TreeId TreeOf(const cache::ChunkKey& key) const {
+    return context_.parts.forest.OfChunk(key.path, key.version.size, key.chunk);
+  }
   uint32_t DepthOf(const cache::ChunkKey& key) const;
   bool HasEveryone(const cache::ChunkKey& key, const cache::ChunkEntry& entry) const;
   void NoteServed(const cache::ChunkKey& key);

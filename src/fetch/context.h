@@ -26,13 +26,14 @@ struct Context {
   // For a request of this node's own kernel.
   Ask Own() const { return {Now() + options.deadline, 0}; }
 
-  AskedOf Asked(TreeId tree) const {
-    return parts.forest.Root(tree) == options.self ? AskedOf::kSource : AskedOf::kParent;
-  }
-
   // Where this node may read what it never asks a parent for.
   Executor& PoolOf(const std::string& path) const {
     return parts.file_systems.Of(path) == storage::Sharing::kShared ? parts.detour : parts.pool;
+  }
+
+  // Whom this node asks for what is in this tree, unless its parent is lost.
+  AskedOf Asked(TreeId tree) const {
+    return parts.forest.Root(tree) == options.self ? AskedOf::kSource : AskedOf::kParent;
   }
 
   // Said where the source was asked, and nowhere else: at level 4, since it reaches the caller anyway.

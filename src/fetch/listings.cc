@@ -3,6 +3,7 @@
 #include <map>
 #include <new>
 
+#include "copper/base/listing_builder.h"
 #include "copper/rpc/payload.h"
 
 namespace copper::fetch {
@@ -13,6 +14,8 @@ using profile::Event;
 
 // New names of a directory that are told to the kernel one by one.
 constexpr size_t kMostTold = 65'536;
+// Until a listing that was too slow is waited for again. If it comes meanwhile, it is used.
+constexpr auto kDoWithout = std::chrono::seconds(10);
 
 // What makes a directory one whose names are asked for one by one.
 bool MustAskByName(const Error& error) {
@@ -35,7 +38,8 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done)
   const cache::PathKey kept = KeyOf(path);
   if (auto valid = FindValid(kept)) return done(*std::move(valid));
   const auto cached = context_.parts.cache.tree().Get(kept);
-  if (cached && !cached->listing && purpose == Purpose::kLookup) return done(Fail(EFBIG));
+  const bool by_name = cached && !cached->listing && cached->valid_until > context_.Now();
+  if (by_name && purpose == Purpose::kLookup) return done(Fail(EFBIG));
   const ListingKey key{path, purpose, kept.epoch};
   const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindValid(kept); }, std::move(done));
   if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
@@ -44,6 +48,12 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done)
   context_.parts.channel.WantTicks();
   const ListingPtr known = cached ? cached->listing : nullptr;
   flights_.Lead(key, [&] { Fetch(key, known, ask); });
+}
+
+void Listings::DoWithout(const std::string& path) {
+  const cache::PathKey key = KeyOf(path);
+  if (!Refreshes::IsKept(key.epoch) || context_.parts.cache.tree().Get(key)) return;  // what is known of it stays
+  context_.parts.cache.tree().Put(key, {nullptr, context_.Now() + kDoWithout}, path.size());
 }
 
 cache::PathKey Listings::KeyOf(const std::string& path) const {
@@ -194,7 +204,8 @@ ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, List
 void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {
   const bool by_name = !result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup;
   if (by_name && Refreshes::IsKept(key.epoch)) {
-    context_.parts.cache.tree().Put({key.path, key.epoch}, {nullptr, kNever}, key.path.size());
+    const TimePoint until = result.error().code == ENOMEM ? context_.Now() + kDoWithout : kNever;
+    context_.parts.cache.tree().Put({key.path, key.epoch}, {nullptr, until}, key.path.size());
   }
   if (!result) context_.parts.counters.Count(Event::kErrors);
   flights_.Complete(key, result);

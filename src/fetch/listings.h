@@ -36,6 +36,9 @@ class Listings {
   // A listing whose time is not over. One that is over is renewed by a look at the directory's own times at the root.
   // kLookup: EFBIG for a directory of more than lookup_list_limit names.
   void Get(const std::string& path, Purpose purpose, Ask ask, Done done);
+  // Lookups ask by name for a while: a listing is not to be had in time. Nothing if something is known of the
+  // directory.
+  void DoWithout(const std::string& path);
   // Of a directory of this node's own.
   void GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
@@ -53,7 +56,7 @@ class Listings {
 
  private:
   static size_t Charge(const std::string& path, const cache::ListingEntry& entry);
-  Carried Without(const std::string& path, const ListingPtr& listing) const;
+  static Carried Without(const std::string& path, const ListingPtr& listing);
   cache::PathKey KeyOf(const std::string& path) const;
   std::optional<cache::ListingEntry> FindValid(const cache::PathKey& key) const;
   size_t Limit(Purpose purpose) const { return purpose == Purpose::kLookup ? context_.options.lookup_list_limit : 0; }

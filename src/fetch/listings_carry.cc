@@ -1,43 +1,48 @@
 // What becomes of a listing when one of its names is refreshed.
-#include <new>
-
-#include "copper/base/listing_builder.h"
 #include "listings.h"
 
+#include "copper/base/attempt.h"
+#include "copper/base/listing_builder.h"
+
 namespace copper::fetch {
+namespace {
 
 using cache::ListingEntry;
+
+// The same names, with nothing said of this one, or of absent ones. Null if it can't be packed.
+ListingPtr Repack(const Listing& listing, std::string_view name) {
+  ListingBuilder rest(listing.directory());
+  for (const DirectoryEntry entry : listing.entries()) {
+    const std::optional<Attributes> attributes = entry.name == name ? std::nullopt : entry.attributes();
+    if (!rest.Add(entry.name, entry.inode, entry.type, attributes ? &*attributes : nullptr)) return nullptr;
+  }
+  return std::make_shared<const Listing>(rest.Build(/*answers_absence=*/false));
+}
+
+}  // namespace
 
 Listings::Carried Listings::Without(const std::string& path) const {
   const auto entry = Find(std::string(ParentPath(path)));
   return Without(path, entry ? entry->listing : nullptr);
 }
 
-// One that can't be made (no memory) is not carried over.
-Listings::Carried Listings::Without(const std::string& path, const ListingPtr& listing) const {
+// Where there is no memory for it, nothing is carried.
+Listings::Carried Listings::Without(const std::string& path, const ListingPtr& listing) {
   if (!listing) return {};
-  try {
-    ListingBuilder rest(listing->directory(), context_.options.listing_limit_bytes);
-    for (const DirectoryEntry entry : listing->entries()) {
-      const auto attributes = entry.name == BaseName(path) ? std::nullopt : entry.attributes();
-      const Status added = rest.Add(entry.name, entry.inode, entry.type, attributes ? &*attributes : nullptr);
-      if (!added) return {listing, nullptr};
-    }
-    return {listing, std::make_shared<const Listing>(rest.Build(false))};
-  } catch (const std::bad_alloc&) {
-    return {listing, nullptr};
-  }
+  Carried carried{listing, nullptr};
+  static_cast<void>(Attempt([&] { carried.rest = Repack(*listing, BaseName(path)); }));
+  return carried;
 }
 
 void Listings::Carry(const std::string& path, Carried carried, cache::Epoch old, cache::Epoch now) const {
   const std::string directory(ParentPath(path));
   cache::Table<cache::PathKey, ListingEntry>& tree = context_.parts.cache.tree();
-  const auto entry = tree.Get({directory, old});
+  auto entry = tree.Get({directory, old});
   if (path == "/" || !entry) return;
   if (carried.from != entry->listing) carried = Without(path, entry->listing);
   if (entry->listing && !carried.rest) return;
-  const ListingEntry rest = entry->listing ? ListingEntry{carried.rest, TimePoint{}} : *entry;
-  tree.Put({directory, now}, rest, Charge(directory, rest));
+  if (carried.rest) entry = ListingEntry{carried.rest, TimePoint{}};
+  tree.Put({directory, now}, *entry, Charge(directory, *entry));
 }
 
 }  // namespace copper::fetch

@@ -8,6 +8,10 @@ namespace {
 using profile::Event;
 using storage::Sharing;
 
+// A lookup waits for a listing for this part of its time, and then asks by name: one entry that hangs while its
+// directory is listed must not hold up the others.
+constexpr int kListingShare = 5;
+
 bool IsAbsence(const Error& error) {
   return error.code == ENOENT || error.code == ENOTDIR;
 }
@@ -24,15 +28,22 @@ void Names::Look(const std::string& path, Ask ask, Done done) {
     case Next::kAskByName:
       return AskByName(path, ask, std::move(done));
     case Next::kAskListing:
-      // A listing that can't be had (no permission, too large) leaves asking by name; that says what is wrong, too.
-      return listings_.Get(
-          std::string(ParentPath(path)), Purpose::kLookup, ask,
-          [this, path, ask, done = std::move(done)](const Result<cache::ListingEntry>& listed) mutable {
-            const Verdict fresh = Judge(path, listed.has_value());
-            if (fresh.next == Next::kAnswer) return Answer(fresh.found, std::move(done));
-            AskByName(path, ask, std::move(done));
-          });
+      return AskListing(path, ask, std::move(done));
   }
+}
+
+// A listing that can't be had (no permission, too large, too slow) leaves asking by name; that says what is wrong, too.
+void Names::AskListing(const std::string& path, Ask ask, Done done) {
+  const std::string directory(ParentPath(path));
+  const TimePoint until = context_.Now() + (ask.deadline - context_.Now()) / kListingShare;
+  listings_.Get(
+      directory, Purpose::kLookup, {until, ask.hops},
+      [this, path, directory, ask, done = std::move(done)](const Result<cache::ListingEntry>& listed) mutable {
+        if (!listed && listed.error().code == ETIMEDOUT) listings_.DoWithout(directory);
+        const Verdict fresh = Judge(path, listed.has_value());
+        if (fresh.next == Next::kAnswer) return Answer(fresh.found, std::move(done));
+        AskByName(path, ask, std::move(done));
+      });
 }
 
 cache::PathKey Names::KeyOf(const std::string& path) const {
@@ -61,7 +72,9 @@ Names::Verdict Names::Judge(const std::string& path, bool listing_is_fresh) cons
 
 Names::Verdict Names::JudgeByListing(const std::string& path, const cache::ListingEntry& listed,
                                      bool listing_is_fresh) const {
-  if (!listed.listing) return {Next::kAskByName, {}};
+  if (!listed.listing) {
+    return {listing_is_fresh || listed.valid_until > context_.Now() ? Next::kAskByName : Next::kAskListing, {}};
+  }
   if (const auto entry = listed.listing->Find(BaseName(path))) {
     auto attributes = entry->attributes();
     if (!attributes) return {Next::kAskByName, {}};
@@ -143,8 +156,9 @@ void Names::LookLocally(const std::string& path, Sharing sharing, Ask ask, Done 
   local_.Run(context_.parts.pool, ask.deadline, std::move(look), std::move(done));
 }
 
+// A child that asks by name could not do with a listing: it is not tried again here.
 void Names::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
-  Look(request.path, ask, [this, respond = std::move(respond)](const Result<Found>& found) mutable {
+  auto done = [this, respond = std::move(respond)](const Result<Found>& found) mutable {
     if (!found) return respond(ErrorReply(found.error()));
     rpc::Reply reply;
     reply.argument2 = ToWire(found->valid_until, context_.Now());
@@ -155,7 +169,10 @@ void Names::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) 
       reply.error = ENOENT;
     }
     respond(std::move(reply));
-  });
+  };
+  const Verdict verdict = Judge(request.path, /*listing_is_fresh=*/false);
+  if (verdict.next == Next::kAnswer) return Answer(verdict.found, std::move(done));
+  AskByName(request.path, ask, std::move(done));
 }
 
 bool Names::Expire(TimePoint now) {

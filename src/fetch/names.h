@@ -35,6 +35,7 @@ class Names {
   Verdict Judge(const std::string& path, bool listing_is_fresh) const;
   Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool listing_is_fresh) const;
   void Answer(const Found& found, Done done) const;
+  void AskListing(const std::string& path, Ask ask, Done done);
   void AskByName(const std::string& path, Ask ask, Done done);
   void Fetch(const cache::PathKey& key, Ask ask);
   void OnReply(const cache::PathKey& key, const rpc::Reply& reply);

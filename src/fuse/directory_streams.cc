@@ -48,6 +48,10 @@ std::optional<DirectoryPosition> DirectoryStreams::Resume(uint64_t offset, const
   return kept->At(offset);
 }
 
+void DirectoryStreams::Expire() {
+  for (Kept& kept : kept_) kept.valid_until = TimePoint{};
+}
+
 void StreamedListings::Use(const ListingPtr& listing) {
   Order dropped;  // destroyed outside the lock
   const std::lock_guard lock(mutex_);
@@ -74,10 +78,6 @@ void StreamedListings::Drop(const ListingPtr& listing) {
   bytes_ -= listing->charge();
   dropped.splice(dropped.end(), kept_, place->second);
   places_.erase(place);
-}
-
-void DirectoryStreams::Expire() {
-  for (Kept& kept : kept_) kept.valid_until = TimePoint{};
 }
 
 }  // namespace copper::fuse

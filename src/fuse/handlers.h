@@ -86,11 +86,11 @@ class Handlers {
     size_t size = 0;
     uint64_t offset = 0;
     bool plus = false;
-    uint64_t refreshes = 0;  // that there were when it came
+    uint64_t refreshes = 0;  // that there had been when it came
   };
   void ReadDirectory(Reply reply, PageRequest page);
   void SendPageOf(Reply& reply, const PageRequest& page, const fetch::Listed& listed);
-  void SendEnd(Reply& reply, const DirectoryPosition& position);
+  void SendEnd(Reply& reply, const PageRequest& page, const DirectoryPosition& position);
   void SendPage(Reply& reply, const PageRequest& page, const DirectoryPosition& position);
   fuse_entry_param ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
                               TimePoint valid_until);

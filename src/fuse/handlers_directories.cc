@@ -58,7 +58,7 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
   if (page.offset != 0) {
     const auto position = node.ContinueStream(page.offset);
     if (!position) return reply.Error(ESTALE);
-    if (position->IsAtEnd()) return SendEnd(reply, *position);
+    if (position->IsAtEnd()) return SendEnd(reply, page, *position);
     if (position->listed.listing) return SendPage(reply, page, *position);
   }
   if (node.kind() == NodeKind::kLiveDirectory) {
@@ -83,9 +83,10 @@ void Handlers::SendPageOf(Reply& reply, const PageRequest& page, const fetch::Li
   SendPage(reply, page, *position);
 }
 
-void Handlers::SendEnd(Reply& reply, const DirectoryPosition& position) {
+void Handlers::SendEnd(Reply& reply, const PageRequest& page, const DirectoryPosition& position) {
   if (position.listed.listing) parts_.streamed.Drop(position.listed.listing);
   static_cast<void>(reply.Names({}));  // no lookups to take back
+  if (refreshes_ != page.refreshes) TakeBackListings(*page.directory);
 }
 
 // As a node, one lookup more; or bare, and the kernel looks it up if it needs it.
@@ -123,16 +124,14 @@ void Handlers::SendPage(Reply& reply, const PageRequest& request, const Director
     if (shown.ino != 0) entered.push_back(shown.ino);
     page.Add(name.c_str(), shown, position.OffsetAfter(at));
   }
-  const bool taken = reply.Names(page.bytes());
-  const bool refreshed = refreshes_ != request.refreshes;
-  for (const uint64_t id : entered) {
-    if (!taken) {
-      parts_.inodes.Forget(id, 1);
-    } else if (const NodePtr node = refreshed ? parts_.inodes.Find(id) : nullptr) {
-      TakeBack(node->path());
-    }
+  if (!reply.Names(page.bytes())) {
+    for (const uint64_t id : entered) parts_.inodes.Forget(id, 1);
   }
-  if (refreshed) TakeBackListings(directory);
+  if (refreshes_ == request.refreshes) return;
+  for (const uint64_t id : entered) {
+    if (const NodePtr node = parts_.inodes.Find(id)) TakeBack(node->path());
+  }
+  TakeBackListings(directory);
 }
 
 }  // namespace copper::fuse

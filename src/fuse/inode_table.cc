@@ -124,18 +124,16 @@ void InodeTable::Unqueue(KnownEntry& entry) {
   if (std::exchange(entry.given_up, false)) given_up_ -= entry.charge;
 }
 
+// The kernel is told to forget the names of those that stay with whoever has them open: they are given up already.
 std::vector<NodePtr> InodeTable::Renew(const std::string& path) {
   std::vector<NodePtr> renewed;
   const std::lock_guard lock(mutex_);
-  std::erase_if(by_key_, [&](const Node* node) {
-    if (node->id() == kRootId || !IsAtOrBelow(node->path(), path)) return false;
-    KnownEntry& entry = nodes_.at(node->id());
+  std::erase_if(by_key_, [&](const Node* known) {
+    if (known->id() == kRootId || !IsAtOrBelow(known->path(), path)) return false;
+    KnownEntry& entry = nodes_.at(known->id());
     renewed.push_back(entry.node);
-    if (node->IsDirectory()) return false;
-    // The kernel will be asked to forget its name; never again, when the name is another's.
-    Unqueue(entry);
-    entry.given_up = true;
-    given_up_ += entry.charge;
+    if (known->IsDirectory()) return false;
+    GiveUp(entry);
     return true;
   });
   NoteCharge();
@@ -159,6 +157,12 @@ void InodeTable::Forget(uint64_t id, uint64_t lookups) {
   NoteCharge();
 }
 
+void InodeTable::GiveUp(KnownEntry& entry) {
+  Unqueue(entry);
+  entry.given_up = true;
+  given_up_ += entry.charge;
+}
+
 std::vector<KnownName> InodeTable::TakeExcess() {
   std::vector<KnownName> names;
   if (!over_) return names;
@@ -172,9 +176,7 @@ std::vector<KnownName> InodeTable::TakeExcess() {
 void InodeTable::TakeFrom(EntryQueue& queue, std::vector<KnownName>& names) {
   while (IsOver() && names.size() < kBatch && queue.size() > kNewestKept) {
     KnownEntry& entry = *queue.oldest();
-    queue.Remove(entry);
-    entry.given_up = true;
-    given_up_ += entry.charge;
+    GiveUp(entry);
     const std::string& path = entry.node->path();
     // A name whose directory is unknown to the kernel is so itself; what is left of it is in use.
     const auto directory = by_key_.find(Key{ParentPath(path), S_IFDIR, {}});

@@ -3,7 +3,8 @@
 //
 // Only the kernel can let go of a node, so the budget is kept by asking it to: beyond it, the files that were entered
 // longest ago are to be forgotten, those that were never read first (a file that is open keeps its node, but /proc
-// would call it deleted). Directories stay: one may be somebody's working directory.
+// would call it deleted, and what somebody mounted on it would go). Directories stay: one may be somebody's working
+// directory.
 #pragma once
 
 #include <sys/stat.h>
@@ -92,6 +93,7 @@ class InodeTable {
   KnownEntry& Insert(Node::Identity identity, Node::Known known);
   void Requeue(KnownEntry& entry);
   void Unqueue(KnownEntry& entry);
+  void GiveUp(KnownEntry& entry);
   void TakeFrom(EntryQueue& queue, std::vector<KnownName>& names);
   bool IsOver() const { return charge_ - given_up_ > budget_; }
   void NoteCharge();

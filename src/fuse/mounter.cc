@@ -82,13 +82,16 @@ Status OnlyStatus(const Result<UniqueFd>& answer) {
 
 }  // namespace
 
-Result<Mounter> Mounter::Fork() {
+Result<Mounter> Mounter::Fork(const std::function<void(pid_t daemon)>& on_death) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return FailErrno("cannot start the mounter");
   UniqueFd ours(ends[0]), theirs(ends[1]);
   const pid_t pid = fork();
   if (pid < 0) return FailErrno("cannot start the mounter");
-  if (pid == 0) RunMounter(std::move(theirs));
+  if (pid == 0) {
+    ours.Reset();
+    RunMounter(std::move(theirs), on_death);
+  }
   return Mounter(std::move(ours), pid);
 }
 
@@ -102,6 +105,10 @@ Mounter& Mounter::operator=(Mounter&& other) noexcept {
 // The mounter ends when it reads the end of the socket; its own end closes when it is gone.
 Mounter::~Mounter() {
   if (!socket_) return;
+  MounterRequest farewell;
+  farewell.sequence = ++sequence_;
+  farewell.verb = MounterVerb::kFarewell;
+  static_cast<void>(send(socket_.get(), &farewell, sizeof farewell, MSG_NOSIGNAL));  // not answered
   shutdown(socket_.get(), SHUT_WR);
   if (WaitFor(socket_.get(), POLLIN | POLLHUP, std::chrono::steady_clock::now() + kDeadline)) waitpid(pid_, nullptr, 0);
 }

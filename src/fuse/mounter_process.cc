@@ -89,23 +89,29 @@ void Serve(int socket, const MounterRequest& request, std::unique_ptr<OwnedMount
       const Status raised = mount ? mount->RaiseReadAhead(request.read_ahead_kb) : Fail(ENOTCONN, "nothing is mounted");
       return SendReply(socket, request.sequence, raised, -1);
     }
+    case MounterVerb::kFarewell:
+      return;
   }
 }
 
 }  // namespace
 
-void RunMounter(UniqueFd socket) {
+void RunMounter(UniqueFd socket, const std::function<void(pid_t daemon)>& on_death) {
+  const pid_t daemon = getppid();
   LeaveTheJob();
   CloseAllBut(socket.get());
   std::unique_ptr<OwnedMount> mount;
+  bool farewell = false;
   while (true) {
     MounterRequest request;
     const ssize_t got = recv(socket.get(), &request, sizeof request, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got != static_cast<ssize_t>(sizeof request)) break;  // the daemon is gone
+    farewell = farewell || request.verb == MounterVerb::kFarewell;
     Serve(socket.get(), request, mount);
   }
   mount.reset();
+  if (!farewell && on_death) on_death(daemon);
   _exit(0);
 }
 

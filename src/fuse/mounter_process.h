@@ -1,6 +1,7 @@
 // The mounter's own side: what runs in the forked process.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,7 +42,8 @@ class OwnedMount {
   std::optional<MountInfo> entry_;  // as it was right after mounting
 };
 
-// Serves requests until the daemon's end of the socket is closed, then unmounts and ends the process.
-[[noreturn]] void RunMounter(UniqueFd socket);
+// Serves requests until the daemon's end of the socket is closed, then unmounts and ends the process. `on_death` is
+// called first where no farewell came.
+[[noreturn]] void RunMounter(UniqueFd socket, const std::function<void(pid_t daemon)>& on_death);
 
 }  // namespace copper::fuse

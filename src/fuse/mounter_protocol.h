@@ -6,7 +6,7 @@
 
 namespace copper::fuse {
 
-enum class MounterVerb : uint32_t { kMount, kUnmount, kRaiseReadAhead };
+enum class MounterVerb : uint32_t { kMount, kUnmount, kRaiseReadAhead, kFarewell };
 
 struct MounterRequest {
   uint32_t sequence = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "copper/base/listing_builder.h"
+#include "storage/retry.h"
 #include "storage/stat.h"
 
 namespace copper::storage {
@@ -19,9 +20,10 @@ namespace {
 // longer.
 constexpr int64_t kQuietNs = 2'000'000'000;
 
-// Looking at an entry costs about 2 us on a local file system and 200 us or more over a network.
+// Looking at an entry costs about 2 us on a local file system and 200 us or more over a network. The first may take
+// longer, as long as so many cheap ones together.
 constexpr Duration kCheapLook = std::chrono::microseconds(50);
-constexpr size_t kLooksToMeasure = 16;
+constexpr int64_t kLooksToMeasure = 16;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
@@ -51,6 +53,18 @@ struct Name {
   uint8_t type = DT_UNKNOWN;
 };
 
+// The next name, null at the end.
+Result<const dirent*> NextName(DIR* directory) {
+  const dirent* found = nullptr;
+  const int failed = Retry([&] {
+    errno = 0;
+    found = readdir(directory);
+    return found == nullptr && errno != 0 ? -1 : 0;
+  });
+  if (failed != 0) return Fail(errno);
+  return found;
+}
+
 // Collects what a directory gives. Names wait for their attributes, in that order, which is the one that file systems
 // read ahead in; once there are too many of them, they go into the listing as they are.
 class Collector {
@@ -60,9 +74,9 @@ class Collector {
 
   Status Read(DIR* directory) {
     while (true) {
-      errno = 0;
-      const dirent* found = readdir(directory);
-      if (found == nullptr && errno != 0) return Fail(errno);
+      const Result<const dirent*> next = NextName(directory);
+      if (!next) return std::unexpected(next.error());
+      const dirent* const found = *next;
       if (found == nullptr) return {};
       if (IsDots(found->d_name)) continue;
       if (const Status added = Add(*found); !added) return added;
@@ -70,12 +84,15 @@ class Collector {
   }
 
   // Of as many names as are waiting, as long as that is cheap.
-  Status ReadAttributes(int directory, const Clock& clock) {
+  Status ReadAttributes(int directory, LookCost& look_cost, const Clock& clock) {
     const TimePoint begin = clock.Now();
     int64_t looks = 0;
-    bool cheap = options_.attributes;
+    bool cheap = options_.attributes && !waiting_.empty() && look_cost.MayBeCheap(device_);
     for (const Name& name : waiting_) {
-      cheap = cheap && (looks < int64_t{kLooksToMeasure} || clock.Now() - begin <= looks * kCheapLook);
+      if (cheap && clock.Now() - begin > std::max(looks, kLooksToMeasure) * kCheapLook) {
+        look_cost.SetExpensive(device_);
+        cheap = false;
+      }
       std::optional<Attributes> attributes;
       if (cheap && !IsMountPoint(name.name)) {
         attributes = LookAtEntry(directory, name.name);
@@ -137,7 +154,7 @@ bool IsUnchanged(int directory, const Attributes& before) {
 
 }  // namespace
 
-Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, const Clock& clock) {
+Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, LookCost& look_cost, const Clock& clock) {
   const Result<Attributes> before = LookAt(fd.get(), "");
   if (!before) return std::unexpected(before.error());
   const bool quiet = before->mtime_ns <= WallClockNs() - kQuietNs;
@@ -147,7 +164,8 @@ Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, cons
   Collector names(options, *before);
   if (const Status read = names.Read(directory->get()); !read) return std::unexpected(read.error());
   const bool answers_absence = options.may_answer_absence && quiet && IsUnchanged(descriptor, *before);
-  if (const Status read = names.ReadAttributes(descriptor, clock); !read) return std::unexpected(read.error());
+  if (const Status read = names.ReadAttributes(descriptor, look_cost, clock); !read)
+    return std::unexpected(read.error());
   return names.Build(answers_absence);
 }
 

@@ -10,6 +10,7 @@
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
 #include "copper/storage/backing_store.h"
+#include "look_cost.h"
 
 namespace copper::storage {
 
@@ -24,6 +25,7 @@ struct DirectoryOptions {
   std::vector<std::string> mount_points;  // names that belong to other file systems: never looked at
 };
 
-Result<Listing> ReadDirectory(UniqueFd directory, const DirectoryOptions& options, const Clock& clock);
+Result<Listing> ReadDirectory(UniqueFd directory, const DirectoryOptions& options, LookCost& look_cost,
+                              const Clock& clock);
 
 }  // namespace copper::storage

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <new>
 
 #include "copper/base/hash.h"
 #include "storage/directory_reader.h"
+#include "storage/look_cost.h"
 #include "storage/open_files.h"
+#include "storage/range.h"
+#include "storage/retry.h"
 #include "storage/source_tree.h"
 #include "storage/stat.h"
 #include "storage/tick.h"
@@ -19,6 +21,12 @@ namespace {
 // The file was there under this version: a path that leads elsewhere now is another version of it, not an absent file.
 int OfKnownFile(int error) {
   return error == ENOENT || error == ENOTDIR || error == ELOOP ? ESTALE : error;
+}
+
+// What another try from the path on may mend: a handle that a server has forgotten, and what a client that lost its
+// server for a moment answers to reads under way.
+bool MayPassBy(const Error& error) {
+  return error.code == ESTALE || error.code == EIO;
 }
 
 // A mount of Copper: a directory that nobody looks into.
@@ -32,33 +40,6 @@ Attributes ForbiddenDirectory(const std::string& path) {
   return attributes;
 }
 
-struct Filled {
-  Buffer buffer;
-  size_t size = 0;
-};
-
-// Up to `length` bytes from `offset` on; fewer only at the end of the file.
-Result<Filled> ReadFully(ChunkAllocator& chunks, int fd, uint64_t offset, size_t length) try {
-  Filled filled{chunks.Allocate(length), 0};
-  while (filled.size < length) {
-    const ssize_t got =
-        pread(fd, filled.buffer.data() + filled.size, length - filled.size, static_cast<off_t>(offset + filled.size));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail(errno);
-    if (got == 0) break;
-    filled.size += static_cast<size_t>(got);
-  }
-  return filled;
-} catch (const std::bad_alloc&) {
-  return Fail(ENOMEM);
-}
-
-// A hole, or as good as one, costs no memory.
-Bytes Share(Filled filled) {
-  const bool zero = filled.size <= kChunkSize && IsZero({filled.buffer.data(), filled.size});
-  return zero ? Bytes::Zeros(filled.size) : std::move(filled.buffer).Freeze(filled.size);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<PosixStore>> PosixStore::Open(const std::string& target, const FileSystems& file_systems,
@@ -69,7 +50,11 @@ Result<std::unique_ptr<PosixStore>> PosixStore::Open(const std::string& target, 
 }
 
 PosixStore::PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock)
-    : tree_(std::move(tree)), open_files_(std::make_unique<OpenFiles>()), file_systems_(file_systems), clock_(clock) {}
+    : tree_(std::move(tree)),
+      open_files_(std::make_unique<OpenFiles>()),
+      look_cost_(std::make_unique<LookCost>()),
+      file_systems_(file_systems),
+      clock_(clock) {}
 
 PosixStore::~PosixStore() = default;
 
@@ -80,12 +65,17 @@ Result<Attributes> PosixStore::Look(const std::string& path) {
     return ForbiddenDirectory(path);
   }
   ++counters_.looks;
-  const Result<UniqueFd> file = tree_->OpenToLook(path);
-  if (!file) return std::unexpected(file.error());
-  Result<Attributes> attributes = LookAt(file->get(), "");
+  Result<Attributes> attributes = LookOnce(path);
+  if (!attributes && attributes.error().code == ESTALE) attributes = LookOnce(path);
   const bool sizeless = attributes && attributes->IsRegular() && attributes->size == 0;
   if (sizeless && sharing == Sharing::kPseudo) attributes->size = kPseudoSize;
   return attributes;
+}
+
+Result<Attributes> PosixStore::LookOnce(const std::string& path) const {
+  const Result<UniqueFd> file = tree_->OpenToLook(path);
+  if (!file) return std::unexpected(file.error());
+  return LookAt(file->get(), "");
 }
 
 Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
@@ -95,15 +85,21 @@ Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
     return ListingBuilder(ForbiddenDirectory(path)).Build(/*answers_absence=*/true);
   }
   ++counters_.lists;
-  Result<UniqueFd> directory = tree_->OpenDirectory(path);
-  if (!directory) return std::unexpected(directory.error());
   const DirectoryOptions options{.limit = limit,
                                  .may_answer_absence = file_systems_.ListsEveryName(path),
                                  .attributes = sharing != Sharing::kPseudo,
                                  .mount_points = file_systems_.MountPointsIn(path)};
-  return ReadDirectory(std::move(*directory), options, clock_);
+  Result<Listing> listing = ListOnce(path, options);
+  if (!listing && listing.error().code == ESTALE) listing = ListOnce(path, options);
+  return listing;
 } catch (const std::bad_alloc&) {
   return Fail(ENOMEM);
+}
+
+Result<Listing> PosixStore::ListOnce(const std::string& path, const DirectoryOptions& options) const {
+  Result<UniqueFd> directory = tree_->OpenDirectory(path);
+  if (!directory) return std::unexpected(directory.error());
+  return ReadDirectory(std::move(*directory), options, *look_cost_, clock_);
 }
 
 Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) {
@@ -113,15 +109,27 @@ Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& versi
   if (offset >= version.size) return Bytes();
   length = static_cast<size_t>(std::min<uint64_t>(length, version.size - offset));
   ++counters_.reads;
+  Result<Filled> filled = ReadOnce(path, version, offset, length);
+  if (!filled && MayPassBy(filled.error())) filled = ReadOnce(path, version, offset, length);
+  if (!filled) return std::unexpected(filled.error());
+  counters_.bytes_read += filled->size;
+  return Share(std::move(*filled));
+}
+
+// All of `length` bytes, or ESTALE.
+Result<Filled> PosixStore::ReadOnce(const std::string& path, const FileVersion& version, uint64_t offset,
+                                    size_t length) {
   const auto file = OpenVersion(path, version);
   if (!file) return std::unexpected(file.error());
   AwaitEndOfTick(version);  // with the file open: it may be replaced meanwhile
   Result<Filled> filled = ReadFully(chunks_, (*file)->get(), offset, length);
-  if (!filled) return std::unexpected(filled.error());
-  if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
-  if (filled->size < length) return Fail(ESTALE);
-  counters_.bytes_read += filled->size;
-  return Share(std::move(*filled));
+  if (filled) {
+    if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
+  }
+  if (filled && filled->size == length) return filled;
+  open_files_->Drop(path, version);
+  if (filled) return Fail(ESTALE);
+  return filled;
 }
 
 Result<Bytes> PosixStore::ReadLive(const std::string& path, uint64_t offset, size_t length) {
@@ -143,7 +151,7 @@ Result<uint64_t> PosixStore::Seek(const std::string& path, const FileVersion& ve
   ++counters_.looks;
   const auto file = OpenVersion(path, version);
   if (!file) return std::unexpected(file.error());
-  const off_t found = lseek((*file)->get(), static_cast<off_t>(offset), whence);
+  const off_t found = Retry([&] { return lseek((*file)->get(), static_cast<off_t>(offset), whence); });
   const int error = errno;
   if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
   if (found < 0) return Fail(error);
@@ -152,9 +160,7 @@ Result<uint64_t> PosixStore::Seek(const std::string& path, const FileVersion& ve
 
 Result<StatFs> PosixStore::Statfs() {
   struct statvfs found{};
-  while (fstatvfs(tree_->descriptor(), &found) != 0) {
-    if (errno != EINTR) return Fail(errno);
-  }
+  if (Retry([&] { return fstatvfs(tree_->descriptor(), &found); }) != 0) return Fail(errno);
   return StatFs{.block_size = found.f_bsize,
                 .fragment_size = found.f_frsize,
                 .blocks = found.f_blocks,

@@ -7,6 +7,7 @@
 
 #include <climits>
 
+#include "storage/retry.h"
 #include "storage/stat.h"
 
 namespace copper::storage {
@@ -50,19 +51,26 @@ Result<UniqueFd> SourceTree::OpenDirectory(const std::string& path) const {
 
 Result<UniqueFd> SourceTree::OpenFile(const std::string& path, const FileVersion* version) const {
   struct stat found{};
-  {
-    const Result<UniqueFd> look = OpenToLook(path);
-    if (!look) return std::unexpected(look.error());
-    if (const Status stated = Stat(look->get(), found); !stated) return std::unexpected(stated.error());
-  }
+  const Result<UniqueFd> look = OpenToLook(path);
+  if (!look) return std::unexpected(look.error());
+  if (const Status stated = Stat(look->get(), found); !stated) return std::unexpected(stated.error());
   if (version != nullptr && VersionOf(found) != *version) return Fail(ESTALE);
   if (S_ISDIR(found.st_mode)) return Fail(EISDIR);
   if (!S_ISREG(found.st_mode)) return Fail(EINVAL);
   if (const uid_t user = geteuid(); user == 0 || user == found.st_uid) {
-    Result<UniqueFd> file = OpenPath(path, O_RDONLY | O_NONBLOCK | O_NOATIME);
+    Result<UniqueFd> file = OpenAgain(path, *look, O_RDONLY | O_NONBLOCK | O_NOATIME);
     if (file || file.error().code != EPERM) return file;
   }
-  return OpenPath(path, O_RDONLY | O_NONBLOCK);
+  return OpenAgain(path, *look, O_RDONLY | O_NONBLOCK);
+}
+
+// Through its descriptor: what was looked at is what is opened, and the source is not asked for the path twice.
+Result<UniqueFd> SourceTree::OpenAgain(const std::string& path, const UniqueFd& look, int flags) const {
+  const std::string descriptor = "/proc/self/fd/" + std::to_string(look.get());
+  const int fd = Retry([&] { return open(descriptor.c_str(), flags | O_CLOEXEC); });
+  if (fd >= 0) return UniqueFd(fd);
+  if (errno == ENOENT || errno == ENOTDIR) return OpenPath(path, flags);  // no /proc here
+  return Fail(errno);
 }
 
 // Paths that are too long for one call are walked in pieces.
@@ -84,12 +92,11 @@ Result<UniqueFd> SourceTree::OpenPath(const std::string& path, int flags) const 
 
 Result<UniqueFd> SourceTree::OpenAt(int directory, const std::string& relative, int flags) const {
   flags |= O_NOFOLLOW | O_CLOEXEC;
-  while (true) {
-    const int fd =
-        has_openat2_ ? OpenAt2(directory, relative.c_str(), flags) : openat(directory, relative.c_str(), flags);
-    if (fd >= 0) return UniqueFd(fd);
-    if (errno != EINTR) return Fail(errno);
-  }
+  const int fd = Retry([&] {
+    return has_openat2_ ? OpenAt2(directory, relative.c_str(), flags) : openat(directory, relative.c_str(), flags);
+  });
+  if (fd < 0) return Fail(errno);
+  return UniqueFd(fd);
 }
 
 }  // namespace copper::storage

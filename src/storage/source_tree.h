@@ -27,6 +27,7 @@ class SourceTree {
   int descriptor() const { return target_.get(); }
 
  private:
+  Result<UniqueFd> OpenAgain(const std::string& path, const UniqueFd& look, int flags) const;
   Result<UniqueFd> OpenPath(const std::string& path, int flags) const;
   Result<UniqueFd> OpenAt(int directory, const std::string& relative, int flags) const;
 

@@ -5,6 +5,8 @@
 
 #include <climits>
 
+#include "storage/retry.h"
+
 namespace copper::storage {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr int kLookFlags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 
 Result<std::string> ReadLink(int directory, const char* name) {
   char target[PATH_MAX];
-  const ssize_t length = readlinkat(directory, name, target, sizeof target);
+  const ssize_t length = Retry([&] { return readlinkat(directory, name, target, sizeof target); });
   if (length < 0) return Fail(errno);
   if (length == sizeof target) return Fail(ENAMETOOLONG);  // it may have been cut
   return std::string(target, static_cast<size_t>(length));
@@ -21,13 +23,13 @@ Result<std::string> ReadLink(int directory, const char* name) {
 }  // namespace
 
 Status Stat(int fd, struct stat& found) {
-  if (fstatat(fd, "", &found, kLookFlags) != 0) return Fail(errno);
+  if (Retry([&] { return fstatat(fd, "", &found, kLookFlags); }) != 0) return Fail(errno);
   return {};
 }
 
 Result<Attributes> LookAt(int directory, const char* name) {
   struct stat found{};
-  if (fstatat(directory, name, &found, kLookFlags) != 0) return Fail(errno);
+  if (Retry([&] { return fstatat(directory, name, &found, kLookFlags); }) != 0) return Fail(errno);
   Attributes attributes = AttributesOf(found);
   if (!attributes.IsSymlink()) return attributes;
   Result<std::string> target = ReadLink(directory, name);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "copper/base/file.h"
 #include "copper/base/hash.h"
 
 namespace copper::tree {
@@ -49,7 +50,8 @@ TreeId Forest::OfDirectory(std::string_view directory) const {
   return static_cast<TreeId>(Hash(directory) % trees_);
 }
 
-TreeId Forest::OfChunk(std::string_view path, uint64_t chunk) const {
+TreeId Forest::OfChunk(std::string_view path, uint64_t size, uint64_t chunk) const {
+  if (size <= kSmallFile) return OfDirectory(ParentPath(path));
   // Stripes of one file take the trees in turn: hashing each would leave some ranks idle and others with three.
   return static_cast<TreeId>((Hash(path, 1) + chunk / kStripeChunks) % trees_);
 }

@@ -85,7 +85,7 @@ Header GetFields(const std::byte* head) {
 }
 
 bool IsKnownKind(Kind kind) {
-  return (kind >= Kind::kLook && kind <= Kind::kPing) || kind == Kind::kRefresh;
+  return kind >= Kind::kLook && kind <= Kind::kRefresh;
 }
 
 bool AreFlagsSound(const Header& header) {

@@ -12,6 +12,7 @@ import benchmark_tree
 import file_rows
 import import_rows
 import job_rows
+import slow_source_rows
 from report import print_table
 
 ROWS = {
@@ -21,6 +22,7 @@ ROWS = {
     "loops": file_rows.measure_loops,
     "large": file_rows.measure_large_reads,
     "source": file_rows.measure_source_reads,
+    "slow": slow_source_rows.measure_slow_source,
     "ready": job_rows.measure_ready,
     "stop": job_rows.measure_stop,
     "idle": job_rows.measure_idle,

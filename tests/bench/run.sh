@@ -10,7 +10,7 @@ build=${COPPER_BUILD_DIR:-build/release}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! { cmake --preset release -B "$build" -DCOPPER_BENCHMARKS=ON -DCOPPER_TESTS=OFF &&
-       cmake --build "$build" --target cu_fuse copper bench_programs; } >"$log" 2>&1; then
+       cmake --build "$build" --target cu_fuse copper bench_programs test_source; } >"$log" 2>&1; then
   cat "$log"
   exit 1
 fi

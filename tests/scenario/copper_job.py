@@ -115,14 +115,16 @@ class Job:
     """One Copper job: `ranks` nodes on this machine, with mounts <root>/mnt/<rank> and the job directory <root>/job."""
 
     def __init__(self, root, target, ranks=4, options=(), environment=None, mount=None, deadline=90, level=4,
-                 launch=((), ())):
+                 launch=((), ()), survive=False):
         self.root = str(root)
         self.ranks = ranks
         self.directory = f"{root}/job"
         self.mounts = [(mount or f"{root}/mnt/%r").replace("%r", str(rank)) for rank in range(ranks)]
         self.expired = False
         self._recorded = set()
-        command = ["mpiexec", *launch[0], "-n", str(ranks), *launch[1], CU_FUSE, "--mount", mount or f"{root}/mnt/%r",
+        self.survive = survive  # the loss of a rank: the launcher is told not to end the others
+        flags = ["-disable-auto-cleanup"] if survive else []
+        command = ["mpiexec", *flags, *launch[0], "-n", str(ranks), *launch[1], CU_FUSE, "--mount", mount or f"{root}/mnt/%r",
                    "--target", str(target), "--log-output-dir", self.directory]
         if level is not None:
             command += ["--log-level", str(level)]

@@ -57,7 +57,7 @@ class ManyNames(copper_job.Scenario):
         options = ["--trees", 1, "--md-enoent-ttl-ms", 60_000]
         if self.bounded:
             options += ["--cache-budget", BUDGET]
-        return self.start(2, options=options, deadline=7200 if FULL else 240)
+        return self.start(2, options=options, deadline=7200 if FULL else 480)
 
     def assert_bounded(self, job, after):
         for rank in range(2):
@@ -74,9 +74,8 @@ class ManyNames(copper_job.Scenario):
             self.assertEqual(NAMES + 2, len(listed))
             self.assertEqual({b".", b"..", *(name_of(i).encode() for i in range(NAMES))}, set(listed))
         self.assert_bounded(job, "ls -f of a million names")
-        for mount in job.mounts:
-            with os.scandir(f"{mount}/million") as entries:
-                self.assertEqual(NAMES, sum(entry.is_file() for entry in entries))
+        with os.scandir(f"{job.mounts[1]}/million") as entries:
+            self.assertEqual(NAMES, sum(entry.is_file() for entry in entries))
         self.assert_bounded(job, "scandir of a million names")
 
     def test_names_of_a_huge_directory_are_looked_at_within_the_budget(self):
@@ -98,8 +97,8 @@ class ManyNames(copper_job.Scenario):
         fill(self.source / "listed", 100)
         fill(self.source / "huge", 10_000)  # too many names to be listed for a lookup
         job = self.start_with_budget()
-        in_listed = 10_000_000 if FULL else 200_000
-        in_huge = in_listed if FULL and self.bounded else 50_000
+        in_listed = 10_000_000 if FULL else 100_000
+        in_huge = in_listed if FULL and self.bounded else 30_000
         for mount in job.mounts:
             self.look_for_absent(f"{mount}/listed", in_listed)
             self.assertTrue(os.access(f"{mount}/listed/{name_of(7)}", os.F_OK))

@@ -41,6 +41,15 @@ class Options(copper_job.Scenario):
         self.assertLessEqual(self.size - large + 3 * large, job.total("bytes_from_source"), "each node reads it itself")
         self.assertLess(job.status()["totals"]["cache"]["data"]["bytes"], 3 * self.size)
 
+    def test_operations_on_the_source_at_once(self):
+        job = self.check(self.start(2, options=["-source_ops", "8", "--trees", 1]))
+        self.assertEqual(self.size, job.total("bytes_from_source"))
+        for rank in range(2):
+            tasks = pathlib.Path(f"/proc/{job.daemon(rank)}/task").glob("*/comm")
+            names = [task.read_text().strip() for task in tasks]
+            self.assertLessEqual(names.count("copper-source"), 4, "half of them, for one root")
+            self.assertLessEqual(names.count("copper-detour"), 2, "half of them, for two ranks")
+
     def test_networks(self):
         for net_type in ("tcp", "tcp://lo", "lo"):
             with self.subTest(net_type=net_type):

@@ -4,6 +4,9 @@
 // {"verb": "refresh", "path": PATH}. The job's lowest living rank looks once a second, removes it and answers in
 // `control/<id>.answer`: {"ok": bool, "message": ...,
 // ...}. Both appear by rename. The answer to a stop is written as the job's last act: every mount is gone by then.
+//
+// A full disk takes names, but no content: a request is then an empty file `<id>.<verb>.request`, an answer one of
+// `<id>.ok.answer` and `<id>.failed.answer`.
 #pragma once
 
 #include <string>
@@ -28,8 +31,11 @@ class JobDirectory {
   // How the last job here ended: {"status": n, "reason": "..."}.
   std::string exit_file() const { return logs() + "/exit.json"; }
   std::string log_file(const std::string& host, int pid) const;
+  // Why a rank failed (copper/base/last_reason.h).
+  std::string reason_file(const std::string& host, int pid) const;
 
-  // Rank 0: makes logs/ and control/ (0700), removes ready.json, exit.json and requests of an earlier job.
+  // Rank 0: makes logs/ and control/ (0700), removes ready.json, exit.json, last reasons and requests of an
+  // earlier job.
   // Refuses a directory that is somebody else's.
   Status Prepare() const;
 
@@ -37,8 +43,10 @@ class JobDirectory {
   std::string root_;
 };
 
-// The asking side; any host that sees the directory. ESRCH where nobody takes the request within a few seconds: nothing
-// is running. ETIMEDOUT where it was taken, but not answered in time.
+// The asking side; any host that sees the directory. ESRCH where nobody takes the request: nothing is running (that
+// takes a few seconds to tell; longer where ready.json says that something might: rank 0 may be lost, and a deputy
+// still to take over). ETIMEDOUT where it was taken, but not answered in time. ENOSPC where the disk takes not even a
+// name.
 Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeout);
 
 // How a process outside the job waits for something in its directory, which may be on any file system: there is nothing

@@ -23,7 +23,8 @@ class Executor {
 
 class WorkerPool final : public Executor {
  public:
-  // `name` (15 bytes at most) is what ps and gdb show. Threads start when first needed, up to `threads`.
+  // `name` (15 bytes at most) is what ps and gdb show. Threads start when first needed, up to `threads`; where the host
+  // allows no more of them, there are fewer.
   WorkerPool(std::string name, size_t threads);
   ~WorkerPool() override;
 
@@ -32,6 +33,7 @@ class WorkerPool final : public Executor {
   void Stop();
 
  private:
+  void AddThread();  // with the lock
   void Run();
 
   const std::string name_;

@@ -51,11 +51,14 @@ Status WriteAddressBook(const JobDirectory& job, std::span<const Member> members
 struct StartTimings {  // in microseconds since the start of the process
   int64_t mpi_us = 0, fabric_us = 0, mount_us = 0, serving_us = 0;
 };
-// Collective; rank 0 writes logs/ready.json once every rank has come here: it serves. Only rank 0 can fail.
+// Collective: those of all ranks.
+std::vector<StartTimings> GatherTimings(World& world, const StartTimings& mine);
+
+// For rank 0 alone, once every rank serves: writes logs/ready.json.
 //
 // {"job": hex, "version": "0.1.0", "ranks": n, "hosts": [...], "pids": [...], "addresses": [...], "mounts": [...],
 //  "timings_us": {"mpi": {"min": .., "median": .., "max": ..}, "fabric": .., "mount": .., "serving": ..}}
-Status AnnounceReady(World& world, const JobDirectory& job, std::span<const Member> members,
-                     std::span<const PeerAddress> peers, const JobId& id, const StartTimings& mine);
+Status WriteReadyFile(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers,
+                      const JobId& id, std::span<const StartTimings> timings);
 
 }  // namespace copper::bootstrap

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -26,11 +27,12 @@ struct MountOptions {
 
 class Mounter {
  public:
-  // Forks. Call with a single thread only.
-  static Result<Mounter> Fork();
+  // Forks. Call with a single thread only. `on_death` runs in the mounter, after it has unmounted, if the process that
+  // forked it (`daemon`) ended without destroying the Mounter: it was killed, or crashed.
+  static Result<Mounter> Fork(const std::function<void(pid_t daemon)>& on_death = {});
   Mounter(Mounter&& other) noexcept { *this = std::move(other); }
   Mounter& operator=(Mounter&& other) noexcept;
-  // Unmounts, and waits until the mounter is gone (10 s at most).
+  // Takes leave, unmounts, and waits until the mounter is gone (10 s at most).
   ~Mounter();
 
   // Mounts (read-only, nosuid, nodev, default_permissions; directly as root, else by fusermount3) and hands over the

@@ -1,5 +1,10 @@
 // The source on a mounted file system, by POSIX calls relative to a descriptor of the target: no symlink on the way is
 // followed (the kernel above resolves them, through the mount), and paths longer than PATH_MAX are walked in pieces.
+//
+// What passes by itself is tried again, within bounds: EINTR and EAGAIN ten times, over half a second; short reads
+// until the source gives nothing more; ESTALE, with which a server says that it has forgotten a handle, and an EIO of a
+// read, which a client that lost its server answers to reads under way, once more from the path on. Any other error,
+// and these when they stay, are the caller's (EINTR as EIO).
 #pragma once
 
 #include <atomic>
@@ -15,14 +20,17 @@ namespace copper::storage {
 
 class SourceTree;
 class OpenFiles;
+class LookCost;
+struct DirectoryOptions;
+struct Filled;
 
 // What has been asked of the source; for status and benchmarks. A seek counts as a look. Any thread.
 struct SourceCounters {
   std::atomic<uint64_t> looks{0}, lists{0}, reads{0}, bytes_read{0};
 };
 
-// Locks: only that of the open descriptors, for a look into their list; none is held during a system call on the
-// source.
+// Locks: only those of the open descriptors and of the cost of looks, for a look into their lists; none is held during
+// a system call on the source.
 class PosixStore final : public BackingStore {
  public:
   // What a file of a pseudo file system that gives its size as 0 is said to have, so that readers ask for its bytes:
@@ -45,6 +53,9 @@ class PosixStore final : public BackingStore {
  private:
   PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock);
 
+  Result<Attributes> LookOnce(const std::string& path) const;
+  Result<Listing> ListOnce(const std::string& path, const DirectoryOptions& options) const;
+  Result<Filled> ReadOnce(const std::string& path, const FileVersion& version, uint64_t offset, size_t length);
   Result<Bytes> ReadLive(const std::string& path, uint64_t offset, size_t length);
   // Open descriptors of files larger than a chunk are kept for their next chunks.
   Result<std::shared_ptr<const UniqueFd>> OpenVersion(const std::string& path, const FileVersion& version);
@@ -53,6 +64,7 @@ class PosixStore final : public BackingStore {
 
   const std::unique_ptr<SourceTree> tree_;
   const std::unique_ptr<OpenFiles> open_files_;
+  const std::unique_ptr<LookCost> look_cost_;
   const FileSystems& file_systems_;
   const Clock& clock_;
   ChunkAllocator chunks_;

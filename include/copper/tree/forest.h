@@ -16,6 +16,7 @@ namespace copper::tree {
 
 // Large files are spread over the trees by stripes of this many chunks, so that several ranks read one file.
 inline constexpr uint64_t kStripeChunks = 8;
+inline constexpr uint64_t kSmallFile = uint64_t{256} << 10;  // bytes: a file up to this size goes with its directory
 
 class Forest {
  public:
@@ -34,8 +35,9 @@ class Forest {
 
   // Everything about the names of one directory (its listing, what a name in it is) belongs to one tree.
   TreeId OfDirectory(std::string_view directory) const;
-  // The bytes of a file: by path and stripe.
-  TreeId OfChunk(std::string_view path, uint64_t chunk) const;
+  // The bytes of a file of this size. A small file's belong to the tree of its directory: the node that looked at its
+  // name reads it, so that no second one asks the source for the name. Larger ones go by path and stripe.
+  TreeId OfChunk(std::string_view path, uint64_t size, uint64_t chunk) const;
 
  private:
   uint32_t Position(Rank rank, TreeId tree) const;

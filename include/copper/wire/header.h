@@ -33,7 +33,8 @@ enum class Kind : uint8_t {
   kStatus = 5,     // what this rank has counted                 reply: JSON
   kStop = 6,       // end the job                                no payload
   kUnmounted = 7,  // the sender's mount is gone (to rank 0)  no payload
-  kPing = 8,       // are you there?                              no payload
+  kPing = 8,       // are you there: answered at once         no payload
+  kLeft = 9,       // the sender and those below it have left  request payload: ranks that did not
   kRefresh = 10,   // forget a path                              request payload: path; reply: ranks not reached
 };
 

@@ -7,7 +7,9 @@
 #include <filesystem>
 
 #include "app/job_lock.h"
+#include "app/job_record.h"
 #include "copper/base/files.h"
+#include "copper/base/last_reason.h"
 #include "temporary_directory.h"
 
 namespace copper::app {
@@ -86,12 +88,60 @@ TEST_F(ChecksTest, OneJobAtATime) {
 
 TEST_F(ChecksTest, AFailedStartLeavesItsReasonButNotInARunningJob) {
   const JobDirectory job(In("job"));
-  RecordFailedStart(job, 2, "no target");
+  const JobRecord record(job, "node", 3);
+  ASSERT_TRUE(record.Exit(2, "no target"));
+  record.Reason("no memory");
   EXPECT_THAT(ReadWholeFile(job.exit_file()).value_or(""), HasSubstr("no target"));
+  EXPECT_THAT(ReadReasons(job),
+              testing::ElementsAre(testing::AllOf(HasSubstr("rank 3 on node"), HasSubstr("no memory"))));
   const Result<UniqueFd> running = LockJobDirectory(job);
   ASSERT_TRUE(running);
-  RecordFailedStart(job, 2, "another");
-  EXPECT_THAT(ReadWholeFile(job.exit_file()).value_or(""), HasSubstr("no target"));
+  ASSERT_TRUE(job.Prepare());
+  const JobRecord other(job, "other-node", 0);
+  ASSERT_TRUE(other.Exit(2, "another"));
+  other.Reason("another");
+  EXPECT_FALSE(ReadWholeFile(job.exit_file()));
+  EXPECT_THAT(ReadReasons(job), testing::IsEmpty());
+}
+
+class JobClaimTest : public ChecksTest {
+ protected:
+  void Begin(const std::string& id) {
+    ASSERT_TRUE(job_.Prepare());
+    ASSERT_TRUE(WriteWholeFile(job_.ready_file(), R"({"job": ")" + id + R"("})"));
+  }
+  const JobDirectory job_{In("job")};
+};
+
+TEST_F(JobClaimTest, RankZeroHasItAsLongAsTheDirectoryIsThere) {
+  Result<UniqueFd> lock = LockJobDirectory(job_);
+  ASSERT_TRUE(lock);
+  JobClaim claim(job_, "1", std::move(*lock));
+  EXPECT_TRUE(claim.Holds());
+  std::filesystem::remove_all(job_.root());
+  EXPECT_FALSE(claim.Holds());
+  Begin("1");
+  EXPECT_FALSE(claim.Holds()) << "made again: another one's";
+}
+
+TEST_F(JobClaimTest, ADeputyHasItWhereRankZeroIsGoneAndKeepsOtherJobsOut) {
+  Result<UniqueFd> lock = LockJobDirectory(job_);
+  ASSERT_TRUE(lock);
+  Begin("1");
+  JobClaim deputy(job_, "1", UniqueFd());
+  lock->Reset();
+  EXPECT_TRUE(deputy.Holds());
+  EXPECT_FALSE(LockJobDirectory(job_));
+}
+
+TEST_F(JobClaimTest, ADeputyOfAFrozenRankZeroHasItUntilAnotherJobBegins) {
+  const Result<UniqueFd> lock = LockJobDirectory(job_);
+  ASSERT_TRUE(lock);
+  Begin("1");
+  JobClaim deputy(job_, "1", UniqueFd());
+  EXPECT_TRUE(deputy.Holds());
+  Begin("2");
+  EXPECT_FALSE(deputy.Holds());
 }
 
 }  // namespace

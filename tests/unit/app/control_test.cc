@@ -59,7 +59,7 @@ TEST_F(ControlTest, StopIsAnsweredAtTheEnd) {
   EXPECT_EQ(stops_, 1);
   EXPECT_TRUE(AnswerTo("a").is_null());
   control_.Finish(0, "asked to stop");
-  EXPECT_EQ(AnswerTo("a"), (Json{{"ok", true}, {"message", "asked to stop"}}));
+  EXPECT_EQ(AnswerTo("a"), (Json{{"ok", true}, {"message", "asked to stop"}, {"whole", true}}));
 }
 
 TEST_F(ControlTest, AnEndThatWentWrongIsToldSo) {

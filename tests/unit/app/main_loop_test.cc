@@ -84,14 +84,30 @@ TEST_F(MainLoopTest, LooksAtTheMountTableOnceAtFirst) {
   EXPECT_EQ(looks, 1);
 }
 
-TEST_F(MainLoopTest, WakesByItselfWhereItIsAskedTo) {
-  int seconds = 0;
-  handlers_.on_second = [&] {
-    if (++seconds == 2) loop_->End();
+TEST_F(MainLoopTest, TicksAsOftenAsItIsTold) {
+  int ticks = 0;
+  handlers_.on_tick = [&] {
+    if (++ticks == 3) loop_->End();
   };
+  loop_->TickEvery(std::chrono::milliseconds(50));
   const TimePoint begin = std::chrono::steady_clock::now();
   ASSERT_TRUE(loop_->Run(handlers_));
-  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(100));
+}
+
+TEST_F(MainLoopTest, ATaskMayLetItTick) {
+  handlers_.on_tick = [&] { loop_->End(); };
+  loop_->Submit([&] { loop_->TickEvery(std::chrono::hours(1)); });  // the first tick comes at once
+  ASSERT_TRUE(loop_->Run(handlers_));
+}
+
+TEST_F(MainLoopTest, DoesNotTickUntold) {
+  int ticks = 0;
+  handlers_.on_tick = [&] { ++ticks; };
+  for (int i = 0; i < 3; ++i) loop_->Submit([] {});
+  loop_->Submit([&] { loop_->End(); });
+  ASSERT_TRUE(loop_->Run(handlers_));
+  EXPECT_EQ(ticks, 0);
 }
 
 TEST_F(MainLoopTest, WhatComesAfterTheEndIsDropped) {

@@ -112,6 +112,19 @@ TEST(JobDirectory, TheRequestIsTakenButNotAnswered) {
   EXPECT_EQ(answer.error().code, ETIMEDOUT);
 }
 
+// As the asking side leaves it on a full disk.
+TEST(JobDirectory, ARequestMayBeAName) {
+  const TempDirectory directory;
+  const JobDirectory job(directory.At("job"));
+  ASSERT_TRUE(job.Prepare());
+  ASSERT_TRUE(WriteWholeFile(job.control() + "/77.stop.request", ""));
+  const std::vector<ControlRequest> requests = TakeRequests(job);
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_EQ(requests[0].id, "77");
+  EXPECT_EQ(requests[0].body, (Json{{"verb", "stop"}}));
+  EXPECT_EQ(EntriesIn(job.control()), 0U);
+}
+
 TEST(JobDirectory, WhatIsNoRequestIsNotTakenForOne) {
   const TempDirectory directory;
   const JobDirectory job(directory.path());

@@ -1,6 +1,7 @@
 #include "copper/base/worker_pool.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
@@ -89,6 +90,39 @@ TEST(WorkerPool, TasksFromManyThreadsAllRun) {
     });
   }
   EXPECT_EQ(done.get_future().wait_for(kDeadline), std::future_status::ready);
+}
+
+// While it lives no thread can be made: none finds room for a stack of that size.
+class NoMoreThreads {
+ public:
+  NoMoreThreads() {
+    pthread_getattr_default_np(&usual_);
+    pthread_attr_t huge;
+    pthread_getattr_default_np(&huge);
+    pthread_attr_setstacksize(&huge, size_t{1} << 46);
+    pthread_setattr_default_np(&huge);
+    pthread_attr_destroy(&huge);
+  }
+  ~NoMoreThreads() {
+    pthread_setattr_default_np(&usual_);
+    pthread_attr_destroy(&usual_);
+  }
+  NoMoreThreads(const NoMoreThreads&) = delete;
+
+ private:
+  pthread_attr_t usual_{};
+};
+
+TEST(WorkerPool, WhereNoThreadIsToBeHadTasksWaitForTheNext) {
+  WorkerPool pool("test", 2);
+  std::promise<void> first, second;
+  {
+    const NoMoreThreads limit;
+    ASSERT_NO_THROW(pool.Submit([&first] { first.set_value(); }));
+  }
+  pool.Submit([&second] { second.set_value(); });
+  EXPECT_EQ(first.get_future().wait_for(kDeadline), std::future_status::ready);
+  EXPECT_EQ(second.get_future().wait_for(kDeadline), std::future_status::ready);
 }
 
 }  // namespace

@@ -100,8 +100,9 @@ TEST_F(InsideMpi, ReadyTellsOfEveryRank) {
   const std::vector<Member> members(3, {"n\xff", 5, "boot", "/m", ""});
   const std::vector<PeerAddress> peers(3, {{}, "10.0.0.1:5"});
   const int64_t time = 10 * (world_->rank() + 1);
-  ASSERT_TRUE(AnnounceReady(*world_, job, members, peers, JobId{}, {time, time, time, time}));
+  const std::vector<StartTimings> timings = GatherTimings(*world_, {time, time, time, time});
   if (!first) return;
+  ASSERT_TRUE(WriteReadyFile(job, members, peers, JobId{}, timings));
   ASSERT_TRUE(WriteAddressBook(job, members, peers));
   const Result<Json> ready = ParseJson(ReadWholeFile(job.ready_file()).value_or(""));
   ASSERT_TRUE(ready);

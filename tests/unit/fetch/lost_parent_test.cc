@@ -189,6 +189,7 @@ TEST_F(LostParentTest, AnIdleNodeStopsProbingAndBeginsAgainWhenItIsAsked) {
   const int before = unheard_;
   job_.Pass(seconds(30), seconds(1));
   EXPECT_EQ(unheard_, before);
+  EXPECT_FALSE(leaf().fetcher().OnTick(job_.clock().Now())) << "it needs no ticks";
   EndSilence();
   store().AddFile("/d/f", "content");
   EXPECT_EQ(leaf().ReadWhole("/d/f").value_or(""), "content");
@@ -254,6 +255,49 @@ TEST_F(LostParentTest, AHangingSourceIsNotALostParent) {
   }
   EXPECT_EQ(store().counts("/slow").reads, 1u);
   store().Release(Kind::kRead, "/slow");
+}
+
+// The parent is there, as its probes say; what is missing is its reply.
+TEST_F(LostParentTest, WhereAReplyIsLostThereIsTimeLeftForTheSource) {
+  store().AddFile("/f", "content");
+  std::atomic<int> replies{0};
+  job_.fabric().SetFilter([&](Rank from, Rank to) {
+    return from == kInner && to == kLeaf && replies++ == 0 ? Fate::kDrop : Fate::kDeliver;
+  });
+  EXPECT_EQ(Run([&] { return leaf().Read(FileAt("/f"), 0, 7); }).value_or(""), "content");
+  EXPECT_GT(passed_, kNoticed);
+  EXPECT_LE(passed_, seconds(7));
+  EXPECT_EQ(leaf().counters().Get(Event::kDetours), 1u);
+  EXPECT_EQ(leaf().counters().Get(Event::kLostParents), 0u);
+  EndSilence();
+}
+
+// Ends with every rank and every file having been read right, whoever was silent meanwhile.
+TEST_F(LostParentTest, SilencesThatComeAndGoUnderLoadLeaveNothingBehind) {
+  std::vector<std::string> contents;
+  for (unsigned i = 0; i < 40; ++i) {
+    contents.push_back(RandomText(2 * kChunkSize + i, i));
+    store().AddFile("/load" + std::to_string(i % 4) + "/f" + std::to_string(i), contents.back());
+  }
+  const auto read_all = [&](Rank rank) {
+    size_t right = 0;
+    for (unsigned i = 0; i < contents.size(); ++i) {
+      const std::string path = "/load" + std::to_string(i % 4) + "/f" + std::to_string(i);
+      right += job_.node(rank).ReadWhole(path).value_or("") == contents[i] ? 1 : 0;
+    }
+    return right;
+  };
+  std::vector<std::future<size_t>> readers;
+  for (const Rank rank : {kRoot, kInner, kLeaf, kLeaf, kInner}) {
+    readers.push_back(std::async(std::launch::async, read_all, rank));
+  }
+  for (const Rank silent : {kInner, kRoot, kLeaf, kInner}) {
+    Silence(silent);
+    job_.Pass(seconds(3));
+    EndSilence();
+    job_.Pass(seconds(1));
+  }
+  for (std::future<size_t>& reader : readers) EXPECT_EQ(job_.PassUntil(reader, passed_), contents.size());
 }
 
 TEST_F(LostParentTest, WhatTheParentHasTooMuchOfTakesADetourAndTheParentIsKept) {

@@ -135,6 +135,8 @@ TEST(Forest, LargeTreesHangTogether) {
   });
 }
 
+constexpr uint64_t kLarge = uint64_t{1} << 30;
+
 TEST(Forest, KeysSpreadEvenly) {
   const Forest forest(100, 2, 32);
   std::vector<int> directories(32, 0);
@@ -143,7 +145,7 @@ TEST(Forest, KeysSpreadEvenly) {
   for (int i = 0; i < kKeys; ++i) {
     const std::string path = "/usr/lib/python3/dist-packages/package" + std::to_string(i);
     ++directories[forest.OfDirectory(path)];
-    ++files[forest.OfChunk(path, 0)];
+    ++files[forest.OfChunk(path, kLarge, 0)];
   }
   for (TreeId tree = 0; tree < 32; ++tree) {
     EXPECT_NEAR(directories[tree], kKeys / 32, 160) << tree;  // five standard deviations
@@ -151,12 +153,22 @@ TEST(Forest, KeysSpreadEvenly) {
   }
 }
 
+TEST(Forest, ASmallFileBelongsToTheTreeOfItsDirectory) {
+  const Forest forest(100, 2, 32);
+  for (int i = 0; i < 100; ++i) {
+    const std::string directory = "/package" + std::to_string(i);
+    EXPECT_EQ(forest.OfChunk(directory + "/__init__.py", kSmallFile, 0), forest.OfDirectory(directory));
+  }
+  EXPECT_EQ(forest.OfChunk("/file", 1, 0), forest.OfDirectory("/"));
+}
+
 TEST(Forest, TheStripesOfAFileTakeTheTreesInTurn) {
   const Forest forest(100, 2, 7);
   for (uint64_t chunk = 0; chunk < 7 * kStripeChunks; ++chunk) {
-    const TreeId next = (forest.OfChunk("/large", chunk) + 1) % 7;
-    EXPECT_EQ(forest.OfChunk("/large", chunk + kStripeChunks), next);
-    EXPECT_EQ(forest.OfChunk("/large", chunk / kStripeChunks * kStripeChunks), forest.OfChunk("/large", chunk));
+    const TreeId next = (forest.OfChunk("/large", kLarge, chunk) + 1) % 7;
+    EXPECT_EQ(forest.OfChunk("/large", kLarge, chunk + kStripeChunks), next);
+    EXPECT_EQ(forest.OfChunk("/large", kLarge, chunk / kStripeChunks * kStripeChunks),
+              forest.OfChunk("/large", kLarge, chunk));
   }
 }
 

@@ -1,0 +1,60 @@
+// How the messages of the end are written into rpc requests: src/wire/README.md.
+#pragma once
+
+#include <cstring>
+#include <set>
+
+#include "app/stop_reason.h"
+#include "copper/rpc/channel.h"
+
+namespace copper::app {
+
+// kStop's argument: what is said in the lower half, the conductor of an order in the upper one.
+enum class StopWord : uint32_t { kPlease = 0, kNow = 1, kGo = 2 };
+
+// kStop's second argument of wishes and orders: the reason below, who asked above; of the word to go: whether all left.
+constexpr unsigned kRankShift = 4;
+
+inline rpc::Request StopMessage(StopWord word, Rank conductor, uint32_t argument2) {
+  rpc::Request request;
+  request.kind = rpc::Kind::kStop;
+  request.argument = static_cast<uint64_t>(word) | uint64_t{conductor} << 32;
+  request.argument2 = argument2;
+  return request;
+}
+inline uint32_t PackReason(StopReason reason, Rank asked_by) {
+  return static_cast<uint32_t>(reason) | (asked_by << kRankShift);
+}
+inline StopWord WordOf(const rpc::Request& request) {
+  return static_cast<StopWord>(request.argument & UINT32_MAX);
+}
+inline Rank ConductorOf(const rpc::Request& request) {
+  return static_cast<Rank>(request.argument >> 32);
+}
+inline StopReason ReasonOf(const rpc::Request& request) {
+  return static_cast<StopReason>(request.argument2 & ((1U << kRankShift) - 1));
+}
+inline Rank AskedByOf(const rpc::Request& request) {
+  return request.argument2 >> kRankShift;
+}
+
+// The payload of kLeft: ranks, 4 bytes each, little endian (as all machines that this runs on are); as many as fit.
+inline std::string PackRanks(const std::set<Rank>& ranks, size_t most_bytes) {
+  std::string packed;
+  for (const Rank rank : ranks) {
+    if (packed.size() + sizeof rank > most_bytes) break;
+    packed.append(reinterpret_cast<const char*>(&rank), sizeof rank);
+  }
+  return packed;
+}
+inline std::set<Rank> UnpackRanks(const std::string& packed, uint32_t all_ranks) {
+  std::set<Rank> ranks;
+  for (size_t at = 0; at + sizeof(Rank) <= packed.size(); at += sizeof(Rank)) {
+    Rank rank = 0;
+    std::memcpy(&rank, packed.data() + at, sizeof rank);
+    if (rank < all_ranks) ranks.insert(rank);
+  }
+  return ranks;
+}
+
+}  // namespace copper::app

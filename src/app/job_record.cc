@@ -1,0 +1,57 @@
+#include "app/job_record.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "app/checks.h"
+#include "copper/base/files.h"
+#include "copper/base/json.h"
+#include "copper/base/last_reason.h"
+#include "copper/base/unique_fd.h"
+
+namespace copper::app {
+namespace {
+
+bool IsNobodyElseRunning(const JobDirectory& job) {
+  const UniqueFd directory(open(job.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return directory && (flock(directory.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK);
+}
+
+}  // namespace
+
+JobRecord::JobRecord(JobDirectory job, std::string host, Rank rank)
+    : job_(std::move(job)), host_(std::move(host)), rank_(rank) {}
+
+bool JobRecord::MayWrite() const {
+  if (ours_) return true;
+  return CheckJobDirectory(job_.root()) && MakeDirectories(job_.root()) && IsNobodyElseRunning(job_) &&
+         MakeDirectories(job_.logs());
+}
+
+std::string JobRecord::Here(int pid) const {
+  return "rank " + std::to_string(rank_) + " on " + host_ + ", process " + std::to_string(pid) + ": ";
+}
+
+void JobRecord::Reason(const std::string& reason) const {
+  if (!MayWrite()) return;
+  [[maybe_unused]] const Status recorded = RecordReason(job_, host_, getpid(), Here(getpid()) + reason);
+}
+
+Status JobRecord::Exit(int status, const std::string& reason, const std::set<Rank>& lost) const {
+  if (!MayWrite()) return {};
+  const Json record = {{"status", status}, {"reason", reason}, {"lost", lost}};
+  return WriteWholeFile(job_.exit_file(), record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+void JobRecord::Death(int pid, int signal) const {
+  const std::string how = signal != 0
+                              ? "ended by signal " + std::to_string(signal) + " (" + strsignal(signal) + ")"
+                              : std::string("ended without a word, and its parent with it: killed by the launcher?");
+  if (access(job_.logs().c_str(), W_OK) != 0 && !MayWrite()) return;
+  [[maybe_unused]] const Status recorded = RecordReason(job_, host_, pid, Here(pid) + how);
+}
+
+}  // namespace copper::app

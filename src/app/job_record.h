@@ -1,0 +1,42 @@
+// What a rank leaves in the job directory about how things went wrong, or how the job ended.
+//
+// Nothing is written into a directory that is another job's, or somebody else's. What can't be written (a full disk, a
+// directory that is gone) is left out: it has been printed or logged already. Any thread.
+#pragma once
+
+#include <atomic>
+#include <set>
+#include <string>
+
+#include "copper/base/ids.h"
+#include "copper/base/job_directory.h"
+#include "copper/base/result.h"
+
+namespace copper::app {
+
+class JobRecord {
+ public:
+  JobRecord(JobDirectory job, std::string host, Rank rank);
+
+  // The directory is this job's from now on.
+  void SetOurs() { ours_ = true; }
+
+  // Of this rank: why it failed (copper/base/last_reason.h).
+  void Reason(const std::string& reason) const;
+  // Of the job, by rank 0 or whoever conducted its end: logs/exit.json.
+  Status Exit(int status, const std::string& reason, const std::set<Rank>& lost = {}) const;
+  // Of the daemon `pid` of this rank, by a process that it left behind. `signal`: what ended it; 0 if that is not
+  // known.
+  void Death(int pid, int signal) const;
+
+ private:
+  bool MayWrite() const;
+  std::string Here(int pid) const;
+
+  const JobDirectory job_;
+  const std::string host_;
+  const Rank rank_;
+  std::atomic<bool> ours_{false};
+};
+
+}  // namespace copper::app

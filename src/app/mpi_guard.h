@@ -1,0 +1,34 @@
+// MPI can be given no deadline, and does not return where a rank is lost. While it may be in use, at the two ends of
+// the job, a thread waits for signals and for the time to pass; then the process ends, whatever the main thread waits
+// for. (Its mounter unmounts.)
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "copper/base/clock.h"
+#include "copper/base/unique_fd.h"
+
+namespace copper::app {
+
+class MpiGuard {
+ public:
+  // `on_failure` is called with the reason, in the guard's thread, right before the process ends with `status`.
+  MpiGuard(Duration patience, int status, std::function<void(const std::string& reason)> on_failure);
+  // MPI has done what it should. Signals that come later wait for the main loop.
+  ~MpiGuard();
+  MpiGuard(const MpiGuard&) = delete;
+  MpiGuard& operator=(const MpiGuard&) = delete;
+
+ private:
+  void Watch(TimePoint deadline);
+
+  const int status_;
+  const std::function<void(const std::string&)> on_failure_;
+  const UniqueFd signals_;  // signalfd
+  const UniqueFd over_;     // eventfd
+  std::thread thread_;
+};
+
+}  // namespace copper::app

@@ -1,0 +1,152 @@
+// The daemons of a job in one thread, as far as they talk to each other: messages arrive at once, lost ranks answer
+// nothing, time is what the test says.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "app/deputy.h"
+#include "app/ending.h"
+#include "app/losses.h"
+#include "app/peers.h"
+#include "fakes/fake_clock.h"
+
+namespace copper::app {
+
+class Network;
+
+// Calls that arrive at once, at the rank they are for.
+class DirectChannel final : public rpc::Channel {
+ public:
+  DirectChannel(Network& network, Rank self) : network_(network), self_(self) {}
+  void Call(Rank to, rpc::Request request, TimePoint deadline, Done done) override;
+  void GiveUp(Rank) override {}
+  void WantTicks() override {}
+
+ private:
+  Network& network_;
+  const Rank self_;
+};
+
+class Queue final : public Executor {
+ public:
+  void Submit(Task task) override { tasks_.push_back(std::move(task)); }
+  bool RunOne() {
+    if (tasks_.empty()) return false;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    task();
+    return true;
+  }
+
+ private:
+  std::deque<Task> tasks_;
+};
+
+struct Node {
+  Node(Network& network, Rank rank, const tree::Forest& forest, const Clock& clock, Logger& log)
+      : channel(network, rank),
+        ending(rank, {channel, forest, loop, losses, clock, log},
+               {.begin =
+                    [this](StopReason reason, Rank by) {
+                      begun.emplace_back(reason, by);
+                      if (unmounts) ending.Left();
+                    },
+                .go = [this](const JobEnd& how) { end = how; }}),
+        peers(rank, {channel, forest, loop, losses, clock, log},
+              {.all_unmounted = [this](Rank last) { ending.Conduct(StopReason::kUnmounted, last); },
+               .status = [rank] { return Json{{"rank", rank}, {"mounted", true}, {"requests", {{"total", 10U}}}}; }}),
+        deputy(rank, peers, log, [this] { ++took_over; }) {}
+
+  DirectChannel channel;
+  Queue loop;
+  Losses losses;
+  bool unmounts = true;  // at the end; false: it hangs there
+  std::vector<std::pair<StopReason, Rank>> begun;
+  std::optional<JobEnd> end;
+  int took_over = 0;
+  Ending ending;
+  Peers peers;
+  Deputy deputy;
+};
+
+class Network {
+ public:
+  explicit Network(uint32_t ranks) : forest_(ranks, 2, 1) {
+    for (Rank rank = 0; rank < ranks; ++rank) {
+      nodes_.push_back(std::make_unique<Node>(*this, rank, forest_, clock_, log_));
+    }
+  }
+
+  Node& operator[](Rank rank) { return *nodes_[rank]; }
+  void Lose(Rank rank) { lost_.insert(rank); }
+  void Return(Rank rank) { lost_.erase(rank); }
+  // Everything that is to be done at this time, on the living ranks.
+  void RunAll() {
+    for (bool ran = true; ran;) {
+      ran = false;
+      for (Rank rank = 0; rank < nodes_.size(); ++rank) ran = (!lost_.contains(rank) && Run(rank)) || ran;
+    }
+  }
+  // The same second by second, with the ticks that a rank gets which is ending.
+  void Pass(int seconds) {
+    for (int second = 0; second < seconds; ++second) {
+      clock_.Advance(std::chrono::seconds(1));
+      for (Rank rank = 0; rank < nodes_.size(); ++rank) {
+        if (!lost_.contains(rank)) nodes_[rank]->ending.OnTick();
+      }
+      RunAll();
+    }
+  }
+
+  std::vector<Rank> Begun() const {
+    return Where([](const Node& node) { return !node.begun.empty(); });
+  }
+  std::vector<Rank> Gone() const {
+    return Where([](const Node& node) { return node.end.has_value(); });
+  }
+  std::vector<Rank> GoneWhole() const {
+    return Where([](const Node& node) { return node.end && node.end->whole; });
+  }
+  std::vector<Rank> Conductors() const {
+    return Where([](const Node& node) { return node.end && node.end->conducted; });
+  }
+
+  // A lost rank answers nothing, and what it asks arrives nowhere.
+  void Deliver(Rank from, Rank to, const rpc::Request& request, rpc::Channel::Done done) {
+    if (lost_.contains(to) || lost_.contains(from)) return done(Fail(ETIMEDOUT));
+    if (request.kind == rpc::Kind::kPing) return done(rpc::Reply{});  // as the channel does
+    auto shared = std::make_shared<rpc::Channel::Done>(std::move(done));
+    rpc::Responder respond([shared](rpc::Reply reply) { (*shared)(std::move(reply)); });
+    const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
+    if (of_the_end) return nodes_[to]->ending.Handle(from, request, std::move(respond));
+    nodes_[to]->peers.Handle(from, request, std::move(respond));
+  }
+
+ private:
+  bool Run(Rank rank) { return nodes_[rank]->loop.RunOne(); }
+  template <class Which>
+  std::vector<Rank> Where(Which which) const {
+    std::vector<Rank> found;
+    for (Rank rank = 0; rank < nodes_.size(); ++rank) {
+      if (which(*nodes_[rank])) found.push_back(rank);
+    }
+    return found;
+  }
+
+  tree::Forest forest_;
+  fakes::FakeClock clock_;
+  Logger log_{LogLevel::kNone, LogType::kStdout, ""};
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::set<Rank> lost_;
+};
+
+inline void DirectChannel::Call(Rank to, rpc::Request request, TimePoint, Done done) {
+  network_.Deliver(self_, to, request, std::move(done));
+}
+
+}  // namespace copper::app
