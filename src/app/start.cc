@@ -244,6 +244,7 @@ fuse::Server::Options Daemon::ServerOptions() {
   fuse::Server::Options options;
   options.threads = options_.threads;
   options.node_budget_bytes = NodeBudget();
+  options.store_ahead_bytes = std::min<uint64_t>(options.store_ahead_bytes, MemoryBudget() / 8);
   options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };

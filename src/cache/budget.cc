@@ -62,6 +62,7 @@ void Budget::Release(size_t bytes, uint32_t depth) {
 
 // One thread at a time calls out, so that a fetch that fails at once, and releases, makes a loop and no recursion.
 bool Budget::Retry() {
+  MakeRoom();  // what was in use when there was too much may be free now
   {
     const std::lock_guard lock(mutex_);
     if (waiting_ == 0) return false;

@@ -51,7 +51,7 @@ void Notifier::Add(Note note) {
   // An invalidation has no bytes, so it always fits.
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || queued_ + note.bytes.size() > kMaxQueued) return;
+    if (stopping_ || queued_ + note.bytes.size() > most_queued_) return;
     queued_ += note.bytes.size();
     notes_.push_back(std::move(note));
   }

@@ -21,9 +21,8 @@ namespace copper::fuse {
 
 class Notifier {
  public:
-  static constexpr size_t kMaxQueued = size_t{64} << 20;  // bytes waiting to be stored
-
-  Notifier() = default;
+  // Stores are dropped when more bytes than `most_queued` would wait.
+  explicit Notifier(size_t most_queued) : most_queued_(most_queued) {}
   ~Notifier();
 
   // The session must live until Stop.
@@ -59,6 +58,7 @@ class Notifier {
   void Tell(Note& note);
   void Expire(uint64_t directory, const std::string& name);
 
+  const size_t most_queued_;
   fuse_session* session_ = nullptr;
   std::mutex mutex_;  // guards what follows; not held while the kernel is told
   std::condition_variable work_;

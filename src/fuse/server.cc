@@ -30,7 +30,7 @@ struct Server::State final : public fetch::ChangeListener {
         log(logger),
         inodes(options.node_budget_bytes),
         live(options.live_files),
-        notifier(std::make_shared<Notifier>()),
+        notifier(std::make_shared<Notifier>(options.store_ahead_bytes)),
         replies(std::make_shared<PendingReplies>()),
         handlers({fetcher, counters, clock, inodes, absent, live, streamed, notifier, replies, options.on_stop_command,
                   options.on_refresh_command}) {}

@@ -26,6 +26,8 @@ class Server {
     int threads = 0;  // 0: auto
     // Memory for what the kernel knows (inodes), in bytes: beyond it the kernel is asked to forget files.
     size_t node_budget_bytes = size_t{64} << 20;
+    // Bytes that may wait to be stored into the page cache ahead of a mapping's page faults.
+    size_t store_ahead_bytes = size_t{64} << 20;
     LiveFiles live_files;
     std::function<void()> on_stop_command;  // any thread; must not block
     RefreshCommand on_refresh_command;

@@ -98,7 +98,6 @@ class Network {
     }
     void GiveUp(Rank) override {}
     void WantTicks() override {}
-    void GiveUp(Rank) override {}
 
     Network& network;
     Queue loop;
@@ -175,7 +174,6 @@ TEST(Refresher, NobodyLeadsForAnother) {
     void Call(Rank, rpc::Request, TimePoint, Done) override {}
     void GiveUp(Rank) override {}
     void WantTicks() override {}
-    void GiveUp(Rank) override {}
   } channel;
   Refresher refresher(1, {channel, forest, loop, clock}, {});
   for (const uint32_t leader : {1U, 3U, UINT32_MAX}) {
