@@ -19,6 +19,7 @@ namespace {
 constexpr int kFailed = 2;
 // Even the slowest of thousands of ranks is up by then, or never.
 constexpr auto kStartTimeout = std::chrono::minutes(5);
+constexpr auto kDeathTimeout = std::chrono::seconds(5);
 
 // One message for the whole job, where a person sees it and where `copper wait` finds it.
 int Refuse(const std::string& message, bool is_first, const JobRecord* record) {
@@ -44,7 +45,7 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
     record.Death(daemon, 0);
   });
   if (!mounter) return RefuseAlone(mounter.error().Describe(), is_first, record), nullptr;
-  const MpiGuard guard(kStartTimeout, kFailed, [&](const std::string& reason) {
+  const MpiGuard guard(kStartTimeout, kDeathTimeout, kFailed, [&](const std::string& reason) {
     RefuseAlone("the start was broken off: " + reason, is_first, record);
   });
   Result<bootstrap::World> world = bootstrap::World::Init(bootstrap::ReadLauncherEnvironment());

@@ -20,14 +20,15 @@ UniqueFd OpenSignals() {
 }
 
 std::string Describe(int signal) {
-  if (signal == SIGUSR1) return "the launcher says that another rank has died";
   return std::string("signal ") + std::to_string(signal) + " (" + strsignal(signal) + ")";
 }
 
 }  // namespace
 
-MpiGuard::MpiGuard(Duration patience, int status, std::function<void(const std::string&)> on_failure)
-    : status_(status),
+MpiGuard::MpiGuard(Duration patience, Duration patience_after_death, int status,
+                   std::function<void(const std::string&)> on_failure)
+    : patience_after_death_(patience_after_death),
+      status_(status),
       on_failure_(std::move(on_failure)),
       signals_(OpenSignals()),
       over_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
@@ -40,16 +41,27 @@ MpiGuard::~MpiGuard() {
 
 void MpiGuard::Watch(TimePoint deadline) {
   std::string reason;
+  bool death = false;
   while (reason.empty()) {
     pollfd waiting[] = {{over_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     const int ready = poll(waiting, std::size(waiting), static_cast<int>(std::max<int64_t>(left.count(), 0)));
     if (ready < 0 && errno == EINTR) continue;
-    if (waiting[0].revents != 0) return;
+    if (waiting[0].revents != 0) {
+      if (death) kill(getpid(), SIGUSR1);
+      return;
+    }
     signalfd_siginfo info{};
     const bool signalled = waiting[1].revents != 0 && read(signals_.get(), &info, sizeof info) == sizeof info;
-    if (signalled) reason = Describe(static_cast<int>(info.ssi_signo));
-    if (!signalled && std::chrono::steady_clock::now() >= deadline) reason = "MPI did not return in time";
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (signalled && info.ssi_signo == SIGUSR1 && !death) {
+      death = true;
+      deadline = std::min(deadline, now + patience_after_death_);
+    } else if (signalled && info.ssi_signo != SIGUSR1) {
+      reason = Describe(static_cast<int>(info.ssi_signo));
+    } else if (now >= deadline) {
+      reason = death ? "the launcher says that another rank has died" : "MPI did not return in time";
+    }
   }
   on_failure_(reason);
   _exit(status_);

@@ -1,6 +1,8 @@
 // MPI can be given no deadline, and does not return where a rank is lost. While it may be in use, at the two ends of
 // the job, a thread waits for signals and for the time to pass; then the process ends, whatever the main thread waits
-// for. (Its mounter unmounts.)
+// for. (Its mounter unmounts.) When the launcher says that a rank has died (SIGUSR1), what all ranks have contributed
+// to still completes, in a moment; nothing else will: the time is cut short, and the signal is passed on to the main
+// loop.
 #pragma once
 
 #include <functional>
@@ -14,8 +16,10 @@ namespace copper::app {
 
 class MpiGuard {
  public:
-  // `on_failure` is called with the reason, in the guard's thread, right before the process ends with `status`.
-  MpiGuard(Duration patience, int status, std::function<void(const std::string& reason)> on_failure);
+  // `patience_after_death` counts from SIGUSR1. `on_failure` is called with the reason, in the guard's thread, right
+  // before the process ends with `status`.
+  MpiGuard(Duration patience, Duration patience_after_death, int status,
+           std::function<void(const std::string& reason)> on_failure);
   // MPI has done what it should. Signals that come later wait for the main loop.
   ~MpiGuard();
   MpiGuard(const MpiGuard&) = delete;
@@ -24,6 +28,7 @@ class MpiGuard {
  private:
   void Watch(TimePoint deadline);
 
+  const Duration patience_after_death_;
   const int status_;
   const std::function<void(const std::string&)> on_failure_;
   const UniqueFd signals_;  // signalfd

@@ -80,6 +80,13 @@ bool FileReader::IsWhole() {
   return whole_;
 }
 
+void FileReader::GiveAhead(uint64_t chunk, const Bytes& bytes) {
+  const uint64_t offset = chunk * kChunkSize;
+  sink_->OnAhead(offset, bytes, [self = shared_from_this(), offset, size = bytes.size()] {
+    self->fetcher_.NoteDelivered(self->file_, offset, size);
+  });
+}
+
 bool FileReader::MayFetch() const {
   return in_flight_ < ReadPattern::kMaxAhead && next_ahead_ < end_ahead_;
 }
@@ -87,7 +94,7 @@ bool FileReader::MayFetch() const {
 void FileReader::OnChunk(uint64_t chunk, const Result<Bytes>& bytes) {
   // A sequential reader asks for what comes next in large reads of its own, which cost less than storing it for him. A
   // mapping asks page by page: to it the chunks come first.
-  if (bytes && sink_ && IsWhole()) sink_->OnAhead(chunk * kChunkSize, *bytes);
+  if (bytes && sink_ && IsWhole()) GiveAhead(chunk, *bytes);
   {
     const std::lock_guard lock(mutex_);
     --in_flight_;

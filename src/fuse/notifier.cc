@@ -27,8 +27,9 @@ void Notifier::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Notifier::Store(uint64_t id, uint64_t offset, Bytes bytes) {
-  if (!bytes.empty()) Add({.kind = Note::Kind::kStore, .id = id, .offset = offset, .bytes = std::move(bytes)});
+void Notifier::Store(uint64_t id, uint64_t offset, Bytes bytes, std::move_only_function<void()> stored) {
+  if (bytes.empty()) return;
+  Add({.kind = Note::Kind::kStore, .id = id, .offset = offset, .bytes = std::move(bytes), .then = std::move(stored)});
 }
 
 void Notifier::InvalidateInode(uint64_t id) {
@@ -83,6 +84,7 @@ void Notifier::Tell(Note& note) {
       bytes.buf[0].size = note.bytes.size();
       bytes.buf[0].mem = const_cast<std::byte*>(note.bytes.data());
       fuse_lowlevel_notify_store(session_, note.id, static_cast<off_t>(note.offset), &bytes, FUSE_BUF_NO_SPLICE);
+      if (note.then) note.then();
       break;
     }
     case Note::Kind::kInode:
@@ -118,8 +120,8 @@ void Notifier::Expire(uint64_t directory, const std::string& name) {
   [[maybe_unused]] const ssize_t told = writev(fuse_session_fd(session_), parts, std::size(parts));
 }
 
-void PageCacheSink::OnAhead(uint64_t offset, Bytes bytes) {
-  notifier_->Store(id_, offset, std::move(bytes));
+void PageCacheSink::OnAhead(uint64_t offset, Bytes bytes, std::move_only_function<void()> taken) {
+  notifier_->Store(id_, offset, std::move(bytes), std::move(taken));
 }
 
 }  // namespace copper::fuse

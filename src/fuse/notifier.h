@@ -31,8 +31,8 @@ class Notifier {
   // be gone. Idempotent.
   void Stop();
 
-  // Any thread; none of these blocks.
-  void Store(uint64_t id, uint64_t offset, Bytes bytes);
+  // Any thread; none of these blocks. `stored` is called when the kernel has the bytes; not if they were dropped.
+  void Store(uint64_t id, uint64_t offset, Bytes bytes, std::move_only_function<void()> stored = {});
   // The kernel's attributes and pages of a file, or names of a directory, are no longer true.
   void InvalidateInode(uint64_t id);
   // Whatever the kernel knows of this name is no longer true.
@@ -72,7 +72,7 @@ class Notifier {
 class PageCacheSink final : public fetch::AheadSink {
  public:
   PageCacheSink(std::shared_ptr<Notifier> notifier, uint64_t id) : notifier_(std::move(notifier)), id_(id) {}
-  void OnAhead(uint64_t offset, Bytes bytes) override;
+  void OnAhead(uint64_t offset, Bytes bytes, std::move_only_function<void()> taken) override;
 
  private:
   const std::shared_ptr<Notifier> notifier_;

@@ -1,6 +1,7 @@
 // A file as its readers on this node see it: reads, and the chunks that are fetched ahead of them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -15,7 +16,8 @@ namespace copper::fetch {
 class AheadSink {
  public:
   virtual ~AheadSink() = default;
-  virtual void OnAhead(uint64_t offset, Bytes bytes) = 0;
+  // `taken` is to be called once the bytes are where they should be; not if they were dropped.
+  virtual void OnAhead(uint64_t offset, Bytes bytes, std::move_only_function<void()> taken) = 0;
 };
 
 class FileReader : public std::enable_shared_from_this<FileReader> {
@@ -32,6 +34,7 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
   void Plan(uint64_t offset, size_t size);
   void FetchAhead();
   bool IsWhole();
+  void GiveAhead(uint64_t chunk, const Bytes& bytes);
   bool MayFetch() const;  // with the lock
   void OnChunk(uint64_t chunk, const Result<Bytes>& bytes);
 

@@ -17,7 +17,7 @@ void Say(const std::string& reason) {
 
 void HangGuarded(Duration patience, int signal) {
   TakeSignals();
-  const MpiGuard guard(patience, 5, Say);
+  const MpiGuard guard(patience, std::chrono::milliseconds(50), 5, Say);
   if (signal != 0) kill(getpid(), signal);
   while (true) pause();
 }
@@ -32,7 +32,22 @@ TEST(MpiGuardDeathTest, EndsTheProcessForASignal) {
 }
 
 TEST(MpiGuard, DoesNothingWhereMpiReturns) {
-  const MpiGuard guard(std::chrono::hours(1), 5, [](const std::string&) { FAIL(); });
+  const MpiGuard guard(std::chrono::hours(1), std::chrono::hours(1), 5, [](const std::string&) { FAIL(); });
+}
+
+// Rank 0 says that the job is ready as soon as it is through; a rank that dies then must not take those with it that
+// are about to be.
+TEST(MpiGuard, LetsMpiReturnAfterADeathAndPassesTheSignalOn) {
+  TakeSignals();
+  {
+    const MpiGuard guard(std::chrono::hours(1), std::chrono::hours(1), 5, [](const std::string&) { FAIL(); });
+    kill(getpid(), SIGUSR1);
+  }
+  sigset_t death;
+  sigemptyset(&death);
+  sigaddset(&death, SIGUSR1);
+  const timespec no_wait{};
+  EXPECT_EQ(sigtimedwait(&death, nullptr, &no_wait), SIGUSR1);
 }
 
 }  // namespace

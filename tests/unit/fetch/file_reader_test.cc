@@ -16,10 +16,13 @@ using fakes::TestJob;
 // Keeps what arrives ahead, and can wait for it.
 class CollectingSink final : public AheadSink {
  public:
-  void OnAhead(uint64_t offset, Bytes bytes) override {
+  void OnAhead(uint64_t offset, Bytes bytes, std::move_only_function<void()> taken) override {
+    const size_t size = bytes.size();
+    bytes = {};
+    taken();
     const std::lock_guard lock(mutex_);
     ++calls_[offset];
-    size_[offset] = bytes.size();
+    size_[offset] = size;
     arrived_.notify_all();
   }
   bool WaitFor(size_t chunks) {
@@ -67,6 +70,22 @@ TEST_F(FileReaderTest, ALibraryArrivesAheadOfItsPageFaults) {
   ASSERT_TRUE(sink_->WaitFor(21));
   for (const auto& [offset, times] : sink_->calls()) EXPECT_EQ(times, 1) << offset;
   EXPECT_EQ(job_.store().counts("/lib.so").reads, 21u);
+}
+
+TEST_F(FileReaderTest, WhatThePageCacheTookIsKeptByItsRootAlone) {
+  const std::string content =
+      "\x7f"
+      "ELF" +
+      std::string(20 * kChunkSize - 4, 'x');
+  job_.store().AddFile("/lib.so", content);
+  const auto reader = Open("/lib.so");
+  EXPECT_EQ(Read(*reader, 0, 4096), 4096u);
+  ASSERT_TRUE(sink_->WaitFor(20));
+  size_t rooted_here = 0;
+  for (uint64_t chunk = 0; chunk < 20; ++chunk) {
+    rooted_here += job_.forest().Root(job_.forest().OfChunk("/lib.so", content.size(), chunk)) == 2 ? 1 : 0;
+  }
+  EXPECT_EQ(job_.node(2).cache().data().usage().entries, rooted_here);
 }
 
 TEST_F(FileReaderTest, ASequentialReaderFindsTheNextChunksThere) {
