@@ -6,10 +6,10 @@ namespace copper::app {
 
 void Daemon::MeetPeers() {
   const Rank rank = world_.rank();
-  ending_ = std::make_unique<Ending>(rank, Ending::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
+  ending_ = std::make_unique<Ending>(rank, JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
                                      Ending::Hooks{.begin = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
                                                    .go = [this](const JobEnd& end) { OnGo(end); }});
-  peers_ = std::make_unique<Peers>(rank, Peers::Parts{*channel_, *forest_, *loop_, losses_, clock_, log_},
+  peers_ = std::make_unique<Peers>(rank, JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
                                    Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
                                                 .status = [this] { return OwnStatus(); }});
   refresher_ = std::make_unique<Refresher>(

@@ -29,7 +29,7 @@ rpc::Reply ReplyWith(int error) {
 
 }  // namespace
 
-Ending::Ending(Rank self, Parts parts, Hooks hooks) : self_(self), parts_(parts), hooks_(std::move(hooks)) {}
+Ending::Ending(Rank self, JobParts parts, Hooks hooks) : self_(self), parts_(parts), hooks_(std::move(hooks)) {}
 
 Duration Ending::TimeToReport(Rank rank) const {
   return kLeaveTime + kLeaveTimePerLevel * (parts_.forest.MaxDepth() - parts_.forest.Depth(rank, 0));

@@ -21,6 +21,7 @@
 #include <set>
 #include <vector>
 
+#include "app/job_parts.h"
 #include "app/losses.h"
 #include "app/stop_reason.h"
 #include "copper/base/clock.h"
@@ -43,21 +44,13 @@ struct JobEnd {
 
 class Ending {
  public:
-  struct Parts {  // all outlive it
-    rpc::Channel& channel;
-    const tree::Forest& forest;
-    Executor& loop;  // where hooks are called
-    Losses& losses;
-    const Clock& clock;
-    Logger& log;
-  };
   struct Hooks {
     // Begin the end of this rank: unmount, then call Left. May be called more than once.
     std::function<void(StopReason, Rank asked_by)> begin;
     std::function<void(const JobEnd&)> go;  // once, the last
   };
 
-  Ending(Rank self, Parts parts, Hooks hooks);
+  Ending(Rank self, JobParts parts, Hooks hooks);
 
   // kStop and kLeft of other ranks. The progress thread; does not block.
   void Handle(Rank from, const rpc::Request& request, rpc::Responder respond);
@@ -92,7 +85,7 @@ class Ending {
   Duration TimeToReport(Rank rank) const;
 
   const Rank self_;
-  Parts parts_;
+  JobParts parts_;
   const Hooks hooks_;
 
   std::mutex mutex_;  // guards what follows; never held across a call

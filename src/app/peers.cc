@@ -37,7 +37,7 @@ struct Peers::Collection {
   }
 };
 
-Peers::Peers(Rank self, Parts parts, Hooks hooks) : self_(self), parts_(parts), hooks_(std::move(hooks)) {}
+Peers::Peers(Rank self, JobParts parts, Hooks hooks) : self_(self), parts_(parts), hooks_(std::move(hooks)) {}
 
 void Peers::Handle(Rank from, const rpc::Request& request, rpc::Responder respond) {
   switch (request.kind) {

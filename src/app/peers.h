@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "app/job_parts.h"
 #include "app/losses.h"
 #include "copper/base/clock.h"
 #include "copper/base/json.h"
@@ -19,14 +20,6 @@ namespace copper::app {
 
 class Peers {
  public:
-  struct Parts {  // all outlive it
-    rpc::Channel& channel;
-    const tree::Forest& forest;
-    Executor& loop;  // where hooks are called
-    Losses& losses;
-    const Clock& clock;
-    Logger& log;
-  };
   struct Hooks {
     // Every mount of the job is gone, as far as this rank knows.
     std::function<void(Rank last)> all_unmounted;
@@ -34,7 +27,7 @@ class Peers {
     std::function<Json()> status;
   };
 
-  Peers(Rank self, Parts parts, Hooks hooks);
+  Peers(Rank self, JobParts parts, Hooks hooks);
 
   // kUnmounted and kStatus of other ranks. The progress thread; does not block.
   void Handle(Rank from, const rpc::Request& request, rpc::Responder respond);
@@ -64,7 +57,7 @@ class Peers {
   void OnStatusReply(const std::shared_ptr<Collection>& collection, Rank rank, const Result<rpc::Reply>& reply);
 
   const Rank self_;
-  Parts parts_;
+  JobParts parts_;
   const Hooks hooks_;
   std::set<Rank> unmounted_;  // the job's first ranks, in the loop
 };

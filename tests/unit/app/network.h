@@ -14,6 +14,7 @@
 #include "app/losses.h"
 #include "app/peers.h"
 #include "fakes/fake_clock.h"
+#include "queue.h"
 
 namespace copper::app {
 
@@ -30,21 +31,6 @@ class DirectChannel final : public rpc::Channel {
  private:
   Network& network_;
   const Rank self_;
-};
-
-class Queue final : public Executor {
- public:
-  void Submit(Task task) override { tasks_.push_back(std::move(task)); }
-  bool RunOne() {
-    if (tasks_.empty()) return false;
-    Task task = std::move(tasks_.front());
-    tasks_.pop_front();
-    task();
-    return true;
-  }
-
- private:
-  std::deque<Task> tasks_;
 };
 
 struct Node {

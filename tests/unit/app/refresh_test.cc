@@ -7,6 +7,7 @@
 #include <map>
 
 #include "fakes/fake_clock.h"
+#include "queue.h"
 
 namespace copper::app {
 namespace {
@@ -32,21 +33,6 @@ TEST(PathInSource, WhatIsNone) {
   EXPECT_EQ(PathInSource(std::string("a\0b", 3), "/", {}).error().code, EINVAL);
   EXPECT_EQ(PathInSource(std::string(5000, 'x'), "/", {}).error().code, ENAMETOOLONG);
 }
-
-class Queue final : public Executor {
- public:
-  void Submit(Task task) override { tasks_.push_back(std::move(task)); }
-  bool RunOne() {
-    if (tasks_.empty()) return false;
-    Task task = std::move(tasks_.front());
-    tasks_.pop_front();
-    task();
-    return true;
-  }
-
- private:
-  std::deque<Task> tasks_;
-};
 
 // Refreshers of all ranks; a call to a lost one fails at once. Records what each rank did, and in which order.
 class Network {
