@@ -66,8 +66,26 @@ Names::Verdict Names::Judge(const std::string& path, bool listing_is_fresh) cons
     return {Next::kAskByName, {}};
   }
   const auto listed = listings_.Find(directory);
-  if (!listed) return {listing_is_fresh ? Next::kAskByName : Next::kAskListing, {}};
+  if (!listed) return {listing_is_fresh || IsListedLate(directory) ? Next::kAskByName : Next::kAskListing, {}};
   return JudgeByListing(path, *listed, listing_is_fresh);
+}
+
+// Where looking at names is expensive listings come without attributes, and are worth their price for absent names
+// only: such a directory is not listed for a lookup before one of its names was found absent.
+bool Names::IsListedLate(const std::string& directory) const {
+  if (directory == "/") return false;
+  const std::string parent(ParentPath(directory));
+  const auto above = listings_.Find(parent);
+  if (!above) return IsListedLate(parent);
+  if (!above->listing) return false;
+  const auto entry = above->listing->Find(BaseName(directory));
+  return entry && !entry->has_attributes();
+}
+
+void Names::ListLate(const std::string& path, Ask ask) {
+  const std::string directory(ParentPath(path));
+  if (path == "/" || !IsListedLate(directory) || listings_.Find(directory)) return;
+  listings_.Get(directory, Purpose::kLookup, ask, [](const Result<cache::ListingEntry>&) {});
 }
 
 Names::Verdict Names::JudgeByListing(const std::string& path, const cache::ListingEntry& listed,
@@ -108,21 +126,26 @@ void Names::Fetch(const cache::PathKey& key, Ask ask) {
   const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(key.path));
   upstream_.Fetch(
       tree, std::move(request), ask,
-      [this, key](const rpc::Reply& reply) { flights_.Lead(key, [&] { OnReply(key, reply); }); },
-      [this, key] { flights_.Lead(key, [&] { ReadSource(key); }); });
+      [this, key, ask](const rpc::Reply& reply) { flights_.Lead(key, [&] { OnReply(key, reply, ask); }); },
+      [this, key, ask] { flights_.Lead(key, [&] { ReadSource(key, ask); }); });
 }
 
-void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply) {
+void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask) {
   const TimePoint absent_until = FromWire(reply.argument2, context_.Now());
   Result<Attributes> seen = reply.error != 0 ? Fail(reply.error) : rpc::DecodeAttributes(reply.payload.span());
-  flights_.Complete(key, Keep(key, std::move(seen), absent_until));
+  Finish(key, Keep(key, std::move(seen), absent_until), ask);
 }
 
-void Names::ReadSource(const cache::PathKey& key) {
+void Names::ReadSource(const cache::PathKey& key, Ask ask) {
   context_.parts.counters.Count(Event::kLooksAtSource);
   Result<Attributes> seen = context_.parts.store.Look(key.path);
   if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", key.path, seen.error());
-  flights_.Complete(key, Keep(key, std::move(seen), context_.AbsentUntil()));
+  Finish(key, Keep(key, std::move(seen), context_.AbsentUntil()), ask);
+}
+
+void Names::Finish(const cache::PathKey& key, const Result<Found>& found, Ask ask) {
+  flights_.Complete(key, found);
+  if (found && !found->attributes) ListLate(key.path, ask);
 }
 
 // Nothing but attributes and absence is kept: an error is asked about again.

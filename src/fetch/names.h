@@ -38,8 +38,12 @@ class Names {
   void AskListing(const std::string& path, Ask ask, Done done);
   void AskByName(const std::string& path, Ask ask, Done done);
   void Fetch(const cache::PathKey& key, Ask ask);
-  void OnReply(const cache::PathKey& key, const rpc::Reply& reply);
-  void ReadSource(const cache::PathKey& key);
+  void OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask);
+  void ReadSource(const cache::PathKey& key, Ask ask);
+  void Finish(const cache::PathKey& key, const Result<Found>& found, Ask ask);
+  bool IsListedLate(const std::string& directory) const;
+  // After a name was found absent: lists its directory, if that waited for it.
+  void ListLate(const std::string& path, Ask ask);
   Result<Found> Keep(const cache::PathKey& key, Result<Attributes> seen, TimePoint absent_until);
   void LookLocally(const std::string& path, storage::Sharing sharing, Ask ask, Done done);
 

@@ -214,6 +214,22 @@ TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
   EXPECT_EQ(job_.node(last()).List("/huge")->listing->size(), 9000u);
 }
 
+TEST_P(FetchTest, WhereLooksAreExpensiveADirectoryIsListedForItsFirstAbsentName) {
+  store().SetAttributesInListings(false);
+  store().AddFile("/p/cache/a", "a");
+  store().AddFile("/p/cache/b", "b");
+  TestNode& node = job_.node(last());
+  EXPECT_NE(node.Look("/p")->attributes, nullptr);
+  EXPECT_NE(node.Look("/p/cache")->attributes, nullptr);
+  EXPECT_NE(node.Look("/p/cache/a")->attributes, nullptr);
+  EXPECT_NE(node.Look("/p/cache/b")->attributes, nullptr);
+  EXPECT_EQ(store().counts("/p/cache").lists, 0u) << "nobody asked for what only a listing tells";
+  store().Block(MemoryStore::Kind::kList, "/p/cache");
+  EXPECT_EQ(node.Look("/p/cache/absent")->attributes, nullptr) << "without waiting for the listing";
+  EXPECT_TRUE(store().WaitUntilBlocked(MemoryStore::Kind::kList, "/p/cache", 1));
+  store().Release(MemoryStore::Kind::kList, "/p/cache");
+}
+
 TEST_P(FetchTest, ListingsWithoutAttributesLeaveOneLookPerName) {
   store().SetAttributesInListings(false);
   store().AddFile("/d/a", "1");
