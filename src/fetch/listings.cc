@@ -50,6 +50,10 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done)
   flights_.Lead(key, [&] { Fetch(key, known, ask); });
 }
 
+bool Listings::IsComing(const std::string& path) {
+  return flights_.IsFlying({path, Purpose::kLookup, KeyOf(path).epoch});
+}
+
 void Listings::DoWithout(const std::string& path) {
   const cache::PathKey key = KeyOf(path);
   if (!Refreshes::IsKept(key.epoch) || context_.parts.cache.tree().Get(key)) return;  // what is known of it stays

@@ -39,6 +39,8 @@ class Listings {
   // Lookups ask by name for a while: a listing is not to be had in time. Nothing if something is known of the
   // directory.
   void DoWithout(const std::string& path);
+  // Whether a lookup's listing of this directory is being fetched.
+  bool IsComing(const std::string& path);
   // Of a directory of this node's own.
   void GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);

@@ -66,7 +66,10 @@ Names::Verdict Names::Judge(const std::string& path, bool listing_is_fresh) cons
     return {Next::kAskByName, {}};
   }
   const auto listed = listings_.Find(directory);
-  if (!listed) return {listing_is_fresh || IsListedLate(directory) ? Next::kAskByName : Next::kAskListing, {}};
+  if (!listed) {
+    const bool late = IsListedLate(directory) && !listings_.IsComing(directory);
+    return {listing_is_fresh || late ? Next::kAskByName : Next::kAskListing, {}};
+  }
   return JudgeByListing(path, *listed, listing_is_fresh);
 }
 
@@ -144,8 +147,9 @@ void Names::ReadSource(const cache::PathKey& key, Ask ask) {
 }
 
 void Names::Finish(const cache::PathKey& key, const Result<Found>& found, Ask ask) {
-  flights_.Complete(key, found);
+  // First, so that the next absent name waits for the listing instead of being asked for.
   if (found && !found->attributes) ListLate(key.path, ask);
+  flights_.Complete(key, found);
 }
 
 // Nothing but attributes and absence is kept: an error is asked about again.

@@ -71,6 +71,12 @@ class SingleFlight {
     }
   }
 
+  bool IsFlying(const Key& key) {
+    Shard& shard = ShardOf(key);
+    const std::lock_guard lock(shard.mutex);
+    return shard.flights.contains(key);
+  }
+
   // Tells ETIMEDOUT to waiters past their deadline; true while any flight is under way.
   bool Expire(TimePoint now) {
     std::vector<Done> expired;
