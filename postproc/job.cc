@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "copper/base/files.h"
+#include "copper/base/ids.h"
 #include "copper/base/last_reason.h"
 #include "verbs.h"
 
@@ -16,18 +17,6 @@ namespace copper::postproc {
 namespace {
 
 constexpr auto kFindTime = std::chrono::seconds(10);
-
-std::string ShortHost() {
-  char name[256] = {};
-  if (gethostname(name, sizeof name - 1) != 0) return "";
-  const std::string host = name;
-  return host.substr(0, host.find('.'));
-}
-
-std::string TextOf(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 Result<Json> ReadJsonObject(const std::string& path) {
   const Result<std::string> text = ReadWholeFile(path);

@@ -3,11 +3,6 @@
 namespace copper::app {
 namespace {
 
-std::string TextOf(const Json& body, const char* name) {
-  const auto found = body.find(name);
-  return found != body.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 std::string VerbOf(const Json& body) {
   return TextOf(body, "verb");
 }

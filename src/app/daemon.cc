@@ -14,7 +14,6 @@ namespace {
 // Every rank is on its way when the barrier begins.
 constexpr auto kBarrierTimeout = std::chrono::seconds(10);
 constexpr auto kFinalizeTimeout = std::chrono::seconds(20);  // with the barrier
-constexpr auto kDeathTimeout = std::chrono::seconds(5);      // once a rank has died meanwhile
 constexpr auto kControlPause = std::chrono::seconds(1);
 
 }  // namespace
@@ -136,7 +135,7 @@ Daemon::Outcome Daemon::Leave() {
 
 bool Daemon::LeaveWorld(const Outcome& outcome) {
   // If MPI hangs after all, the job has ended nevertheless.
-  const MpiGuard guard(kFinalizeTimeout, kDeathTimeout, outcome.status, [&](const std::string& reason) {
+  const MpiGuard guard(kFinalizeTimeout, MpiGuard::kAfterDeath, outcome.status, [&](const std::string& reason) {
     record_.Reason("MPI did not end in order: " + reason);
     RecordEnd(outcome);
   });

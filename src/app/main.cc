@@ -19,7 +19,6 @@ namespace {
 constexpr int kFailed = 2;
 // Even the slowest of thousands of ranks is up by then, or never.
 constexpr auto kStartTimeout = std::chrono::minutes(5);
-constexpr auto kDeathTimeout = std::chrono::seconds(5);
 
 // One message for the whole job, where a person sees it and where `copper wait` finds it.
 int Refuse(const std::string& message, bool is_first, const JobRecord* record) {
@@ -45,7 +44,7 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
     record.Death(daemon, 0);
   });
   if (!mounter) return RefuseAlone(mounter.error().Describe(), is_first, record), nullptr;
-  const MpiGuard guard(kStartTimeout, kDeathTimeout, kFailed, [&](const std::string& reason) {
+  const MpiGuard guard(kStartTimeout, MpiGuard::kAfterDeath, kFailed, [&](const std::string& reason) {
     RefuseAlone("the start was broken off: " + reason, is_first, record);
   });
   Result<bootstrap::World> world = bootstrap::World::Init(bootstrap::ReadLauncherEnvironment());
@@ -59,7 +58,7 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
 }
 
 int RunJob(const Options& options, const bootstrap::LauncherView& launcher, TimePoint started) {
-  JobRecord record(JobDirectory(options.job_directory), bootstrap::ShortHost(), launcher.rank.value_or(0));
+  JobRecord record(JobDirectory(options.job_directory), ShortHost(), launcher.rank.value_or(0));
   const Result<Supervisor> supervisor =
       Supervisor::Fork(launcher.size.has_value(), [&](pid_t daemon, int signal) { record.Death(daemon, signal); });
   if (!supervisor) return RefuseAlone(supervisor.error().Describe(), launcher.IsFirst(), record);
@@ -78,7 +77,7 @@ int RefuseOptions(const std::string& message, const bootstrap::LauncherView& lau
                   const std::vector<std::string>& arguments) {
   const std::optional<std::string> directory = FindJobDirectory(arguments);
   if (!directory) return Refuse(message, launcher.IsFirst(), nullptr);
-  const JobRecord record(JobDirectory(*directory), bootstrap::ShortHost(), 0);
+  const JobRecord record(JobDirectory(*directory), ShortHost(), 0);
   return Refuse(message, launcher.IsFirst(), &record);
 }
 

@@ -16,6 +16,9 @@ namespace copper::app {
 
 class MpiGuard {
  public:
+  // What all ranks have contributed to completes within this once a rank has died.
+  static constexpr Duration kAfterDeath = std::chrono::seconds(5);
+
   // `patience_after_death` counts from SIGUSR1. `on_failure` is called with the reason, in the guard's thread, right
   // before the process ends with `status`.
   MpiGuard(Duration patience, Duration patience_after_death, int status,

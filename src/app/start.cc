@@ -35,7 +35,7 @@ Daemon::Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootst
       started_(started),
       mounter_(std::move(mounter)),
       world_(std::move(world)),
-      host_(bootstrap::ShortHost()),
+      host_(ShortHost()),
       boot_id_(bootstrap::BootId()),
       job_(Resolve(options_.job_directory)),
       log_(options_.log_level, options_.log_type, job_.log_file(host_, getpid())),

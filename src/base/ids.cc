@@ -1,6 +1,7 @@
 #include "copper/base/ids.h"
 
 #include <sys/random.h>
+#include <unistd.h>
 
 namespace copper {
 namespace {
@@ -33,6 +34,13 @@ std::string ToHex(const JobId& id) {
     text += kDigits[std::to_integer<unsigned>(byte) & 15];
   }
   return text;
+}
+
+std::string ShortHost() {
+  char name[256] = {};
+  if (gethostname(name, sizeof name - 1) != 0) return "unknown";
+  const std::string host = name;
+  return host.substr(0, host.find('.'));
 }
 
 }  // namespace copper

@@ -8,4 +8,9 @@ Result<Json> ParseJson(std::string_view text) {
   return parsed;
 }
 
+std::string TextOf(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 }  // namespace copper

@@ -63,13 +63,6 @@ std::string BootId() {
   return id;
 }
 
-std::string ShortHost() {
-  char name[256] = {};
-  if (gethostname(name, sizeof name - 1) != 0) return "unknown";
-  const std::string host = name;
-  return host.substr(0, host.find('.'));
-}
-
 Result<std::vector<Member>> ExchangeMembers(World& world, const Member& mine) {
   std::vector<Member> members;
   for (const std::string& encoded : world.AllGather(EncodeMember(mine))) {

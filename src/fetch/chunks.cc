@@ -138,8 +138,9 @@ bool Chunks::HasEveryone(const ChunkKey& key, const cache::ChunkEntry& entry) co
   return !is_root && entry.served >= forest.Children(context_.options.self, tree).size();
 }
 
+// A last chunk that is not whole stays (HasEveryone), so most files have nothing to note.
 void Chunks::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {
-  const uint64_t end = std::min(offset + size, file.version.size);
+  const uint64_t end = std::min(offset + size, file.version.size / kChunkSize * kChunkSize);
   for (uint64_t begin = offset; begin < end;) {
     const uint64_t next = std::min(end, (begin / kChunkSize + 1) * kChunkSize);
     const ChunkKey key = KeptKey(file, begin / kChunkSize);

@@ -1,7 +1,6 @@
 #include "listings.h"
 
 #include <map>
-#include <new>
 
 #include "copper/base/listing_builder.h"
 #include "copper/rpc/payload.h"

@@ -1,4 +1,4 @@
-// Who is who: ranks, trees, and the job.
+// Who is who: ranks, trees, the job, and the host.
 #pragma once
 
 #include <array>
@@ -25,5 +25,7 @@ struct JobIdentity {
 };
 
 std::string ToHex(const JobId& id);
+
+std::string ShortHost();  // gethostname, up to the first dot
 
 }  // namespace copper

@@ -11,5 +11,7 @@ using Json = nlohmann::ordered_json;
 
 // EINVAL where the text is not JSON.
 Result<Json> ParseJson(std::string_view text);
+// A member of an object that is a string; empty where there is none.
+std::string TextOf(const Json& json, const char* name);
 
 }  // namespace copper

@@ -28,8 +28,7 @@ struct Member {
 std::string EncodeMember(const Member& member);
 Result<Member> DecodeMember(std::string_view encoded);
 
-std::string BootId();     // /proc/sys/kernel/random/boot_id
-std::string ShortHost();  // gethostname, up to the first dot
+std::string BootId();  // /proc/sys/kernel/random/boot_id
 
 Result<std::vector<Member>> ExchangeMembers(World& world, const Member& mine);
 bool OneMachine(std::span<const Member> members);

@@ -59,15 +59,6 @@ class Table {
     budget_.MakeRoom();
   }
 
-  // Changes the value in place, if it is there: `change(Value&)` runs under the lock and returns the new charge.
-  template <class ChangeValue>
-  void Update(const Key& key, ChangeValue change) {
-    Shard& shard = ShardOf(key);
-    const std::lock_guard lock(shard.mutex);
-    const auto found = shard.index.find(&key);
-    if (found != shard.index.end()) shard.SetCharge(*found->second, change(found->second->value) + kEntrySize);
-  }
-
   bool Erase(const Key& key) {
     return EraseWhen(key, [](const Value&) { return true; });
   }

@@ -64,10 +64,7 @@ class SingleFlight {
   // waiter that has no memory for its answer is dropped, which tells those who were promised one.
   void Complete(const Key& key, const Result<Value>& result) {
     for (Waiter& waiter : Take(key)) {
-      try {
-        waiter.done(result);
-      } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
-      }
+      static_cast<void>(Attempt([&] { waiter.done(result); }));
     }
   }
 
