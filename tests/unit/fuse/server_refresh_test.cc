@@ -78,7 +78,9 @@ TEST_F(ServedRefresh, NamesOfTheRootToo) {
   ASSERT_NE(kernel_.Lookup(1, "a").out.nodeid, 0U);
   ASSERT_EQ(kernel_.Lookup(1, "absent").out.nodeid, 0U);
   EXPECT_THAT(Refresh("/"), IsSupersetOf({Name(1, "a"), Name(1, "absent"), std::string("inode 1")}));
-  EXPECT_THAT(Refresh("/"), Not(Contains(Name(1, "a")))) << "once";
+  // Once, or once more: by whoever sent an answer and has not looked yet whether a refresh has passed it.
+  Refresh("/");
+  EXPECT_THAT(Refresh("/"), Not(Contains(Name(1, "a")))) << "for ever";
 }
 
 TEST_F(ServedRefresh, TheSameVersionIsANewNodeWithBytesOfItsOwn) {
