@@ -72,7 +72,7 @@ fuse_lowlevel_ops MakeOperations() {
   operations.statfs = Call<&Handlers::Statfs, Operation::kStatfs>;
   operations.access = Call<&Handlers::Access, Operation::kAccess>;
   operations.ioctl = Call<&Handlers::Ioctl, Operation::kIoctl>;
-  operations.open = Answer<ENOSYS, Operation::kOther>;
+  operations.open = Answer<ENOSYS, Operation::kOpen>;
   operations.opendir = Answer<ENOSYS, Operation::kOther>;
   operations.getxattr = Answer<ENOSYS, Operation::kGetxattr>;
   operations.listxattr = Answer<ENOSYS, Operation::kGetxattr>;

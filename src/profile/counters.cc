@@ -3,9 +3,9 @@
 namespace copper::profile {
 
 std::string_view Name(Operation operation) {
-  static constexpr std::string_view kNames[] = {"lookup",      "getattr", "readlink", "read",     "readdir",
-                                                "readdirplus", "statfs",  "access",   "getxattr", "lseek",
-                                                "ioctl",       "forget",  "other"};
+  static constexpr std::string_view kNames[] = {
+      "lookup",   "getattr", "readlink", "open",   "read",  "readdir",   "readdirplus", "statfs",    "access",
+      "getxattr", "lseek",   "ioctl",    "forget", "other", "peer_look", "peer_list",   "peer_read", "peer_seek"};
   static_assert(std::size(kNames) == static_cast<size_t>(Operation::kCount));
   return kNames[static_cast<size_t>(operation)];
 }
@@ -27,14 +27,20 @@ std::string_view Name(Event event) {
                                                 "requests_from_children",
                                                 "stale",
                                                 "detours",
-                                                "lost_parents"};
+                                                "lost_parents",
+                                                "ttl_stores",
+                                                "ttl_serves",
+                                                "ttl_expires",
+                                                "ttl_clears"};
   static_assert(std::size(kNames) == static_cast<size_t>(Event::kCount));
   return kNames[static_cast<size_t>(event)];
 }
 
 uint64_t Counters::requests() const {
   uint64_t total = 0;
-  for (const auto& counter : operations_) total += counter.load(kRelaxed);
+  for (size_t i = 0; i < operations_.size(); ++i) {
+    if (!IsPeer(static_cast<Operation>(i))) total += operations_[i].load(kRelaxed);
+  }
   return total;
 }
 

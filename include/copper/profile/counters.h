@@ -9,10 +9,12 @@
 
 namespace copper::profile {
 
+// Requests of the kernel, then those of children.
 enum class Operation : uint8_t {
   kLookup,
   kGetattr,
   kReadlink,
+  kOpen,
   kRead,
   kReaddir,
   kReaddirplus,
@@ -23,9 +25,16 @@ enum class Operation : uint8_t {
   kIoctl,
   kForget,
   kOther,
+  kPeerLook,
+  kPeerList,
+  kPeerRead,
+  kPeerSeek,
   kCount
 };
-std::string_view Name(Operation operation);  // "lookup", "getattr", ...
+std::string_view Name(Operation operation);  // "lookup", "getattr", ..., "peer_look", ...
+constexpr bool IsPeer(Operation operation) {
+  return operation >= Operation::kPeerLook;
+}
 
 enum class Event : uint8_t {
   kHits,
@@ -45,6 +54,10 @@ enum class Event : uint8_t {
   kStale,
   kDetours,      // reads of the source in place of a parent that does not answer
   kLostParents,  // how often a parent was found not to answer
+  kTtlStores,    // absences: taken into a table,
+  kTtlServes,    // answered from one,
+  kTtlExpires,   // found too old to be believed,
+  kTtlClears,    // and taken out early: a refresh, or a name that has come to exist
   kCount
 };
 std::string_view Name(Event event);
@@ -55,7 +68,7 @@ class Counters {
   void Count(Event event, uint64_t n = 1) { Add(events_[static_cast<size_t>(event)], n); }
   uint64_t Get(Operation operation) const { return operations_[static_cast<size_t>(operation)].load(kRelaxed); }
   uint64_t Get(Event event) const { return events_[static_cast<size_t>(event)].load(kRelaxed); }
-  uint64_t requests() const;  // all operations
+  uint64_t requests() const;  // of the kernel
 
  private:
   static constexpr auto kRelaxed = std::memory_order_relaxed;
