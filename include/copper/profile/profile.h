@@ -75,7 +75,8 @@ struct TopPath {
 };
 
 struct Profile {
-  std::string tag;  // "final", or that of a snapshot
+  std::string tag;     // "final", or that of a snapshot
+  std::string target;  // the source tree that the mounts mirror: what paths are relative to
   uint32_t job_ranks = 0;
   // What was recorded; all ranks have the same settings.
   bool metrics = false;
@@ -85,11 +86,17 @@ struct Profile {
   std::array<OperationUse, kOperations> operations{};  // all zero without `metrics`
   std::array<uint64_t, kEvents> events{};              // always
   std::vector<RankUse> ranks;                          // by rank
-  std::array<std::vector<TopPath>, kTopKinds> top;     // most events first; more than top_n until they are cut
+  std::array<std::vector<TopPath>, kTopKinds> top;     // most events first
   PathRun paths;                                       // with `paths_full`
 
-  // Ranks of the job that are in no row: lost, or not heard of in time.
+  bool IsOn() const { return metrics || top_n > 0 || paths_full; }
+  // Ranks of the job that are in no row: lost, or not heard of in time. Paths that such a rank had used may be there.
   std::vector<Rank> Missing() const;
 };
+
+// Adds another part of the job. `paths` of both are merged piece by piece.
+void Merge(Profile& into, Profile other);
+// All but the paths, which are in `other` no more.
+void MergeHead(Profile& into, Profile& other);
 
 }  // namespace copper::profile
