@@ -17,12 +17,12 @@ struct ComparedPath {
   std::string_view path;  // at the source
   bool there = false;     // now, on this machine
   bool directory = false;
-  bool observed = false;        // the job asked for it
-  bool absent_in_job = false;   // and was told that there is no such thing
+  bool observed = false;       // the job asked for it
+  bool absent_in_job = false;  // and was told that there is no such thing
 };
 
-// Calls `see` for each path at or below the roots that is in the tree or in the profile, in the order of bytes. What the
-// walk could not see, since a directory was unreadable or not entered, is looked for by name.
+// Calls `see` for each path at or below the roots that is in the tree or in the profile, in the order of bytes. What
+// the walk could not see, since a directory was unreadable or not entered, is looked for by name.
 void Compare(const profile::Profile& profile, const WalkedTree& tree, const std::vector<std::string>& roots,
              const std::function<void(const ComparedPath&)>& see);
 

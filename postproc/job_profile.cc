@@ -16,8 +16,15 @@ namespace {
 
 constexpr std::string_view kProfileFile = "copper_profile.h5";
 // In order: a longer name before the one that it ends with.
-constexpr std::string_view kParts[] = {"/profiling/final/copper_profile.h5", "/profiling/final", "/profiling/cluster",
-                                       "/profiling", "/tables/final", "/tables", "/logs", "/control", "/paths_dir"};
+constexpr std::string_view kParts[] = {"/profiling/final/copper_profile.h5",
+                                       "/profiling/final",
+                                       "/profiling/cluster",
+                                       "/profiling",
+                                       "/tables/final",
+                                       "/tables",
+                                       "/logs",
+                                       "/control",
+                                       "/paths_dir"};
 
 bool IsDirectory(const std::string& path) {
   struct stat found{};

@@ -69,9 +69,9 @@ std::map<std::string, profile::PathUse> TopPaths(const profile::Profile& profile
 
 std::string_view Name(PathClass path_class) {
   static constexpr std::string_view kNames[] = {
-      "environment_prefix",   "python_stdlib",          "python_site_packages", "shared_library",
-      "torch_native_library", "torch_python_package",   "environment_bin",      "negative_probe_path",
-      "missing_shared_library_probe", "python_zip_probe", "virtual_env_probe",  "glibc_hwcaps_probe"};
+      "environment_prefix",           "python_stdlib",        "python_site_packages", "shared_library",
+      "torch_native_library",         "torch_python_package", "environment_bin",      "negative_probe_path",
+      "missing_shared_library_probe", "python_zip_probe",     "virtual_env_probe",    "glibc_hwcaps_probe"};
   static_assert(std::size(kNames) == kPathClasses);
   return kNames[static_cast<size_t>(path_class)];
 }

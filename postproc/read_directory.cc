@@ -56,8 +56,7 @@ void SortNames(WalkedDirectory& directory) {
     directory.entries.push_back(below);
     directory.directories.push_back(std::make_unique<WalkedDirectory>());
   }
-  std::ranges::sort(directory.entries,
-                    [&](const Entry& a, const Entry& b) { return Before(directory, a, b); });
+  std::ranges::sort(directory.entries, [&](const Entry& a, const Entry& b) { return Before(directory, a, b); });
   directory.entries.shrink_to_fit();
   directory.names.shrink_to_fit();
 }

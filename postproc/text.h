@@ -22,8 +22,8 @@ std::string MarkdownRow(const std::vector<std::string>& cells);
 // Text as code in Markdown, good for a table's cell too: escaped, with `\|` for a pipe, between enough backticks.
 std::string MarkdownCode(std::string_view text);
 
-std::string HumanBytes(uint64_t bytes);                   // "67.04 MiB"
-std::string Percent(uint64_t part, uint64_t whole);       // "6.81%"; "n/a" of nothing
+std::string HumanBytes(uint64_t bytes);              // "67.04 MiB"
+std::string Percent(uint64_t part, uint64_t whole);  // "6.81%"; "n/a" of nothing
 std::string Join(const std::vector<std::string>& words, std::string_view between);
 
 }  // namespace copper::postproc

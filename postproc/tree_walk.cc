@@ -100,7 +100,8 @@ class Walker {
     for (const Entry& entry : task.directory->entries) {
       if (entry.kind != Kind::kBelow) continue;
       std::string path = Below(task.path, task.directory->NameOf(entry));
-      if (!closed_.contains(path)) found.push_back({task.directory->directories[entry.directory].get(), std::move(path)});
+      if (!closed_.contains(path))
+        found.push_back({task.directory->directories[entry.directory].get(), std::move(path)});
     }
     return found;
   }
@@ -158,9 +159,9 @@ void Plant(WalkedDirectory& directory, const std::string& path, std::vector<std:
   }
 }
 
-constexpr std::array kPseudoFileSystems = {"proc",    "sysfs",    "cgroup",     "cgroup2", "devtmpfs", "devpts",
-                                           "debugfs", "tracefs",  "securityfs", "bpf",     "autofs",   "configfs",
-                                           "mqueue",  "hugetlbfs", "pstore",    "efivarfs", "fusectl"};
+constexpr std::array kPseudoFileSystems = {"proc",    "sysfs",     "cgroup",     "cgroup2",  "devtmpfs", "devpts",
+                                           "debugfs", "tracefs",   "securityfs", "bpf",      "autofs",   "configfs",
+                                           "mqueue",  "hugetlbfs", "pstore",     "efivarfs", "fusectl"};
 
 bool IsClosed(const MountInfo& mount) {
   return mount.type == "fuse.copper" || std::ranges::find(kPseudoFileSystems, mount.type) != kPseudoFileSystems.end();

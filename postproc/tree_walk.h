@@ -17,9 +17,9 @@ struct WalkedDirectory {
   struct Entry {
     uint32_t name = 0;  // where it begins in `names`
     uint16_t length = 0;
-    Kind kind = Kind::kFile;   // kFile: all that is no directory, links too
-    bool visible = true;       // else it is only on the way to a root
-    uint32_t directory = 0;    // of kBelow: in `directories`
+    Kind kind = Kind::kFile;  // kFile: all that is no directory, links too
+    bool visible = true;      // else it is only on the way to a root
+    uint32_t directory = 0;   // of kBelow: in `directories`
   };
   std::string names;
   std::vector<Entry> entries;  // in the order of bytes of the paths
@@ -37,7 +37,7 @@ struct WalkedTree {
   WalkedDirectory top;  // "/"
   bool whole = false;   // a root is "/" itself
   uint64_t files = 0;
-  uint64_t directories = 0;  // the roots too
+  uint64_t directories = 0;            // the roots too
   std::vector<Unreadable> unreadable;  // directories of which some is missing, in the order of bytes
 };
 
@@ -49,8 +49,8 @@ struct WalkProgress {
 };
 
 struct WalkOptions {
-  size_t threads = 0;                                    // 0: as many as are good for a file system that is far away
-  std::vector<std::string> closed;                       // directories that are not entered: mounts of Copper and others
+  size_t threads = 0;               // 0: as many as are good for a file system that is far away
+  std::vector<std::string> closed;  // directories that are not entered: mounts of Copper and others
   std::function<void(const WalkProgress&)> on_progress;  // some times a second, in the calling thread
 };
 

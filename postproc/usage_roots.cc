@@ -16,9 +16,8 @@ namespace copper::postproc {
 namespace {
 
 // What is used of an environment lies in one of these, right below its root.
-constexpr std::string_view kPartsOfEnvironments[] = {"bin",   "lib", "lib64", "include", "share",
-                                                     "etc",   "ssl", "Lib",   "libexec", "pyvenv.cfg",
-                                                     "conda-meta"};
+constexpr std::string_view kPartsOfEnvironments[] = {"bin", "lib", "lib64",   "include",    "share",     "etc",
+                                                     "ssl", "Lib", "libexec", "pyvenv.cfg", "conda-meta"};
 
 bool IsDirectory(const std::string& path) {
   struct stat found{};

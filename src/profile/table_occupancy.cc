@@ -41,8 +41,8 @@ std::optional<Occupancy> ParseRow(std::string_view line) {
   const bool sum = words[0].starts_with('+');
   const bool who = sum ? ParseNumber(words[0].substr(1), row.ranks) : ParseNumber(words[0], row.rank);
   row.host = sum ? "" : words[1];
-  const bool numbers = ParseNumber(words[2], row.entries) && ParseNumber(words[3], row.bytes) &&
-                       ParseNumber(words[4], row.budget_bytes);
+  const bool numbers =
+      ParseNumber(words[2], row.entries) && ParseNumber(words[3], row.bytes) && ParseNumber(words[4], row.budget_bytes);
   if (!who || !numbers || row.ranks == 0) return std::nullopt;
   return row;
 }

@@ -1,12 +1,12 @@
-// How full the three tables are: one file a table, `<table>_cache_size.output`. Rank 0 writes them into tables/final/ at
-// the end of a job, `copper cache-usage` while it is running; `copper cache-usage` reads them.
+// How full the three tables are: one file a table, `<table>_cache_size.output`. Rank 0 writes them into tables/final/
+// at the end of a job, `copper cache-usage` while it is running; `copper cache-usage` reads them.
 //
 //   rank host entries used_bytes budget_bytes
 //   0 node001 1025 70296558 8589934592
 //   +612 - 627000 43020000000 5257039970304
 //
-// One line a rank. A line whose rank is `+N` is the sum of N ranks that are not listed one by one. The budget is that of
-// all three tables of the rank together; 0 where there is none.
+// One line a rank. A line whose rank is `+N` is the sum of N ranks that are not listed one by one. The budget is that
+// of all three tables of the rank together; 0 where there is none.
 #pragma once
 
 #include <cstdint>
