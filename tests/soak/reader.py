@@ -78,7 +78,7 @@ class Seen:
 class Reader:
     def __init__(self, settings):
         self.mount, self.rank, self.number = settings["mount"], settings["rank"], settings["number"]
-        self.rate = settings["rate"]
+        self.rate, self.quiet = settings["rate"], settings["all"]
         self.random = random.Random(f"{settings['seed']}/reader/{self.number}")
         self.entries = plan(settings["seed"])
         self.board = Board(settings["board"], len(self.entries), settings["ranks"], settings["readers"])
@@ -243,7 +243,6 @@ class Reader:
         began = time.monotonic()
         try:
             act()
-            self.board.count(self.number, "checks")
         except Wrong as wrong:
             if not (self.board.dead[self.rank] and isinstance(wrong, Missing)):
                 self.say("wrong", kind, None, began, time.monotonic(), message=str(wrong))
@@ -251,13 +250,15 @@ class Reader:
             self.failed(kind, failure, *getattr(failure, "times", (began, time.monotonic())))
         if self.board.dead[self.rank]:
             raise Dead
-        self.board.count(self.number, kind)
+        if not self.quiet:
+            self.board.count(self.number, kind)
+            self.board.count(self.number, "checks")
 
     def failed(self, kind, failure, began, ended):
         word = self.board.asked[self.number] & 0xFFFFFFFF
         entry = self.entries[word] if word < len(self.entries) else None
         stale = failure.errno in ((errno.ESTALE, errno.EFAULT) if kind == "mmap" else (errno.ESTALE,))
-        if stale and entry and entry.changes:
+        if stale and entry and entry.changes and not self.quiet:
             return self.board.count(self.number, "stale")
         return self.say("error", kind, entry, began, ended, errno=errno.errorcode.get(failure.errno, str(failure.errno)))
 
@@ -288,7 +289,7 @@ def main():
     settings = json.loads(sys.argv[1])
     reader = Reader(settings)
     with contextlib.suppress(Dead):
-        reader.read_all() if settings["all"] else reader.run()  # pylint: disable=expression-not-assigned
+        reader.read_all() if reader.quiet else reader.run()  # pylint: disable=expression-not-assigned
     print(json.dumps({"what": "end", "rank": reader.rank, "reader": reader.number, "longest": reader.longest}), flush=True)
 
 
