@@ -120,7 +120,7 @@ class Refresher(Disturbance):
 
 
 class Freezer(Disturbance):
-    """SIGSTOP for a while, one rank at a time."""
+    """SIGSTOP for a while, of one rank or of two."""
 
     def __init__(self, soak):
         super().__init__("freezer", soak)
@@ -130,14 +130,18 @@ class Freezer(Disturbance):
         while self.pause(2, 8):
             order = self.random.sample(range(self.soak.ranks), self.soak.ranks)
             seconds = self.random.uniform(*self.random.choice(((0.05, 1), (1, 3), (3, 6))))
-            rank = next(rank for rank in order if rank not in self.soak.killed)
-            self.freezes.append((rank, time.monotonic(), None))
+            count = self.random.choice((1, 1, 1, 2))
+            ranks = [rank for rank in order if rank not in self.soak.killed][:count]
+            first = len(self.freezes)
             try:
-                self.soak.signal(rank, signal.SIGSTOP)
+                for rank in ranks:
+                    self.freezes.append((rank, time.monotonic(), None))
+                    self.soak.signal(rank, signal.SIGSTOP)
                 self.soak.over.wait(seconds)
             finally:
-                self.soak.signal(rank, signal.SIGCONT)
-                self.freezes[-1] = (rank, self.freezes[-1][1], time.monotonic())
+                for at, (rank, since, _) in enumerate(self.freezes[first:], first):
+                    self.soak.signal(rank, signal.SIGCONT)
+                    self.freezes[at] = (rank, since, time.monotonic())
 
     def overlap(self, rank, began, ended):
         """For how long of this time the rank was frozen."""

@@ -228,7 +228,7 @@ def options_of(words):
     line.add_argument("--seed", type=int, help="repeats the choices of a run; random by default")
     line.add_argument("--kills", type=int, choices=range(4), help="ranks to be killed; 3, or 1 in less than 2 minutes")
     line.add_argument("--readers", type=int, default=2, help="of each mount")
-    line.add_argument("--rate", type=float, default=12, help="operations a second of each reader, about")
+    line.add_argument("--rate", type=float, default=25, help="operations a second of each reader, about")
     line.add_argument("--any-memory", action="store_true", help="resident memory is not judged (sanitizers keep some)")
     line.add_argument("--notes", metavar="FILE", help="all figures as JSON")
     line.add_argument("--markdown", metavar="FILE", help="rewrites the table of figures in this file (README.md)")
