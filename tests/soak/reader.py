@@ -293,4 +293,5 @@ def main():
     print(json.dumps({"what": "end", "rank": reader.rank, "reader": reader.number, "longest": reader.longest}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -241,6 +241,7 @@ def options_of(words):
 
 def main():
     options = options_of(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left then either
     root = pathlib.Path(tempfile.mkdtemp(prefix="copper-soak-", dir="/tmp"))
     soak, good = Soak(options, root), False
     try:
@@ -255,4 +256,5 @@ def main():
     sys.exit(0 if good else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()
