@@ -61,7 +61,7 @@ class Events:
 
     def _say(self, event):
         since = event["began"] - self._soak.began
-        return f"{since:.1f} s: rank {event['rank']}, reader {event['reader']}, {event['kind']} {event['path']}"
+        return f"{since:.1f} s: rank {event['rank']}, reader {event['reader']}, {event['kind']} {event['path'] or event.get('name', '')}"
 
 
 def quarter(samples, number, column):

@@ -257,10 +257,17 @@ class Reader:
     def failed(self, kind, failure, began, ended):
         word = self.board.asked[self.number] & 0xFFFFFFFF
         entry = self.entries[word] if word < len(self.entries) else None
-        stale = failure.errno in ((errno.ESTALE, errno.EFAULT) if kind == "mmap" else (errno.ESTALE,))
-        if stale and entry and entry.changes and not self.quiet:
+        if self.may_be_stale(kind, failure, entry) and not self.quiet:
             return self.board.count(self.number, "stale")
-        return self.say("error", kind, entry, began, ended, errno=errno.errorcode.get(failure.errno, str(failure.errno)))
+        return self.say("error", kind, entry, began, ended, errno=errno.errorcode.get(failure.errno, str(failure.errno)),
+                        name=str(failure.filename or ""))
+
+    def may_be_stale(self, kind, failure, entry):
+        if kind == "readdir":  # the names have changed in the middle of it
+            names = self.directories.get(os.path.relpath(failure.filename, self.mount), {}) if failure.filename else {}
+            return failure.errno == errno.ESTALE and any(name and name.changes for name in names.values())
+        stale = (errno.ESTALE, errno.EFAULT) if kind == "mmap" else (errno.ESTALE,)
+        return failure.errno in stale and entry and entry.changes
 
     def run(self):
         kinds, weights = list(WEIGHTS), list(WEIGHTS.values())

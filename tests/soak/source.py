@@ -74,7 +74,7 @@ class Entry:
 
 
 def plan(seed):
-    """The entries of the source, in the order of their numbers: some 120 MiB, half of the names change."""
+    """The entries of the source, in the order of their numbers: some 100 MiB."""
     choices = random.Random(f"{seed}/plan")
     entries = []
 
