@@ -7,8 +7,8 @@ import unittest
 
 import judge
 import source
+from answers import Missing, Seen, Wrong
 from board import Board
-from reader import Missing, Seen, Wrong
 
 MIB = 1 << 20
 
