@@ -113,11 +113,6 @@ int Main(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-int Refuse(const std::string& message) {
-  std::fprintf(stderr, "copper: %s\n", message.c_str());
-  return 1;
-}
-
 }  // namespace copper::postproc
 
 int main(int argc, char** argv) {
