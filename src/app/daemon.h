@@ -14,11 +14,13 @@
 #include "app/deputy.h"
 #include "app/ending.h"
 #include "app/job_lock.h"
+#include "app/job_profile.h"
 #include "app/job_record.h"
 #include "app/main_loop.h"
 #include "app/options.h"
 #include "app/peers.h"
 #include "app/refresh.h"
+#include "app/rpc_reducer.h"
 #include "app/status.h"
 #include "copper/base/clock.h"
 #include "copper/base/job_directory.h"
@@ -75,6 +77,7 @@ class Daemon {
 
   Status PlanTrees();
   void MeetPeers();
+  void MeetReducers();
   void AnnounceReady();
   void LogStart(Duration fabric_opened_in);
   uint64_t MemoryBudget() const;
@@ -83,6 +86,8 @@ class Daemon {
   fuse::Server::Options ServerOptions();
   std::string AddressBookText() const;
   Json OwnStatus();
+  profile::Profile OwnProfile(const std::string& tag);
+  JobProfile::Options ProfileOptions() const;
   void Refresh(const std::string& given, Refresher::Done done);  // in the loop
 
   void OnSignal(int signal, pid_t sender);
@@ -103,7 +108,8 @@ class Daemon {
   void Unmount();
   void StopParts();
   Outcome Leave();
-  bool LeaveWorld(const Outcome& outcome);
+  bool LeaveWorld(const Outcome& outcome, profile::Profile& own);
+  void ReduceWithoutMpi(profile::Profile own);
   void RecordEnd(const Outcome& outcome);
   int64_t SinceStart() const;
 
@@ -147,6 +153,9 @@ class Daemon {
   std::unique_ptr<Ending> ending_;
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<Refresher> refresher_;
+  std::unique_ptr<WorkerPool> reducing_;
+  std::unique_ptr<RpcReducer> rpc_reducer_;
+  std::unique_ptr<JobProfile> profile_;
   std::unique_ptr<Deputy> deputy_;  // the first ranks, as the next two
   std::unique_ptr<JobClaim> claim_;
   std::unique_ptr<Control> control_;
