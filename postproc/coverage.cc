@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "ancestors.h"
+#include "closed_mounts.h"
 #include "copper/base/file.h"
 #include "progress_bar.h"
 #include "usage_roots.h"

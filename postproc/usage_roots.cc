@@ -10,8 +10,8 @@
 #include <set>
 
 #include "ancestors.h"
+#include "closed_mounts.h"
 #include "copper/base/file.h"
-#include "tree_walk.h"
 
 namespace copper::postproc {
 namespace {
@@ -55,16 +55,14 @@ bool IsUsed(const profile::PathUse& use) {
   return use.kind != profile::PathKind::kAbsent;
 }
 
-Result<std::string> GivenRoot(const std::string& given, const std::vector<std::string>& closed) {
+Result<std::string> GivenRoot(const std::string& given) {
   const std::string root = WithoutLinks(given);
   if (root.empty()) return FailErrno("cannot use the usage root " + given);
   if (!IsDirectory(root)) return Fail(ENOTDIR, "cannot use the usage root " + given + ": it is no directory");
   if (access(root.c_str(), R_OK | X_OK) != 0) return FailErrno("cannot use the usage root " + given);
-  for (const std::string& mount : closed) {
-    if (IsAtOrBelow(root, mount))
-      return Fail(EINVAL, "cannot use the usage root " + given + ": it is in " + mount +
-                              ", a mount of Copper or of a pseudo file system: give the directory at the source");
-  }
+  if (const std::string mount = ClosedMountOf(root); !mount.empty())
+    return Fail(EINVAL, "cannot use the usage root " + given + ": it is in " + mount +
+                            ", a mount of Copper or of a pseudo file system: give the directory at the source");
   return root;
 }
 
@@ -76,10 +74,9 @@ std::string AtSource(const profile::Profile& profile, std::string_view path) {
 }
 
 Result<std::vector<std::string>> GivenRoots(const std::vector<std::string>& given) {
-  const std::vector<std::string> closed = ClosedMounts();
   std::vector<std::string> roots;
   for (const std::string& each : given) {
-    Result<std::string> root = GivenRoot(each, closed);
+    Result<std::string> root = GivenRoot(each);
     if (!root) return std::unexpected(root.error());
     if (std::ranges::find(roots, *root) == roots.end()) roots.push_back(std::move(*root));
   }
