@@ -2,12 +2,22 @@
 
 #include <sys/stat.h>
 
+#include <functional>
+#include <unordered_set>
+
+#include "ancestors.h"
+#include "closed_mounts.h"
 #include "copper/base/file.h"
 #include "progress_bar.h"
 #include "usage_roots.h"
 
 namespace copper::postproc {
 namespace {
+
+struct StringHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
 
 // A path of the profile that the walk has not come by.
 ComparedPath LookByName(const std::string& path, bool absent_in_job) {
@@ -16,25 +26,41 @@ ComparedPath LookByName(const std::string& path, bool absent_in_job) {
   return {path, there, there && S_ISDIR(found.st_mode), true, absent_in_job};
 }
 
-ComparedPath Current(const TreeCursor& tree) {
-  return {tree.path(), true, tree.is_directory(), false, false};
+using Directories = std::unordered_set<std::string, StringHash, std::equal_to<>>;
+
+// A job that asked for something went through the directories above it, whether they were asked for by name (the top
+// of a mount is not) or not.
+Directories OnTheWay(const profile::Profile& profile) {
+  Directories directories;
+  std::string previous;
+  profile.paths.ForEach([&](std::string_view path, const profile::PathUse&) {
+    if (directories.empty()) directories.insert(AtSource(profile, "/"));
+    ForEachNewAncestor(previous, path, [&](std::string_view above) { directories.insert(AtSource(profile, above)); });
+    previous = path;
+  });
+  return directories;
+}
+
+ComparedPath Unasked(const TreeCursor& tree, const Directories& on_the_way) {
+  return {tree.path(), true, tree.is_directory(), tree.is_directory() && on_the_way.contains(tree.path()), false};
 }
 
 }  // namespace
 
 void Compare(const profile::Profile& profile, const WalkedTree& tree, const std::vector<std::string>& roots,
              const std::function<void(const ComparedPath&)>& see) {
+  const Directories on_the_way = OnTheWay(profile);
   TreeCursor there(tree);
   profile.paths.ForEach([&](std::string_view relative, const profile::PathUse& use) {
     const std::string path = AtSource(profile, relative);
     if (!IsBelowAny(path, roots)) return;
-    for (; there.valid() && there.path() < path; there.Advance()) see(Current(there));
+    for (; there.valid() && there.path() < path; there.Advance()) see(Unasked(there, on_the_way));
     const bool absent = use.kind == profile::PathKind::kAbsent;
     if (!there.valid() || there.path() != path) return see(LookByName(path, absent));
     see({path, true, there.is_directory(), true, absent});
     there.Advance();
   });
-  for (; there.valid(); there.Advance()) see(Current(there));
+  for (; there.valid(); there.Advance()) see(Unasked(there, on_the_way));
 }
 
 std::vector<Coverage> CountCoverage(const profile::Profile& profile, const std::vector<std::string>& roots) {

@@ -95,6 +95,24 @@ std::unexpected<Error> NoProfile(const std::string& root) {
                           "  - the run failed before the file was written: look into logs/");
 }
 
+// The target as it is called now, so that paths compare with those of roots.
+void ResolveTarget(profile::Profile& profile) {
+  std::error_code failed;
+  const std::filesystem::path real = std::filesystem::canonical(profile.target, failed);
+  if (!failed) profile.target = real.native();
+}
+
+Status ReadFiles(JobProfile& job, const std::string& whole, const std::vector<std::string>& rank_files) {
+  if (IsThere(whole)) {
+    Result<profile::Profile> read = profile::ReadProfile(whole);
+    if (!read) return std::unexpected(read.error());
+    job.profile = std::move(*read);
+    job.files.push_back(whole);
+    if (job.profile.Missing().empty()) return {};
+  }
+  return AddRankFiles(job, rank_files);
+}
+
 }  // namespace
 
 std::string AbsolutePath(const std::string& path) {
@@ -123,14 +141,8 @@ Result<JobProfile> ReadJobProfile(const std::string& job_directory) {
     if (root.empty() || IsDirectory(folder)) return NoProfile(job.job_directory);
     return Fail(EINVAL, job.job_directory + " is a part of a job directory: give the job directory itself, " + root);
   }
-  if (IsThere(whole)) {
-    Result<profile::Profile> read = profile::ReadProfile(whole);
-    if (!read) return std::unexpected(read.error());
-    job.profile = std::move(*read);
-    job.files.push_back(whole);
-    if (job.profile.Missing().empty()) return job;
-  }
-  if (Status added = AddRankFiles(job, rank_files); !added) return std::unexpected(added.error());
+  if (const Status read = ReadFiles(job, whole, rank_files); !read) return std::unexpected(read.error());
+  ResolveTarget(job.profile);
   return job;
 }
 

@@ -64,6 +64,7 @@ void AddAnalysisVerbs(CommandLine& line, Analysis& given, int& result) {
 int Main(const std::vector<std::string>& arguments) {
   CommandLine line("copper: waits for, asks and stops a Copper job, and tells what it did", "copper");
   line.set_version_flag("--version", "copper " COPPER_VERSION);
+  line.set_help_all_flag("--help-all", "Print this help message and those of all verbs, and exit");
   line.require_subcommand(1);
   int result = 0;
   std::string place;
@@ -118,11 +119,6 @@ int Main(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace
-
-int Refuse(const std::string& message) {
-  std::fprintf(stderr, "copper: %s\n", message.c_str());
-  return 1;
-}
 
 }  // namespace copper::postproc
 

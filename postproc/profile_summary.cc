@@ -38,7 +38,7 @@ std::string Head(const JobProfile& job) {
   std::string text = "# Cluster Profiling Summary\n\n";
   text += "- Job directory: " + MarkdownCode(job.job_directory) + "\n";
   for (const std::string& file : job.files) text += "- Profile: " + MarkdownCode(file) + "\n";
-  text += "- Target of the mounts: " + MarkdownCode(profile.target) + "\n";
+  text += "- Target of the mounts: " + MarkdownCode(profile.target.empty() ? "/" : profile.target) + "\n";
   text += fmt::format("- Ranks aggregated: `{}` of `{}`\n", profile.ranks.size(), profile.job_ranks);
   text += "- Ranks missing: " + MissingRanks(profile) + "\n";
   text += "- Recorded: " + Recorded(profile) + "\n";

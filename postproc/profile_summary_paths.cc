@@ -111,7 +111,7 @@ std::string SummaryOfClasses(const Profile& profile) {
   for (size_t i = 0; i < kPathClasses; ++i) {
     if (uses[i].entries > 0) order.push_back(i);
   }
-  std::ranges::stable_sort(order, std::greater<>(), [&](size_t i) { return uses[i].events; });
+  std::ranges::sort(order, {}, [&](size_t i) { return std::pair(~uses[i].events, i); });  // most first
   std::string text = "\n## Path Classes\n\n";
   text += profile.paths_full ? "Of every path that was used or probed.\n\n"
                              : "Of the paths with the most events only: `--profile-paths-full` records all.\n\n";

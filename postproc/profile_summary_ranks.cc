@@ -39,7 +39,7 @@ constexpr Quantity kQuantities[] = {
 };
 
 std::string RowOf(const Quantity& quantity, std::vector<const RankUse*> ranks) {
-  std::ranges::stable_sort(ranks, {}, [&](const RankUse* rank) { return quantity.of(*rank); });
+  std::ranges::sort(ranks, {}, [&](const RankUse* rank) { return std::pair(quantity.of(*rank), rank->rank); });
   const auto show = [&](const RankUse* rank) { return quantity.show(quantity.of(*rank)); };
   const RankUse* most = ranks.back();
   return MarkdownRow({quantity.name, show(ranks.front()), show(ranks[ranks.size() / 2]), show(most),

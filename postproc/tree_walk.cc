@@ -1,7 +1,6 @@
 #include "tree_walk.h"
 
 #include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <iterator>
 #include <mutex>
@@ -9,7 +8,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include "copper/base/mount_info.h"
 #include "read_directory.h"
 
 namespace copper::postproc {
@@ -159,23 +157,7 @@ void Plant(WalkedDirectory& directory, const std::string& path, std::vector<std:
   }
 }
 
-constexpr std::array kPseudoFileSystems = {"proc",    "sysfs",     "cgroup",     "cgroup2",  "devtmpfs", "devpts",
-                                           "debugfs", "tracefs",   "securityfs", "bpf",      "autofs",   "configfs",
-                                           "mqueue",  "hugetlbfs", "pstore",     "efivarfs", "fusectl"};
-
-bool IsClosed(const MountInfo& mount) {
-  return mount.type == "fuse.copper" || std::ranges::find(kPseudoFileSystems, mount.type) != kPseudoFileSystems.end();
-}
-
 }  // namespace
-
-std::vector<std::string> ClosedMounts() {
-  std::vector<std::string> closed;
-  for (const MountInfo& mount : ReadMountInfo().value_or(std::vector<MountInfo>())) {
-    if (IsClosed(mount)) closed.push_back(mount.point);
-  }
-  return closed;
-}
 
 WalkedTree Walk(const std::vector<std::string>& roots, const WalkOptions& options) {
   WalkedTree tree;

@@ -49,17 +49,13 @@ struct WalkProgress {
 };
 
 struct WalkOptions {
-  size_t threads = 0;               // 0: as many as are good for a file system that is far away
-  std::vector<std::string> closed;  // directories that are not entered: mounts of Copper and others
+  size_t threads = 0;                                    // 0: as many as are good for a file system that is far away
+  std::vector<std::string> closed;                       // directories that are not entered
   std::function<void(const WalkProgress&)> on_progress;  // some times a second, in the calling thread
 };
 
 // `roots`: absolute paths of directories without links; none below another (MinimalRoots). Links are not followed.
 WalkedTree Walk(const std::vector<std::string>& roots, const WalkOptions& options);
-
-// What a walk does not enter: mounts of Copper, which would read everything through the cache, pseudo file systems, and
-// triggers of automounts.
-std::vector<std::string> ClosedMounts();
 
 // Goes through a tree in the order of bytes of the full paths. The tree stays.
 class TreeCursor {

@@ -9,8 +9,9 @@
 #include <memory>
 #include <set>
 
+#include "ancestors.h"
+#include "closed_mounts.h"
 #include "copper/base/file.h"
-#include "tree_walk.h"
 
 namespace copper::postproc {
 namespace {
@@ -39,17 +40,6 @@ std::string WithoutLinks(const std::string& path) {
   return real ? real.get() : "";
 }
 
-// Calls `see` for each path that is above `path` and was not above `previous`, which came before it in order.
-template <class See>
-void ForEachNewAncestor(std::string_view previous, std::string_view path, See see) {
-  const auto [differ, unused] = std::ranges::mismatch(previous, path);
-  const auto common = static_cast<size_t>(differ - previous.begin());
-  for (size_t slash = path.find('/', 1); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
-    const bool seen = slash < common || (slash == common && previous.size() == common);
-    if (!seen) see(path.substr(0, slash));
-  }
-}
-
 bool MarksEnvironment(std::string_view directory) {
   return std::ranges::find(kPartsOfEnvironments, BaseName(directory)) != std::end(kPartsOfEnvironments);
 }
@@ -65,16 +55,14 @@ bool IsUsed(const profile::PathUse& use) {
   return use.kind != profile::PathKind::kAbsent;
 }
 
-Result<std::string> GivenRoot(const std::string& given, const std::vector<std::string>& closed) {
+Result<std::string> GivenRoot(const std::string& given) {
   const std::string root = WithoutLinks(given);
   if (root.empty()) return FailErrno("cannot use the usage root " + given);
   if (!IsDirectory(root)) return Fail(ENOTDIR, "cannot use the usage root " + given + ": it is no directory");
   if (access(root.c_str(), R_OK | X_OK) != 0) return FailErrno("cannot use the usage root " + given);
-  for (const std::string& mount : closed) {
-    if (IsAtOrBelow(root, mount))
-      return Fail(EINVAL, "cannot use the usage root " + given + ": it is in " + mount +
-                              ", a mount of Copper or of a pseudo file system: give the directory at the source");
-  }
+  if (const std::string mount = ClosedMountOf(root); !mount.empty())
+    return Fail(EINVAL, "cannot use the usage root " + given + ": it is in " + mount +
+                            ", a mount of Copper or of a pseudo file system: give the directory at the source");
   return root;
 }
 
@@ -86,10 +74,9 @@ std::string AtSource(const profile::Profile& profile, std::string_view path) {
 }
 
 Result<std::vector<std::string>> GivenRoots(const std::vector<std::string>& given) {
-  const std::vector<std::string> closed = ClosedMounts();
   std::vector<std::string> roots;
   for (const std::string& each : given) {
-    Result<std::string> root = GivenRoot(each, closed);
+    Result<std::string> root = GivenRoot(each);
     if (!root) return std::unexpected(root.error());
     if (std::ranges::find(roots, *root) == roots.end()) roots.push_back(std::move(*root));
   }

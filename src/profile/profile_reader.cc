@@ -60,6 +60,7 @@ void ReadJob(hid_t file, Profile& profile) {
   std::vector<schema::JobRow> job = ReadTable<schema::JobRow>(file, schema::kJob);
   if (job.size() != 1) throw Hdf5Failure("/job has not one row");
   profile.tag = std::move(job[0].tag);
+  profile.target = std::move(job[0].target);
   profile.job_ranks = job[0].ranks;
   profile.metrics = job[0].metrics != 0;
   profile.top_n = job[0].top_n;

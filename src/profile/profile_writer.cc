@@ -16,6 +16,7 @@ void WriteHead(hid_t file, const Profile& profile) {
   WriteAttribute(file, "schema_version", schema::kVersion);
   WriteAttribute(file, "description", schema::kRootMeaning);
   std::vector<schema::JobRow> job{{.tag = profile.tag,
+                                   .target = profile.target,
                                    .ranks = profile.job_ranks,
                                    .metrics = profile.metrics,
                                    .top_n = profile.top_n,

@@ -176,6 +176,7 @@ std::vector<std::string> NastyPaths() {
 Profile SampleProfile() {
   Profile profile;
   profile.tag = "final";
+  profile.target = "/";
   profile.job_ranks = 4;
   profile.metrics = true;
   profile.top_n = 8;
@@ -200,6 +201,7 @@ Profile RandomProfile(uint64_t seed) {
   Dice dice(seed);
   Profile profile;
   profile.tag = dice.Text(40);
+  profile.target = dice.Text(40);
   profile.job_ranks = static_cast<uint32_t>(dice.Below(20));
   profile.metrics = dice.Below(2) == 1;
   profile.top_n = static_cast<uint32_t>(dice.Number());
@@ -228,8 +230,8 @@ PathRows RowsOf(const PathRun& paths) {
 
 bool Same(const Profile& a, const Profile& b) {
   const auto head = [](const Profile& of) {
-    return std::tie(of.tag, of.job_ranks, of.metrics, of.top_n, of.paths_full, of.operations, of.events, of.ranks,
-                    of.top);
+    return std::tie(of.tag, of.target, of.job_ranks, of.metrics, of.top_n, of.paths_full, of.operations, of.events,
+                    of.ranks, of.top);
   };
   return head(a) == head(b) && RowsOf(a.paths) == RowsOf(b.paths);
 }

@@ -48,6 +48,7 @@ inline constexpr Item kPathOffset{"/paths/path_offset", "B",
 
 struct JobRow {
   std::string tag;
+  std::string target;
   uint32_t ranks = 0;
   uint8_t metrics = 0;
   uint32_t top_n = 0;
@@ -65,6 +66,7 @@ struct EventRow {
 template <class Visitor>
 void Columns(JobRow& row, Visitor&& column) {
   column(Item{"tag", "", "final, or the tag of a snapshot"}, row.tag);
+  column(Item{"target", "", "the source tree that the mounts mirrored: paths are relative to it"}, row.target);
   column(Item{"ranks", "1", "ranks that the job began with"}, row.ranks);
   column(Item{"metrics", "", "1: operations and latencies were recorded; 0: /operations is all zero"}, row.metrics);
   column(Item{"top_n", "1", "how many paths of each kind were asked for; 0: none were recorded"}, row.top_n);
