@@ -1,6 +1,7 @@
 // What the paths of a profile say: the hottest, their classes, what to prune, how much of an environment was used.
 
 #include <algorithm>
+#include <span>
 
 #include "copper/base/log.h"
 #include "path_class.h"
@@ -60,8 +61,14 @@ std::vector<std::string> TopCells(std::vector<std::string> cells, const TopPath&
   return cells;
 }
 
+// Those of a kind: a profile may hold more of them than were asked for, so that sums over ranks get better.
+std::span<const TopPath> TopOf(const Profile& profile, size_t kind) {
+  const std::vector<TopPath>& paths = profile.top[kind];
+  return std::span(paths).first(std::min<size_t>(paths.size(), profile.top_n));
+}
+
 std::string SummaryOfTop(const Profile& profile, TopKind kind) {
-  const std::vector<TopPath>& paths = profile.top[static_cast<size_t>(kind)];
+  const std::span<const TopPath> paths = TopOf(profile, static_cast<size_t>(kind));
   if (paths.empty()) return "";
   std::string text = fmt::format(
       "\n### `{}`\n\n| Path | Events | Overcount at Most | Hits | Misses | Negative | TTL Serves | Bytes |\n"
@@ -89,7 +96,7 @@ std::string TopPathsCsv(const Profile& profile) {
   std::string csv =
       "category,path,total_events,overcount_at_most,cache_hits,cache_misses,negative_results,ttl_serves,bytes\n";
   for (size_t kind = 0; kind < profile::kTopKinds; ++kind) {
-    for (const TopPath& top : profile.top[kind]) {
+    for (const TopPath& top : TopOf(profile, kind)) {
       const std::string category(Name(static_cast<TopKind>(kind)));
       csv += CsvRow(TopCells({category, AtSource(profile, top.path)}, top)) + "\n";
     }

@@ -50,7 +50,8 @@ std::vector<Total> OperationTotals(const OperationUse& all) {
       {"total_measured_latency_seconds", Seconds(all.latency.sum_ns),
        "from the arrival of these requests to the reply"},
       {"total_negative_results", std::to_string(all.negative), "of these, answered: there is no such thing"},
-      {"total_errors", std::to_string(all.errors), "of these, answered with another error"},
+      {"total_errors", std::to_string(all.errors),
+       "of these, answered with another error; ENOTTY is one, of each file that Python opens"},
       {"estimated_cache_served_operations_saved_by_copper", std::to_string(all.hits + all.coalesced),
        "`total_cache_hits` + `total_coalesced_waits`: operations that caused no request beyond their rank. An estimate "
        "on the low side: misses that a parent answered spare the source, too"}};

@@ -37,6 +37,15 @@ TEST_F(AggregateProfilingTest, HasEachPathOnOneLine) {
   EXPECT_THAT(csv, HasSubstr("not utf-8 \\xff\\xfe"));
 }
 
+TEST_F(AggregateProfilingTest, ShowsNoMorePathsThanWereAskedFor) {
+  profile::Profile profile = SampleProfile();
+  profile.top_n = 2;
+  PutProfile(profile);
+  ASSERT_EQ(RunVerb([&] { return AggregateProfiling(job_, "cluster", {}); }).status, 0);
+  const std::string csv = Text(Cluster("cluster-profiling_top_paths.csv"));
+  EXPECT_EQ(std::ranges::count(csv, '\n'), 1 + 3 * 2) << csv;
+}
+
 TEST_F(AggregateProfilingTest, AddsUpTheFilesOfSingleRanks) {
   profile::Profile one = SampleProfile();
   one.ranks.resize(1);
