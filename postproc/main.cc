@@ -25,8 +25,7 @@ struct Analysis {
 void AddUsageRoot(CommandLine& verb, Analysis& given) {
   verb.add_option("--usage-root", given.usage_roots,
                   "A directory of the source whose use is looked into; may be repeated")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->allow_extra_args(false);  // what follows may be PREFIX
 }
 
 void AddAnalysisVerbs(CommandLine& line, Analysis& given, int& result) {

@@ -74,6 +74,18 @@ class BadInput(copper_job.Scenario):
         for verb in ("aggregate-profiling", "path-usage"):
             self.refused(verb, self.job, "--usage-root", self.root / "gone", says=[self.root / "gone"])
 
+    def test_words_in_any_order(self):
+        for words in ((self.job, "p", "--usage-root", self.root, "--usage-root", self.source),
+                      ("--usage-root", self.root, self.job, "--usage-root", self.source, "p"),
+                      ("-usage_root", self.root, f"--usage-root={self.source}", self.job, "p")):
+            done = copper_job.run(copper_job.COPPER, "aggregate-profiling", *words)
+            self.assertEqual(0, done.returncode, done.stderr)
+            summary = self.job / "profiling/cluster/p-profiling_summary.md"
+            text = summary.read_text(encoding="utf-8")
+            for root in (self.root, self.source):
+                self.assertIn(f"| `{root}` | 0 | 0 |", text)
+            summary.unlink()
+
     def test_a_part_of_the_job_directory(self):
         (self.job / "profiling/cluster").mkdir()
         for part in ("logs", "profiling/final", "profiling/cluster"):
