@@ -25,6 +25,7 @@ ROWS = {
     "slow": slow_source_rows.measure_slow_source,
     "ready": job_rows.measure_ready,
     "stop": job_rows.measure_stop,
+    "reduction": job_rows.measure_reduction,
     "idle": job_rows.measure_idle,
     "memory": job_rows.measure_memory,
 }
