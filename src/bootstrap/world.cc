@@ -8,21 +8,24 @@
 #include <thread>
 #include <utility>
 
+#include "copper/base/log.h"
+
 namespace copper::bootstrap {
 namespace {
 
 constexpr int kSpins = 64;
 constexpr auto kFirstPause = std::chrono::microseconds(20);
 constexpr auto kLongestPause = std::chrono::milliseconds(2);
+constexpr int kTag = 1;
 constexpr size_t kBroadcastPiece = size_t{1} << 30;
 
 // MPI makes progress only while it is asked, and cannot block: the pauses leave the core to others. False at the
 // deadline.
-bool Await(MPI_Request& request, TimePoint deadline = kNever) {
+bool Await(MPI_Request& request, TimePoint deadline = kNever, MPI_Status* status = MPI_STATUS_IGNORE) {
   auto pause = std::chrono::duration_cast<std::chrono::microseconds>(kFirstPause);
   for (int tests = 0;; ++tests) {
     int done = 0;
-    MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+    MPI_Test(&request, &done, status);
     if (done != 0) return true;
     if (std::chrono::steady_clock::now() >= deadline) return false;
     if (tests < kSpins) continue;
@@ -110,7 +113,10 @@ Result<World> World::Init(const LauncherView& launcher) {
 }
 
 World::World(World&& other) noexcept
-    : rank_(other.rank_), size_(other.size_), active_(std::exchange(other.active_, false)) {}
+    : rank_(other.rank_),
+      size_(other.size_),
+      active_(std::exchange(other.active_, false)),
+      abandoned_(std::move(other.abandoned_)) {}
 
 World::~World() {
   Finalize();
@@ -153,6 +159,33 @@ Status World::Barrier(Duration timeout) {
   if (Await(request, std::chrono::steady_clock::now() + timeout)) return {};
   Abandon();
   return Fail(ETIMEDOUT, "some rank did not end in time");
+}
+
+Status World::Send(Rank to, const Bytes& message, TimePoint deadline) {
+  if (!active_) return Fail(ESHUTDOWN, "a rank was lost before");
+  MPI_Request request = MPI_REQUEST_NULL;
+  MPI_Isend(message.data(), static_cast<int>(message.size()), MPI_BYTE, static_cast<int>(to), kTag, MPI_COMM_WORLD,
+            &request);
+  if (Await(request, deadline)) return {};
+  abandoned_.push_back(message);
+  Abandon();
+  return Fail(ETIMEDOUT, fmt::format("rank {} did not take what rank {} sent", to, rank_));
+}
+
+Result<Bytes> World::Receive(Rank from, size_t most, TimePoint deadline) {
+  if (!active_) return Fail(ESHUTDOWN, "a rank was lost before");
+  Buffer buffer = Buffer::Allocate(most);
+  MPI_Request request = MPI_REQUEST_NULL;
+  MPI_Status status;
+  MPI_Irecv(buffer.data(), static_cast<int>(most), MPI_BYTE, static_cast<int>(from), kTag, MPI_COMM_WORLD, &request);
+  if (!Await(request, deadline, &status)) {
+    abandoned_.push_back(std::move(buffer).Freeze(most));
+    Abandon();
+    return Fail(ETIMEDOUT, fmt::format("rank {} sent nothing to rank {}", from, rank_));
+  }
+  int size = 0;
+  MPI_Get_count(&status, MPI_BYTE, &size);
+  return std::move(buffer).Freeze(static_cast<size_t>(size));
 }
 
 }  // namespace copper::bootstrap

@@ -10,7 +10,7 @@ namespace {
 
 bool AsksForPath(Kind kind) {
   return kind == Kind::kLook || kind == Kind::kList || kind == Kind::kRead || kind == Kind::kSeek ||
-         kind == Kind::kRefresh;
+         kind == Kind::kRefresh || kind == Kind::kReduce;
 }
 
 bool IsName(std::string_view part) {

@@ -85,7 +85,7 @@ Header GetFields(const std::byte* head) {
 }
 
 bool IsKnownKind(Kind kind) {
-  return kind >= Kind::kLook && kind <= Kind::kRefresh;
+  return kind >= Kind::kLook && kind <= Kind::kReduce;
 }
 
 bool AreFlagsSound(const Header& header) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "copper/base/bytes.h"
 #include "copper/base/clock.h"
 #include "copper/base/ids.h"
 #include "copper/base/result.h"
@@ -47,6 +48,11 @@ class World {
   // ETIMEDOUT where some rank did not come; the world is abandoned then.
   Status Barrier(Duration timeout);
 
+  // From one rank to another, which has to ask for it: a message of at most INT_MAX bytes, resp. `most`. ETIMEDOUT; the
+  // world is abandoned then. ESHUTDOWN where it was before.
+  Status Send(Rank to, const Bytes& message, TimePoint deadline);
+  Result<Bytes> Receive(Rank from, size_t most, TimePoint deadline);
+
   // A rank is lost: from now on no MPI call is made, since it might never return.
   void Abandon() { active_ = false; }
   void Finalize();
@@ -56,6 +62,7 @@ class World {
   Rank rank_;
   uint32_t size_;
   bool active_ = true;
+  std::vector<Bytes> abandoned_;  // MPI may still read it
 };
 
 }  // namespace copper::bootstrap

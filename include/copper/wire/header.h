@@ -36,6 +36,7 @@ enum class Kind : uint8_t {
   kPing = 8,       // are you there: answered at once         no payload
   kLeft = 9,       // the sender and those below it have left  request payload: ranks that did not
   kRefresh = 10,   // forget a path                              request payload: path; reply: ranks not reached
+  kReduce = 11,    // a piece of this rank's profile             request payload: its tag; reply: the piece
 };
 
 enum Flags : uint8_t {
