@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 #include <string>
 #include <utility>
@@ -54,10 +55,11 @@ struct Context {
   Decided Deciding(const Ask& ask) const {
     return [this, &ask](profile::Way way) { Decide(ask, way); };
   }
-  // And this is what it is answered, if it is an error.
+  // And this is what it is answered, if it is an errno.
   template <class T>
   void CountError(const Result<T>& answer) const {
-    if (!answer) parts.counters.Count(profile::Event::kErrors);
+    using profile::Event;
+    if (!answer) parts.counters.Count(answer.error().code == ENOENT ? Event::kNegative : Event::kErrors);
   }
   // `done` after CountError.
   template <class T>

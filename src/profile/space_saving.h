@@ -18,6 +18,7 @@ namespace copper::profile {
 class SpaceSaving {
  public:
   explicit SpaceSaving(uint32_t top_n);
+  SpaceSaving(const SpaceSaving&) = delete;  // its index looks into its rows
 
   // One event more of this path.
   void Add(std::string_view path, const PathUse& use);
