@@ -1,5 +1,6 @@
 // copper aggregate-profiling: totals, operations and path classes of a whole job, as CSV and Markdown.
 
+#include <algorithm>
 #include <cstdio>
 
 #include "copper/base/file.h"

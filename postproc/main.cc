@@ -98,6 +98,12 @@ int Main(const std::vector<std::string>& arguments) {
                       "target, with or without a slash before it [everything]");
   refresh->callback([&] { result = Refresh(place, path); });
 
+  CommandLine* snapshot = line.add_subcommand(
+      "snapshot", "Writes what all ranks have counted so far into JOBDIR/profiling/TAG/copper_profile.h5");
+  snapshot->add_option("PLACE", place, "The job directory, or a mount of the job on this node")->required();
+  snapshot->add_option("TAG", path, "A name for it [snapshot- and the time]");
+  snapshot->callback([&] { result = Snapshot(place, path); });
+
   Analysis analysis;
   AddAnalysisVerbs(line, analysis, result);
 

@@ -1,5 +1,6 @@
 #include "path_lists.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "copper/base/log.h"

@@ -1,6 +1,8 @@
 // copper path-usage: what of an environment the job used, what it looked for in vain, what it never touched.
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 #include "coverage.h"
 #include "job_profile.h"

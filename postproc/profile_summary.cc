@@ -62,9 +62,8 @@ std::string Operations(const Profile& profile) {
       "| p50 (us) | p99 (us) | Coalesced Waits | Errors |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   for (size_t i = 0; i < profile::kOperations; ++i) {
     if (profile.operations[i].calls == 0) continue;
-    std::vector<std::string> cells = OperationCells(profile.operations[i]);
-    cells.insert(cells.begin(), fmt::format("`{}`", Name(static_cast<Operation>(i))));
-    text += MarkdownRow(cells) + "\n";
+    const std::string name = fmt::format("`{}`", Name(static_cast<Operation>(i)));
+    text += MarkdownRow(OperationCells(name, profile.operations[i])) + "\n";
   }
   return text +
          "\nThe rows `peer_...` are requests of children to their parents; they are in no total. p50 and p99 are the "

@@ -51,10 +51,13 @@ std::string Advice(const ClassUses& uses, uint64_t ttl_serves) {
          "then a reduced copy of an environment, tested by itself.\n";
 }
 
-std::vector<std::string> TopCells(const TopPath& top) {
-  return {std::to_string(top.events),     std::to_string(top.excess),       std::to_string(top.use.hits),
-          std::to_string(top.use.misses), std::to_string(top.use.negative), std::to_string(top.use.ttl_serves),
-          std::to_string(top.use.bytes)};
+// `cells`: those before the numbers.
+std::vector<std::string> TopCells(std::vector<std::string> cells, const TopPath& top) {
+  for (const uint64_t number :
+       {top.events, top.excess, top.use.hits, top.use.misses, top.use.negative, top.use.ttl_serves, top.use.bytes}) {
+    cells.push_back(std::to_string(number));
+  }
+  return cells;
 }
 
 std::string SummaryOfTop(const Profile& profile, TopKind kind) {
@@ -65,9 +68,7 @@ std::string SummaryOfTop(const Profile& profile, TopKind kind) {
       "|---|---:|---:|---:|---:|---:|---:|---:|\n",
       Name(kind));
   for (size_t i = 0; i < std::min(paths.size(), kMostTopPaths); ++i) {
-    std::vector<std::string> cells = TopCells(paths[i]);
-    cells.insert(cells.begin(), MarkdownCode(AtSource(profile, paths[i].path)));
-    text += MarkdownRow(cells) + "\n";
+    text += MarkdownRow(TopCells({MarkdownCode(AtSource(profile, paths[i].path))}, paths[i])) + "\n";
   }
   return text;
 }
@@ -89,9 +90,8 @@ std::string TopPathsCsv(const Profile& profile) {
       "category,path,total_events,overcount_at_most,cache_hits,cache_misses,negative_results,ttl_serves,bytes\n";
   for (size_t kind = 0; kind < profile::kTopKinds; ++kind) {
     for (const TopPath& top : profile.top[kind]) {
-      std::vector<std::string> cells = TopCells(top);
-      cells.insert(cells.begin(), {std::string(Name(static_cast<TopKind>(kind))), AtSource(profile, top.path)});
-      csv += CsvRow(cells) + "\n";
+      const std::string category(Name(static_cast<TopKind>(kind)));
+      csv += CsvRow(TopCells({category, AtSource(profile, top.path)}, top)) + "\n";
     }
   }
   return csv;

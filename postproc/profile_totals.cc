@@ -83,7 +83,7 @@ constexpr EventTotal kEventTotals[] = {
 constexpr const char* kOperationColumns[] = {"operation",        "total_calls",     "cache_hits",      "cache_misses",
                                              "negative_results", "avg_latency_us",  "total_latency_s", "p50_latency_us",
                                              "p99_latency_us",   "coalesced_waits", "errors"};
-static_assert(std::size(kOperationColumns) == kOperationCells + 1);
+static_assert(std::size(kOperationColumns) == kOperationCells);
 
 }  // namespace
 
@@ -103,8 +103,9 @@ std::string TotalsCsv(const std::vector<Total>& totals, const std::vector<std::s
   return csv;
 }
 
-std::vector<std::string> OperationCells(const OperationUse& use) {
-  return {std::to_string(use.calls),
+std::vector<std::string> OperationCells(std::string name, const OperationUse& use) {
+  return {std::move(name),
+          std::to_string(use.calls),
           std::to_string(use.hits),
           std::to_string(use.misses),
           std::to_string(use.negative),
@@ -119,9 +120,7 @@ std::vector<std::string> OperationCells(const OperationUse& use) {
 std::string OperationsCsv(const Profile& profile) {
   std::string csv = CsvRow({std::begin(kOperationColumns), std::end(kOperationColumns)}) + "\n";
   for (size_t i = 0; i < profile::kOperations; ++i) {
-    std::vector<std::string> row = OperationCells(profile.operations[i]);
-    row.insert(row.begin(), std::string(Name(static_cast<Operation>(i))));
-    csv += CsvRow(row) + "\n";
+    csv += CsvRow(OperationCells(std::string(Name(static_cast<Operation>(i))), profile.operations[i])) + "\n";
   }
   return csv;
 }

@@ -23,8 +23,8 @@ std::string TotalsCsv(const std::vector<Total>& totals, const std::vector<std::s
 // A line for each operation, those without calls too.
 std::string OperationsCsv(const profile::Profile& profile);
 
-// The numbers of an operation as both the CSV and the summary show them.
-std::vector<std::string> OperationCells(const profile::OperationUse& use);
-inline constexpr size_t kOperationCells = 10;
+// The numbers of an operation as both the CSV and the summary show them, after its name.
+std::vector<std::string> OperationCells(std::string name, const profile::OperationUse& use);
+inline constexpr size_t kOperationCells = 11;
 
 }  // namespace copper::postproc

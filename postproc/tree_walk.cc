@@ -171,7 +171,7 @@ bool IsClosed(const MountInfo& mount) {
 
 std::vector<std::string> ClosedMounts() {
   std::vector<std::string> closed;
-  for (const MountInfo& mount : ReadMountInfo().value_or({})) {
+  for (const MountInfo& mount : ReadMountInfo().value_or(std::vector<MountInfo>())) {
     if (IsClosed(mount)) closed.push_back(mount.point);
   }
   return closed;

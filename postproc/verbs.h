@@ -10,6 +10,7 @@ namespace copper::postproc {
 int Wait(const std::string& job_directory, std::chrono::duration<double> timeout);
 int Stop(const std::string& place, std::chrono::duration<double> timeout);
 int Refresh(const std::string& place, const std::string& path);
+int Snapshot(const std::string& place, const std::string& tag);  // empty: the job makes a name
 int ShowStatus(const std::string& place, bool json);
 
 // After a job, from its profile. Empty output directories and files stand for the usual ones.

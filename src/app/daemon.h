@@ -14,12 +14,14 @@
 #include "app/deputy.h"
 #include "app/ending.h"
 #include "app/job_lock.h"
+#include "app/job_profile.h"
 #include "app/job_record.h"
 #include "app/main_loop.h"
 #include "app/options.h"
 #include "app/peers.h"
 #include "app/profiling.h"
 #include "app/refresh.h"
+#include "app/rpc_reducer.h"
 #include "app/status.h"
 #include "copper/base/clock.h"
 #include "copper/base/job_directory.h"
@@ -76,6 +78,7 @@ class Daemon {
 
   Status PlanTrees();
   void MeetPeers();
+  void MeetReducers();
   void AnnounceReady();
   void LogStart();
   uint64_t MemoryBudget() const;
@@ -85,7 +88,8 @@ class Daemon {
   std::string AddressBookText() const;
   Json OwnStatus();
   // Once serving; any thread. Takes as long as sorting the paths that were used.
-  profile::Profile OwnProfile(std::string tag);
+  profile::Profile OwnProfile(const std::string& tag);
+  JobProfile::Options ProfileOptions() const;
   void Refresh(const std::string& given, Refresher::Done done);  // in the loop
 
   void OnSignal(int signal, pid_t sender);
@@ -106,7 +110,8 @@ class Daemon {
   void Unmount();
   void StopParts();
   Outcome Leave();
-  bool LeaveWorld(const Outcome& outcome);
+  bool LeaveWorld(const Outcome& outcome, profile::Profile& own);
+  void ReduceWithoutMpi(profile::Profile own);
   void RecordEnd(const Outcome& outcome);
   int64_t SinceStart() const;
 
@@ -152,6 +157,9 @@ class Daemon {
   std::unique_ptr<Ending> ending_;
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<Refresher> refresher_;
+  std::unique_ptr<WorkerPool> reducing_;
+  std::unique_ptr<RpcReducer> rpc_reducer_;
+  std::unique_ptr<JobProfile> profile_;
   std::unique_ptr<Deputy> deputy_;  // the first ranks, as the next two
   std::unique_ptr<JobClaim> claim_;
   std::unique_ptr<Control> control_;

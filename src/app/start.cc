@@ -209,6 +209,7 @@ Status Daemon::StartServing() {
   fetcher_ = std::make_unique<fetch::Fetcher>(
       FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, *forest_, *cache_,
                                               counters_, clock_, log_, recorder_.get()});
+  MeetReducers();
   MeetPeers();
   server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);
   channel_->Start(*fetcher_);
@@ -251,6 +252,9 @@ fuse::Server::Options Daemon::ServerOptions() {
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
   options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(StopReason::kIoctl); }); };
+  options.on_snapshot_command = [this](const std::string& tag, JobProfile::Done done) {
+    loop_->Submit([this, tag, done = std::move(done)]() mutable { profile_->Snapshot(tag, std::move(done)); });
+  };
   options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
     loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
   };
@@ -271,8 +275,12 @@ Json Daemon::OwnStatus() {
   return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
 }
 
-profile::Profile Daemon::OwnProfile(std::string tag) {
-  return app::OwnProfile({.tag = std::move(tag),
+JobProfile::Options Daemon::ProfileOptions() const {
+  return {.is_on = options_.IsProfiling(), .interval = std::chrono::seconds(options_.profile_snapshot_interval_s)};
+}
+
+profile::Profile Daemon::OwnProfile(const std::string& tag) {
+  return app::OwnProfile({.tag = tag,
                           .target = target_,
                           .who = who_,
                           .timings = timings_,

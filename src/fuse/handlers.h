@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "absent_names.h"
@@ -34,7 +35,8 @@ class Handlers {
     std::shared_ptr<Notifier> notifier;
     std::shared_ptr<PendingReplies> replies;
     std::function<void()> on_stop_command;
-    Server::RefreshCommand on_refresh_command;
+    Server::TextCommandHook on_refresh_command;
+    Server::TextCommandHook on_snapshot_command;
     profile::Recorder* recorder = nullptr;  // null: nothing is recorded
   };
 
@@ -111,7 +113,8 @@ class Handlers {
   void TakeBackDirectory(Node& directory) const;
   void TakeBackListings(Node& directory) const;
   void TakeBack(const std::string& path) const;
-  void RefreshCommanded(Reply reply, const void* in, size_t in_size, size_t out_size);
+  // Of a TextCommand.
+  void Obey(Reply reply, const Server::TextCommandHook& hook, std::span<const std::byte> in, size_t out_size);
 
   void NoteEnd(Node& node, uint64_t size) const;
   std::shared_ptr<fetch::FileReader> ReaderOf(Node& node);

@@ -41,23 +41,26 @@ void Handlers::Ioctl(Reply reply, fuse_ino_t id, unsigned command, void*, fuse_f
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
   NoteAbout(reply, *node);
-  const bool known = command == kStopCommand || command == kRefreshCommand;
-  if (node->kind() != NodeKind::kControl || !known) return reply.Error(ENOTTY);
+  if (node->kind() != NodeKind::kControl) return reply.Error(ENOTTY);
+  const bool known = command == kStopCommand || command == kRefreshCommand || command == kSnapshotCommand;
+  if (!known) return reply.Error(ENOTTY);
   if (fuse_req_ctx(reply.request())->uid != geteuid()) return reply.Error(EPERM);
-  if (command == kRefreshCommand) return RefreshCommanded(std::move(reply), in, in_size, out_size);
+  const std::span given(static_cast<const std::byte*>(in), in_size);
+  if (command == kRefreshCommand) return Obey(std::move(reply), parts_.on_refresh_command, given, out_size);
+  if (command == kSnapshotCommand) return Obey(std::move(reply), parts_.on_snapshot_command, given, out_size);
   if (parts_.on_stop_command) parts_.on_stop_command();
   reply.Ioctl(0);
 }
 
-void Handlers::RefreshCommanded(Reply reply, const void* in, size_t in_size, size_t out_size) {
-  RefreshCommand command;
-  if (in_size < sizeof command || out_size < sizeof command || !parts_.on_refresh_command) return reply.Error(EINVAL);
-  std::memcpy(&command, in, sizeof command);
+void Handlers::Obey(Reply reply, const Server::TextCommandHook& hook, std::span<const std::byte> in, size_t out_size) {
+  TextCommand command;
+  if (in.size() < sizeof command || out_size < sizeof command || !hook) return reply.Error(EINVAL);
+  std::memcpy(&command, in.data(), sizeof command);
   command.text[sizeof command.text - 1] = '\0';
   Ask<std::string>(
-      std::move(reply), [&](auto done, auto) { parts_.on_refresh_command(command.text, std::move(done)); },
+      std::move(reply), [&](auto done, auto) { hook(command.text, std::move(done)); },
       [](Reply& open, const Result<std::string>& outcome) {
-        RefreshCommand answer;
+        TextCommand answer;
         answer.failed = outcome ? 0 : 1;
         const std::string text = outcome ? *outcome : outcome.error().message;
         text.copy(answer.text, sizeof answer.text - 1);

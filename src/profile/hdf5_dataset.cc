@@ -95,14 +95,12 @@ Handle KindType() {
 
 Handle TextType(size_t length) {
   Handle type(H5Tcopy(H5T_C_S1), H5Tclose, "make a text type");
-  Check(H5Tset_size(type.get(), std::max<size_t>(length, 1)), "make a text type");
-  Check(H5Tset_strpad(type.get(), H5T_STR_NULLPAD), "make a text type");
+  Check(H5Tset_size(type.get(), length + 1), "make a text type");
   return type;
 }
 
 void WriteAttribute(hid_t object, const char* name, std::string_view text) {
-  const std::string padded = text.empty() ? std::string(1, '\0') : std::string(text);
-  Put(object, name, TextType(padded.size()).get(), Scalar().get(), padded.data());
+  Put(object, name, TextType(text.size()).get(), Scalar().get(), std::string(text).c_str());
 }
 
 void WriteAttribute(hid_t object, const char* name, uint32_t value) {
@@ -110,10 +108,10 @@ void WriteAttribute(hid_t object, const char* name, uint32_t value) {
 }
 
 void WriteAttribute(hid_t object, const char* name, const std::vector<std::string>& texts) {
-  size_t longest = 1;
+  size_t longest = 0;
   for (const std::string& text : texts) longest = std::max(longest, text.size());
-  std::string padded(longest * texts.size(), '\0');
-  for (size_t i = 0; i < texts.size(); ++i) texts[i].copy(padded.data() + i * longest, longest);
+  std::string padded((longest + 1) * texts.size(), '\0');
+  for (size_t i = 0; i < texts.size(); ++i) texts[i].copy(padded.data() + i * (longest + 1), longest);
   Put(object, name, TextType(longest).get(), Space({texts.size()}).get(), padded.data());
 }
 

@@ -17,7 +17,7 @@ hid_t TypeOf(uint32_t);
 hid_t TypeOf(int64_t);
 hid_t TypeOf(uint64_t);
 Handle KindType();               // the enumeration of PathKind
-Handle TextType(size_t length);  // of so many bytes, filled up with zeros
+Handle TextType(size_t length);  // of so many bytes, and a 0 behind them
 
 void WriteAttribute(hid_t object, const char* name, std::string_view text);
 void WriteAttribute(hid_t object, const char* name, uint32_t value);

@@ -18,6 +18,8 @@ std::string LastHdf5Reason() {
 }
 
 QuietErrors::QuietErrors() {
+  // What HDF5 cleans up at exit is closed already; after a damaged file it finds no end in it, and says so on stderr.
+  H5dont_atexit();
   H5Eget_auto2(H5E_DEFAULT, &print_, &data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }

@@ -19,7 +19,7 @@ void RowLayout::AddFrom(hid_t file_type, const schema::Item& item, Handle type, 
     return Add(item, std::move(type));
   }
   const size_t length = H5Tget_size(found.get());
-  if (kind != H5T_STRING || H5Tis_variable_str(found.get()) != 0 || length == 0 || length > PathRun::kMaxPath) {
+  if (kind != H5T_STRING || H5Tis_variable_str(found.get()) != 0 || length > PathRun::kMaxPath + 1) {
     throw Hdf5Failure("the column " + name + " is no text of a known length");
   }
   Add(item, TextType(length));

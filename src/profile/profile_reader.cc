@@ -28,7 +28,7 @@ std::string TextAttribute(hid_t object, const char* name) {
       H5Sget_simple_extent_npoints(space.get()) != 1) {
     return {};
   }
-  std::string text(size, '\0');
+  std::string text(size + 1, '\0');
   Check(H5Aread(attribute.get(), TextType(size).get(), text.data()), name);
   text.resize(text.find_last_not_of('\0') + 1);
   return text;

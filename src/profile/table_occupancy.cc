@@ -73,6 +73,7 @@ std::string FormatOccupancy(const std::vector<Occupancy>& rows) {
 }
 
 Result<std::vector<Occupancy>> ParseOccupancy(std::string_view text) {
+  if (text.empty()) return Fail(EBADMSG, "is empty");
   std::vector<Occupancy> rows;
   for (size_t number = 1; !text.empty(); ++number) {
     const size_t end = text.find('\n');

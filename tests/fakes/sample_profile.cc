@@ -68,7 +68,7 @@ std::vector<TopPath> TopOf(const PathMap& uses, const auto& which, size_t most) 
   for (const auto& [path, use] : uses) {
     if (which(use)) top.push_back({.path = path, .events = use.events, .excess = use.events / 10, .use = use});
   }
-  std::ranges::stable_sort(top, std::greater<>(), &TopPath::events);
+  std::ranges::sort(top, std::greater<>(), [](const TopPath& row) { return std::pair(row.events, row.path); });
   if (top.size() > most) top.resize(most);
   return top;
 }

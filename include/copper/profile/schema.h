@@ -34,7 +34,7 @@ inline constexpr Item kHistogram{"/latency_histogram", "1",
 inline constexpr Item kBounds{"/latency_bucket_ns", "ns", "the least latency that is in each bucket"};
 inline constexpr Item kEvents{"/events", "", "what was counted, over all ranks"};
 inline constexpr Item kRanks{"/ranks", "", "a row for each rank that was heard of"};
-inline constexpr Item kMissing{"/missing_ranks", "1", "ranks of the job that are in no row of /ranks"};
+inline constexpr Item kMissing{"/missing_ranks", "", "ranks of the job that are in no row of /ranks"};
 inline constexpr const char* kTopGroup = "/top";
 inline constexpr std::array<Item, kTopKinds> kTop{
     Item{"/top/metadata", "", "paths with the most events of names and attributes, most first"},
@@ -101,11 +101,11 @@ inline constexpr std::array<std::array<Item, 3>, kTables> kTableColumns{
 
 template <class Visitor>
 void Columns(RankUse& row, Visitor&& column) {
-  column(Item{"rank", "1", "position in MPI_COMM_WORLD"}, row.rank);
+  column(Item{"rank", "", "position in MPI_COMM_WORLD"}, row.rank);
   column(Item{"host", "", "name of its node"}, row.host);
   column(Item{"pid", "", "process id there"}, row.pid);
   column(Item{"address", "", "of its fabric endpoint"}, row.address);
-  column(Item{"parent", "1", "rank of its parent in tree 0; -1: it is the root"}, row.parent);
+  column(Item{"parent", "", "rank of its parent in tree 0; -1: it is the root"}, row.parent);
   column(Item{"depth", "1", "levels above it in tree 0"}, row.depth);
   column(Item{"mpi", "us", "when MPI was there, since the process began"}, row.mpi_us);
   column(Item{"fabric", "us", "when the fabric was there, since the process began"}, row.fabric_us);
