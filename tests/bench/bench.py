@@ -12,6 +12,7 @@ import benchmark_tree
 import file_rows
 import import_rows
 import job_rows
+import profile_rows
 import slow_source_rows
 from report import print_table
 
@@ -28,6 +29,7 @@ ROWS = {
     "reduction": job_rows.measure_reduction,
     "idle": job_rows.measure_idle,
     "memory": job_rows.measure_memory,
+    "profile": profile_rows.measure_profile,
 }
 
 
