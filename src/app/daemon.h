@@ -19,6 +19,7 @@
 #include "app/main_loop.h"
 #include "app/options.h"
 #include "app/peers.h"
+#include "app/profiling.h"
 #include "app/refresh.h"
 #include "app/rpc_reducer.h"
 #include "app/status.h"
@@ -79,13 +80,14 @@ class Daemon {
   void MeetPeers();
   void MeetReducers();
   void AnnounceReady();
-  void LogStart(Duration fabric_opened_in);
+  void LogStart();
   uint64_t MemoryBudget() const;
   uint64_t NodeBudget() const;
   fetch::Fetcher::Options FetcherOptions() const;
   fuse::Server::Options ServerOptions();
   std::string AddressBookText() const;
   Json OwnStatus();
+  // Once serving; any thread. Takes as long as sorting the paths that were used.
   profile::Profile OwnProfile(const std::string& tag);
   JobProfile::Options ProfileOptions() const;
   void Refresh(const std::string& given, Refresher::Done done);  // in the loop
@@ -123,6 +125,7 @@ class Daemon {
   const std::string boot_id_;
   const JobDirectory job_;
   bootstrap::StartTimings timings_;
+  Duration registered_in_{};                            // how long the provider took to be opened
   std::vector<bootstrap::StartTimings> start_timings_;  // of all ranks
   UniqueFd job_lock_;                                   // rank 0, until claim_ has it
   Logger log_;
@@ -139,6 +142,7 @@ class Daemon {
   std::atomic<bool> mounted_{false};
 
   // In the order in which they are made; what is below uses what is above.
+  std::unique_ptr<profile::Recorder> recorder_;  // null: no profiling
   std::unique_ptr<MainLoop> loop_;
   std::unique_ptr<tree::Forest> forest_;
   std::unique_ptr<storage::FileSystems> file_systems_;

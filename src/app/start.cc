@@ -144,19 +144,20 @@ Status Daemon::OpenFabric() {
   if (!endpoint) return std::unexpected(endpoint.error());
   endpoint_ = std::move(*endpoint);
   timings_.fabric_us = SinceStart();
-  LogStart(clock_.Now() - before);
+  registered_in_ = clock_.Now() - before;
+  LogStart();
   return {};
 }
 
-void Daemon::LogStart(Duration fabric_opened_in) {
+void Daemon::LogStart() {
   // These lines are what sites look for, word for word.
   log_.Info("user-facing log_level: {}", static_cast<int>(options_.log_level));
-  log_.Info("profile_metrics: disabled");
-  log_.Info("profile_top_n: 0");
-  log_.Info("profile_paths_full: disabled");
+  log_.Info("profile_metrics: {}", options_.IsProfiling() ? "enabled" : "disabled");
+  log_.Info("profile_top_n: {}", options_.profile_top_n);
+  log_.Info("profile_paths_full: {}", options_.profile_paths_full ? "enabled" : "disabled");
   log_.Info("server running at address: {}", endpoint_->DescribeAddress(endpoint_->address()));
   log_.Info("provider registration completed after {} us",
-            std::chrono::duration_cast<std::chrono::microseconds>(fabric_opened_in).count());
+            std::chrono::duration_cast<std::chrono::microseconds>(registered_in_).count());
   const std::optional<Rank> parent = forest_->Parent(world_.rank(), 0);
   log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, depth {}", world_.rank(),
             world_.size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
@@ -202,11 +203,12 @@ Status Daemon::StartServing() {
   channel.self = rank;
   channel.ranks = world_.size();
   channel.job = identity_;
+  recorder_ = MakeRecorder(options_, clock_);
   cache_ = std::make_unique<cache::Cache>(MemoryBudget() - NodeBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
   fetcher_ = std::make_unique<fetch::Fetcher>(
       FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, *forest_, *cache_,
-                                              counters_, clock_, log_});
+                                              counters_, clock_, log_, recorder_.get()});
   MeetReducers();
   MeetPeers();
   server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);
@@ -256,6 +258,7 @@ fuse::Server::Options Daemon::ServerOptions() {
   options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
     loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
   };
+  options.recorder = recorder_.get();
   options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };
   return options;
 }
@@ -273,13 +276,20 @@ Json Daemon::OwnStatus() {
 }
 
 JobProfile::Options Daemon::ProfileOptions() const {
-  return {};
+  return {.is_on = options_.IsProfiling(), .interval = std::chrono::seconds(options_.profile_snapshot_interval_s)};
 }
 
 profile::Profile Daemon::OwnProfile(const std::string& tag) {
-  profile::Profile own{.tag = tag, .target = target_, .job_ranks = world_.size()};
-  own.ranks.push_back({.rank = world_.rank(), .host = host_});
-  return own;
+  return app::OwnProfile({.tag = tag,
+                          .target = target_,
+                          .who = who_,
+                          .timings = timings_,
+                          .registration = registered_in_,
+                          .uptime = clock_.Now() - started_,
+                          .forest = *forest_,
+                          .counters = counters_,
+                          .cache = *cache_,
+                          .recorder = recorder_.get()});
 }
 
 Status Daemon::ProveMount() {

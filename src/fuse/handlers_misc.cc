@@ -10,7 +10,7 @@ namespace copper::fuse {
 
 void Handlers::Statfs(Reply reply, fuse_ino_t) {
   Ask<StatFs>(
-      std::move(reply), [&](auto done) { parts_.fetcher.Statfs(std::move(done)); },
+      std::move(reply), [&](auto done, auto use) { parts_.fetcher.Statfs(std::move(done), std::move(use)); },
       [](Reply& open, Result<StatFs> figures) {
         if (!figures) return open.Error(KernelErrno(figures.error().code));
         struct statvfs result{};
@@ -30,7 +30,9 @@ void Handlers::Statfs(Reply reply, fuse_ino_t) {
 
 // The kernel checks permissions itself (default_permissions); what is left to say is that nothing can be written.
 void Handlers::Access(Reply reply, fuse_ino_t id, int mask) {
-  if (!parts_.inodes.Find(id)) return reply.Error(ESTALE);
+  const NodePtr node = parts_.inodes.Find(id);
+  if (!node) return reply.Error(ESTALE);
+  NoteAbout(reply, *node);
   reply.Error((mask & W_OK) != 0 ? EROFS : 0);
 }
 
@@ -38,6 +40,7 @@ void Handlers::Ioctl(Reply reply, fuse_ino_t id, unsigned command, void*, fuse_f
                      size_t in_size, size_t out_size) {
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
+  NoteAbout(reply, *node);
   if (node->kind() != NodeKind::kControl) return reply.Error(ENOTTY);
   const bool known = command == kStopCommand || command == kRefreshCommand || command == kSnapshotCommand;
   if (!known) return reply.Error(ENOTTY);
@@ -55,7 +58,7 @@ void Handlers::Obey(Reply reply, const Server::TextCommandHook& hook, std::span<
   std::memcpy(&command, in.data(), sizeof command);
   command.text[sizeof command.text - 1] = '\0';
   Ask<std::string>(
-      std::move(reply), [&](auto done) { hook(command.text, std::move(done)); },
+      std::move(reply), [&](auto done, auto) { hook(command.text, std::move(done)); },
       [](Reply& open, const Result<std::string>& outcome) {
         TextCommand answer;
         answer.failed = outcome ? 0 : 1;

@@ -12,6 +12,7 @@
 #include "copper/base/unique_fd.h"
 #include "copper/fetch/fetcher.h"
 #include "copper/profile/counters.h"
+#include "copper/profile/recorder.h"
 
 namespace copper::fuse {
 
@@ -33,8 +34,9 @@ class Server {
     LiveFiles live_files;
     std::function<void()> on_stop_command;  // any thread; must not block
     TextCommandHook on_refresh_command;
-    TextCommandHook on_snapshot_command;  // likewise
-    std::function<void()> on_unmounted;   // the mount went away without Stop; any thread; must not block
+    TextCommandHook on_snapshot_command;    // likewise
+    profile::Recorder* recorder = nullptr;  // of requests; null: none is kept. With full paths READDIRPLUS is off
+    std::function<void()> on_unmounted;     // the mount went away without Stop; any thread; must not block
   };
 
   // Takes over the connection's descriptor (Mounter::Mount). Serves from Start to Stop.
