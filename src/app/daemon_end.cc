@@ -59,7 +59,7 @@ bool Daemon::LeaveWorld(const Outcome& outcome, Profile& own) {
     profile_->WriteOwn(own);
     return false;
   }
-  if (profile) profile_->WriteFinal(*profile);
+  if (profile) profile_->WriteFinal(*std::move(profile));
   world_.Finalize();
   return true;
 }
@@ -69,7 +69,7 @@ void Daemon::ReduceWithoutMpi(Profile own) {
   std::optional<Profile> profile = std::move(own);
   const TimePoint deadline = clock_.Now() + kReduceTimeout;
   if (end_ && end_->conducted) {
-    if (rpc_reducer_->Reduce(profile, deadline)) profile_->WriteFinal(*profile);
+    if (rpc_reducer_->Reduce(profile, deadline)) profile_->WriteFinal(*std::move(profile));
     return;
   }
   // Alone, nobody will ask.

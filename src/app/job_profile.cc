@@ -106,12 +106,14 @@ Result<std::string> JobProfile::Write(const std::string& tag, TimePoint deadline
   std::optional<Profile> profile = own_(tag);
   if (const Status reduced = parts_.reducer.Reduce(profile, deadline); !reduced)
     return std::unexpected(reduced.error());
+  CutTop(*profile);
   const std::string file = job_.profile_file(tag);
   if (const Status written = profile::WriteProfile(file, *profile); !written) return std::unexpected(written.error());
   return "wrote " + file + " from " + std::to_string(profile->ranks.size()) + " ranks" + NameLost(*profile);
 }
 
-void JobProfile::WriteFinal(const Profile& whole) {
+void JobProfile::WriteFinal(Profile whole) {
+  CutTop(whole);
   Status written = profile::WriteOccupancy(job_.final_tables(), whole.ranks);
   if (written && whole.IsOn()) written = profile::WriteProfile(job_.profile_file(whole.tag), whole);
   if (written && whole.paths_full) written = profile::WritePathTable(job_.final_tables() + "/copper_tables.h5", whole);

@@ -57,7 +57,7 @@ class JobProfile {
   // The end, in the main thread: each in its turn.
 
   // The reduced profile, by the rank that has it.
-  void WriteFinal(const profile::Profile& whole);
+  void WriteFinal(profile::Profile whole);
   // What this rank has in its hands, where it could not be handed on.
   void WriteOwn(const profile::Profile& own) const;
 

@@ -49,6 +49,10 @@ void MergeHead(Profile& into, Profile& other) {
   for (size_t kind = 0; kind < kTopKinds; ++kind) MergeTop(into.top[kind], std::move(other.top[kind]), into.top_n);
 }
 
+void CutTop(Profile& profile) {
+  for (auto& top : profile.top) top.resize(std::min<size_t>(top.size(), profile.top_n));
+}
+
 void Merge(Profile& into, Profile other) {
   MergeHead(into, other);
   PathCursor paths([&other] { return other.paths.TakePiece(); });

@@ -109,9 +109,12 @@ class CountsAreTrue(ProfileScenario):
         self.assertGreaterEqual(operations["readdir"]["calls"], RANKS)
         for name, row in operations.items():
             self.assertLessEqual(row["hits"] + row["misses"] + row["coalesced"], row["calls"], name)
-            self.assertEqual(0, row["errors"], name) if not name.startswith(("getxattr", "open", "ioctl", "other")) else None
+            if name != "ioctl":  # Python asks each file whether it is a terminal
+                self.assertEqual(0, row["errors"], name)
+        read = operations["read"]
+        self.assertEqual((FILES + 1) * RANKS, read["hits"] + read["misses"] + read["coalesced"])
+        self.assertGreaterEqual(read["misses"], FILES + 1, "somebody was the first")
         # Each chunk comes once to each rank: from the source on one, from a parent on the others.
-        self.assertEqual((FILES + 1) * RANKS, operations["read"]["misses"])
         self.assertEqual(FILES * SIZE + 5, profile.events["bytes_from_source"])
         self.assertEqual((RANKS - 1) * (FILES * SIZE + 5), profile.events["bytes_from_parent"])
         self.assertEqual(profile.events["bytes_from_parent"], profile.events["bytes_to_children"])

@@ -96,6 +96,8 @@ struct Profile {
 
 // Adds another part of the job. `paths` of both are merged piece by piece.
 void Merge(Profile& into, Profile other);
+// The best top_n of each kind alone: once nothing more will be merged.
+void CutTop(Profile& profile);
 // All but the paths, which are in `other` no more.
 void MergeHead(Profile& into, Profile& other);
 
