@@ -66,7 +66,7 @@ class Requests {
     const long turn = turn_++;
     if (turn % 2 != 0) return MissOnce(beside_ + std::to_string(turn));
     const off_t offset = turn / 2 % 4 * static_cast<off_t>(page_.size());
-    if (pread(fd_, page_.data(), page_.size(), offset) != static_cast<ssize_t>(page_.size())) Fail("pread");
+    if (pread(fd_, page_.data(), page_.size(), offset) != static_cast<ssize_t>(page_.size())) Fail("short read");
   }
 
  private:
