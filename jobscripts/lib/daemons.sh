@@ -1,0 +1,44 @@
+# Starts and ends the MPI launcher of the daemons; to be sourced after common.sh.
+# shellcheck shell=bash
+
+keeper=
+keeper_order=
+
+# start_daemons LOG LOCK COMMAND...: in a session of its own, so that it outlives this script once release_daemons was
+# called; if this script dies before that, however it dies, the daemons end too (keeper.sh).
+start_daemons() {
+  local log=$1 lock=$2
+  shift 2
+  : >"$log"
+  # The pipe to it closes with this script: bash gives it to no other child.
+  coproc KEEPER { exec setsid "$BASH" "$COPPER_LIB/keeper.sh" "$lock" "$@" >>"$log" 2>&1; }
+  # shellcheck disable=SC2153
+  keeper=$KEEPER_PID
+  keeper_order=${KEEPER[1]}
+}
+
+daemons_run() { [[ $keeper ]] && kill -0 "$keeper" 2>/dev/null; }
+
+# From now on only `copper stop`, the scheduler or a signal to the MPI launcher ends them.
+release_daemons() {
+  trap '' PIPE
+  printf 'ready\n' >&"$keeper_order" || true
+  trap - PIPE
+}
+
+# wait_for_daemons SECONDS: until their MPI launcher has ended; 1 if it has not.
+wait_for_daemons() {
+  local tenths=$(($1 * 10))
+  for (( ; tenths > 0; --tenths)); do
+    daemons_run || return 0
+    sleep 0.1
+  done
+  ! daemons_run
+}
+
+# Ends them if they have not been released.
+end_daemons() {
+  [[ $keeper ]] || return 0
+  exec {keeper_order}>&-
+  wait_for_daemons 40
+}
