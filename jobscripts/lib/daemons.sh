@@ -19,12 +19,28 @@ start_daemons() {
 
 daemons_run() { [[ $keeper ]] && kill -0 "$keeper" 2>/dev/null; }
 
-# From now on only `copper stop`, the scheduler or a signal to the MPI launcher ends them.
-release_daemons() {
+tell_keeper() {
   trap '' PIPE
-  printf 'ready\n' >&"$keeper_order" || true
+  printf '%s\n' "$*" >&"$keeper_order" || true
   trap - PIPE
 }
+
+# wait_with_daemons COMMAND...: runs it until it ends, or the daemons do; it does not outlive this script.
+wait_with_daemons() {
+  local waiter status=0
+  "$@" &
+  waiter=$!
+  tell_keeper waiter "$waiter"
+  while kill -0 "$waiter" 2>/dev/null && daemons_run; do wait -n || true; done
+  # An MPI launcher that fails before its ranks leaves no word in the job directory that would end the wait.
+  kill "$waiter" 2>/dev/null || true
+  wait "$waiter" || status=$?
+  tell_keeper waiter
+  return "$status"
+}
+
+# From now on only `copper stop`, the scheduler or a signal to the MPI launcher ends them.
+release_daemons() { tell_keeper ready; }
 
 # wait_for_daemons SECONDS: until their MPI launcher has ended; 1 if it has not.
 wait_for_daemons() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # keeper.sh LOCK COMMAND...: runs COMMAND, the MPI launcher of the daemons, in the background of a job script.
 #
-# Reads stdin: after the line "ready" the daemons stay until they are stopped. If stdin ends without it, whoever launched
-# them is gone, and they go too. LOCK is a descriptor, or -: held until COMMAND has ended, and not passed on to it.
+# Reads lines from stdin. After "ready" the daemons stay until they are stopped. If stdin ends without it, whoever launched
+# them is gone, and they go too, with the process of the last "waiter PID". LOCK is a descriptor, or -: held until COMMAND has ended, and not passed on to it.
 set -uo pipefail
 
 lock=$1
@@ -16,10 +16,11 @@ command=$!
 # What a scheduler or a person sends to end this, the command gets: the daemons then end in order.
 trap 'kill -TERM "$command" 2>/dev/null' TERM INT HUP
 
+# A signal that comes before the ranks are there may be lost.
 end_command() {
   local i
-  kill -TERM "$command" 2>/dev/null
   for ((i = 0; i < 200; ++i)); do
+    ((i % 50)) || kill -TERM "$command" 2>/dev/null
     kill -0 "$command" 2>/dev/null || return
     sleep 0.1
   done
@@ -27,7 +28,16 @@ end_command() {
 }
 
 exec {order}<&0 </dev/null
-(IFS= read -r word <&"$order" && [[ $word == ready ]]) &
+take_orders() {
+  local word pid waiter=
+  while read -r word pid; do
+    [[ $word != ready ]] || return 0
+    waiter=$pid
+  done
+  [[ ! $waiter ]] || kill "$waiter" 2>/dev/null
+  return 1
+}
+take_orders <&"$order" &
 reader=$!
 exec {order}<&-
 

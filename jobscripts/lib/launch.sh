@@ -34,15 +34,24 @@ launch_copper() {
 # One launch at a time, and none beside a running job. Of a file system without locks both may get through here; the
 # daemons then find each other's mounts.
 claim_job_directory() {
+  local i
   mkdir -p -- "$job/logs" || die 1 "cannot make the job directory $job: give another base with -d"
   [[ -O $job && -O $job/logs && -w $job/logs ]] || die 1 "the job directory $job is not yours: give another base with -d"
   refuse_beside_a_job
   exec {lock}>>"$job/logs/launch.lock"
-  if ! flock -n -E 75 "$lock"; then
-    say "another launch in $job is at work, or its daemons are just ending: waiting for that"
-    flock -w 60 -E 75 "$lock" || die 1 "another launch is at work in $job: give each its own base with -d"
+  take_lock 1 && return
+  say "another launch in $job is at work, or its daemons are just ending: waiting for that"
+  for ((i = 0; i < 30; ++i)); do
     refuse_beside_a_job
-  fi
+    take_lock 2 && return
+  done
+  die 1 "another launch is at work in $job: give each its own base with -d"
+}
+
+take_lock() {  # take_lock SECONDS
+  local status=0
+  flock -w "$1" -E 75 "$lock" || status=$?
+  ((status != 75))
 }
 
 refuse_beside_a_job() {
@@ -57,18 +66,11 @@ record_launch() {
     >"$job/logs/launch.txt"
 }
 
-# Not only for `copper wait`: an MPI launcher that fails before its ranks leaves no word in the job directory.
 wait_until_ready() {
-  local said waiter status=0
-  said=$(mktemp "$job/logs/wait-XXXXXX")
-  "$copper" wait "$job" --timeout "$ready_within" 2>"$said" &
-  waiter=$!
-  while kill -0 "$waiter" 2>/dev/null && daemons_run; do wait -n || true; done
-  # Ranks that fail say why before they end.
-  if kill -0 "$waiter" 2>/dev/null && [[ ! -e $job/logs/exit.json ]]; then kill "$waiter" 2>/dev/null; fi
-  wait "$waiter" || status=$?
-  failure=$(<"$said")
-  rm -f -- "$said"
+  local status=0
+  wait_with_daemons "$copper" wait "$job" --timeout "$ready_within" 2>"$job/logs/wait.txt" || status=$?
+  failure=$(<"$job/logs/wait.txt")
+  rm -f -- "$job/logs/wait.txt"
   ((status == 0)) || fail_launch
 }
 

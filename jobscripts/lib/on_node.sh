@@ -42,6 +42,7 @@ users_here() {
   [[ $points ]] || return 0
   {
     find /proc/[0-9]*/{cwd,root,exe,fd} -maxdepth 1 -type l -user "$EUID" -printf '%p %l\n'
+    # shellcheck disable=SC2001
     grep -sHF -e "$(sed 's|$|/|' <<<"$points")" /proc/[0-9]*/maps | sed -E 's|^(/proc/[0-9]+/maps):[^/]*|\1 |'
   } 2>/dev/null |
     awk -v points="$points" '
