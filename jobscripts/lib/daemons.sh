@@ -4,14 +4,14 @@
 keeper=
 keeper_order=
 
-# start_daemons LOG LOCK COMMAND...: in a session of its own, so that it outlives this script once release_daemons was
-# called; if this script dies before that, however it dies, the daemons end too (keeper.sh).
+# start_daemons LOG LOCK SIGNAL COMMAND...: in a session of its own, so that it outlives this script once release_daemons
+# was called; if this script dies before that, however it dies, the daemons end too (keeper.sh).
 start_daemons() {
-  local log=$1 lock=$2
-  shift 2
+  local log=$1
+  shift
   : >"$log"
   # The pipe to it closes with this script: bash gives it to no other child.
-  coproc KEEPER { exec setsid "$BASH" "$COPPER_LIB/keeper.sh" "$lock" "$@" >>"$log" 2>&1; }
+  coproc KEEPER { exec setsid "$BASH" "$COPPER_LIB/keeper.sh" "$@" >>"$log" 2>&1; }
   # shellcheck disable=SC2153
   keeper=$KEEPER_PID
   keeper_order=${KEEPER[1]}

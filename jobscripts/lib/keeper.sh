@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# keeper.sh LOCK COMMAND...: runs COMMAND, the MPI launcher of the daemons, in the background of a job script.
+# keeper.sh LOCK SIGNAL COMMAND...: runs COMMAND, the MPI launcher of the daemons, in the background of a job script.
 #
 # Reads lines from stdin. After "ready" the daemons stay until they are stopped. If stdin ends without it, whoever launched
 # them is gone, and they go too, with the process of the last "waiter PID". LOCK is a descriptor, or -: held until COMMAND has ended, and not passed on to it.
+# SIGNAL makes COMMAND end its processes in order.
 set -uo pipefail
 
 lock=$1
-shift
+signal=$2
+shift 2
 if [[ $lock == - ]]; then
   "$@" </dev/null &
 else
@@ -14,13 +16,14 @@ else
 fi
 command=$!
 # What a scheduler or a person sends to end this, the command gets: the daemons then end in order.
-trap 'kill -TERM "$command" 2>/dev/null' TERM INT HUP
+trap 'kill -"$signal" "$command" 2>/dev/null' TERM INT HUP
 
-# A signal that comes before the ranks are there may be lost.
+# MPICH's mpiexec hangs, and its ranks with it, if a signal comes in the first moments, while it starts its proxies.
 end_command() {
   local i
+  while ((SECONDS < 2)) && kill -0 "$command" 2>/dev/null; do sleep 0.1; done
   for ((i = 0; i < 200; ++i)); do
-    ((i % 50)) || kill -TERM "$command" 2>/dev/null
+    ((i % 50)) || kill -"$signal" "$command" 2>/dev/null
     kill -0 "$command" 2>/dev/null || return
     sleep 0.1
   done

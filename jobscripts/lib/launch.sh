@@ -24,7 +24,7 @@ launch_copper() {
   record_launch
   say "starting Copper on ${node_count:-all} nodes: mount $mount, job directory $job"
   say "address book: $book_source${book:+ $book} ($book_reason)"
-  start_daemons "$job/logs/launcher.log" "${lock:--}" \
+  start_daemons "$job/logs/launcher.log" "${lock:--}" "$end_signal" \
     "${daemon_command[@]}" "$cu_fuse" --mount "$mount" --log-output-dir "$job" "${cu_fuse_options[@]}"
   wait_until_ready
   release_daemons

@@ -5,8 +5,10 @@
 #   node_count     how many nodes it has; empty where only the launcher knows
 #   per_node       a command that runs another once on each node
 #   daemon_command the same for the daemons: bound to `cores`, and the loss of one node does not end the others
+#   end_signal     what makes daemon_command end the daemons in order
 # shellcheck shell=bash disable=SC2034
 
+end_signal=TERM
 own_node_file=
 
 words_of() {  # words_of ARRAY TEXT: splits TEXT as a command line without quotes
@@ -32,9 +34,11 @@ use_slurm() {
   node_count=$SLURM_JOB_NUM_NODES
   per_node=(srun --overlap --nodes="$node_count" --ntasks="$node_count" --ntasks-per-node=1 --cpu-bind=none
             --export=ALL --quiet "${options[@]}")
-  # Without --wait=0 a site's WaitTime ends the survivors of a lost node.
+  # Without --wait=0 a site's WaitTime ends the survivors of a lost node. At SIGTERM srun would kill its tasks at once; with
+  # --disable-status it hands SIGINT on to them.
+  end_signal=INT
   daemon_command=(srun --overlap --nodes="$node_count" --ntasks="$node_count" --ntasks-per-node=1 --cpu-bind=none
-                  --export=ALL --kill-on-bad-exit=0 --wait=0 --job-name=copper "${options[@]}" "${binding[@]}")
+                  --export=ALL --kill-on-bad-exit=0 --wait=0 --disable-status --job-name=copper "${options[@]}" "${binding[@]}")
 }
 
 # Hosts stand in the file once for each slot.
