@@ -7,6 +7,8 @@
 #
 # MOUNT may hold %r, any rank, and %h, this host. Prints a line "HOST: ..." for each thing found.
 set -u
+# What the job has in PATH may lie in a mount, and would then be found as its user.
+PATH=/usr/bin:/bin:$PATH
 
 mode=$1
 job=$2

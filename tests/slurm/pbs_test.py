@@ -59,6 +59,8 @@ class Use(launchers.Killed, Pbs):
         book = self.root / "no-such-book"
         self.assertIn(f"discover (no -F, and there is no {book})", self.launch(COPPER_ADDRESS_BOOK=str(book)).stderr)
         self.stop()
+        book.write_text("# none of these nodes\n")
+        self.refuse(because=f"address book: facility {book} .the site's book", COPPER_ADDRESS_BOOK=str(book))
 
 
 class Refusals(Pbs):
@@ -75,7 +77,7 @@ class Refusals(Pbs):
 
     def test_a_node_that_cannot_be_reached(self):
         broken = self.write("broken", "#!/bin/sh\necho no route to $1 >&2\nexit 1\n", 0o755)
-        launched = self.refuse(because="did not get ready", HYDRA_LAUNCHER_EXEC=str(broken))
+        launched = self.refuse("-s", "3", because="not ready in time", HYDRA_LAUNCHER_EXEC=str(broken))
         self.assertIn("no route to", launched.stderr)
 
 

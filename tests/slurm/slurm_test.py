@@ -171,9 +171,9 @@ class Interactive(launchers.Killed, Slurm):
             with contextlib.suppress(OSError):
                 if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("srun"):
                     os.kill(pid, signal.SIGKILL)
-        # slurmd kills what is left of the step, the mounters too: dead mounts stay.
-        self.assertTrue(copper_job.until(lambda: not copper_job.daemons_of(self.root), 30))
-        self.launch()
+        # slurmd either goes on with the step, which then serves as before, or kills it, the mounters too.
+        if copper_job.until(lambda: not copper_job.daemons_of(self.root), 10):
+            self.launch()
         self.assert_serves()
         self.stop()
         self.assert_nothing_left(20)

@@ -42,6 +42,15 @@ class Use(Workstation):
         self.assertIn(f"results in {self.job()}", stopped.stdout)
         self.assert_nothing_left()
 
+    def test_the_example(self):
+        self.write("packages/tried.py", "print('imported from', __file__)")
+        point = self.root / "mnt"
+        tried = self.call(launchers.JOBSCRIPTS / "examples/workstation.sh", BASE=str(self.base), MOUNT=str(point),
+                          PACKAGES=f"{self.source}/packages", PROGRAM="import tried", COPPER_NODES="1")
+        self.assertEqual(0, tried.returncode, tried.stdout + tried.stderr)
+        self.assertIn(f"imported from {point}{self.source}/packages/tried.py", tried.stdout)
+        self.assert_nothing_left()
+
     def test_the_command_that_the_user_names(self):
         command = "mpiexec -n 2 -ppn 2"
         self.launch(COPPER_LAUNCH_COMMAND=command, COPPER_JOB_ID="mine", COPPER_NODES="")
