@@ -53,3 +53,8 @@ find_programs() {
   done
   die 2 'cu_fuse and copper are neither beside these scripts nor in PATH: set COPPER_BIN to their directory'
 }
+
+# exit_field JOBDIR NAME: a text or a number of how the last job there ended.
+exit_field() {
+  sed -nE 's/.*"'"$2"'":("([^"]*)"|([0-9]+)).*/\2\3/p' "$1/logs/exit.json"
+}

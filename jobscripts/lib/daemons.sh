@@ -21,18 +21,19 @@ daemons_run() { [[ $keeper ]] && kill -0 "$keeper" 2>/dev/null; }
 
 tell_keeper() {
   trap '' PIPE
-  printf '%s\n' "$*" >&"$keeper_order" || true
+  { printf '%s\n' "$*" >&"$keeper_order"; } 2>/dev/null || true  # closed where it has ended
   trap - PIPE
 }
 
-# wait_with_daemons COMMAND...: runs it until it ends, or the daemons do; it does not outlive this script.
+# wait_with_daemons COMMAND...: runs it until it ends, or hardly longer than the daemons; it does not outlive this script.
 wait_with_daemons() {
-  local waiter status=0
+  local waiter status=0 tenths=20
   "$@" &
   waiter=$!
   tell_keeper waiter "$waiter"
   while kill -0 "$waiter" 2>/dev/null && daemons_run; do wait -n || true; done
   # An MPI launcher that fails before its ranks leaves no word in the job directory that would end the wait.
+  while ((tenths-- > 0)) && kill -0 "$waiter" 2>/dev/null; do sleep 0.1; done
   kill "$waiter" 2>/dev/null || true
   wait "$waiter" || status=$?
   tell_keeper waiter

@@ -60,22 +60,27 @@ refuse_beside_a_job() {
     die 1 "Copper is running in $job already: stop it first, or give another base with -d and another mount with -v"
 }
 
-# What the stop script reads, and a person.
+# What the stop script reads, and a person. How an earlier job here ended says nothing from now on.
 record_launch() {
-  printf '%s\n' "mount $mount" "job $job_id" "nodes $node_count" "host $(uname -n)" "command ${daemon_command[*]} $cu_fuse ..." \
-    >"$job/logs/launch.txt"
+  local profile=no
+  [[ " ${cu_fuse_options[*]-} " != *' --profile-'* ]] || profile=yes
+  rm -f -- "$job/logs/exit.json"
+  printf '%s\n' "mount $mount" "profile $profile" "job $job_id" "nodes ${node_count:-unknown}" "host $(uname -n)" \
+    "command ${daemon_command[*]} $cu_fuse --mount $mount --log-output-dir $job ${cu_fuse_options[*]-}" >"$job/logs/launch.txt"
 }
 
 wait_until_ready() {
   local status=0
   wait_with_daemons "$copper" wait "$job" --timeout "$ready_within" 2>"$job/logs/wait.txt" || status=$?
-  failure=$(<"$job/logs/wait.txt")
+  # Of thousands of ranks that all failed the first ones are enough.
+  failure=$(sed '21{s/.*/  .../;q}' "$job/logs/wait.txt")
   rm -f -- "$job/logs/wait.txt"
   ((status == 0)) || fail_launch
 }
 
 fail_launch() {
-  say "Copper did not get ready: ${failure:-the MPI launcher has ended}"
+  if [[ ! $failure && -e $job/logs/exit.json ]]; then failure=$(exit_field "$job" reason); fi
+  say "Copper did not get ready: ${failure:-${daemon_command[0]} has ended before it}"
   clean_up_daemons
   show_first_errors
   say "everything that was said is in $job/logs"

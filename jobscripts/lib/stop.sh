@@ -23,15 +23,15 @@ stop_copper() {
   if [[ ! -d $logs ]]; then
     stop_through_mounts || status=1
   elif [[ -e $logs/exit.json && ! -e $logs/ready.json ]]; then
-    say "nothing to stop: the job in $job has ended already: $(exit_field reason)"
-    [[ $(exit_field status) == 0 ]] || status=1
+    say "nothing to stop: the job in $job has ended already: $(exit_field "$job" reason)"
+    [[ $(exit_field "$job" status) == 0 ]] || status=1
   elif [[ ! -e $logs/ready.json && ! -e $logs/launch.txt ]]; then
     die 1 "no Copper was launched in $job: is -d the one of the launch?"
   else
     stop_through_directory || status=1
   fi
   check_mounts || status=1
-  tell_results
+  tell_results || status=1
   exit "$status"
 }
 
@@ -43,16 +43,13 @@ take_recorded_mount() {
   mount=$recorded
 }
 
-# exit_field NAME: of exit.json, a text or a number.
-exit_field() { sed -nE 's/.*"'"$1"'":("([^"]*)"|([0-9]+)).*/\2\3/p' "$logs/exit.json"; }
-
 stop_through_directory() {
   name_users
   "$copper" stop "$job" --timeout 120 || return 1
   # Held until the MPI launcher has ended (keeper.sh).
   [[ ! -e $logs/launch.lock ]] || (flock -w 30 -E 75 9 || (($? != 75))) 9<"$logs/launch.lock" ||
     say "the job has ended, but not the MPI launcher of the daemons yet"
-  say "the job in $job has ended: $(exit_field reason)"
+  say "the job in $job has ended: $(exit_field "$job" reason)"
 }
 
 name_users() {
@@ -85,10 +82,14 @@ check_mounts() {
 }
 
 tell_results() {
-  local place
+  local place profile=profiling/final/copper_profile.h5
   [[ -d $job ]] || return 0
   printf 'results in %s\n' "$job"
-  for place in profiling/final/copper_profile.h5 tables/final logs; do
+  for place in "$profile" tables/final logs; do
     [[ ! -e $job/$place ]] || printf '  %s\n' "$job/$place"
   done
+  if grep -qs '^profile yes' "$logs/launch.txt" && [[ ! -e $job/$profile ]]; then
+    say "a profile was asked for, but there is no $job/$profile"
+    return 1
+  fi
 }

@@ -147,6 +147,15 @@ class Killed:
         self.assert_serves()
         self.stop()
 
+    def test_a_launcher_that_is_interrupted_ends_what_it_started(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signal=number):
+                launcher = self.start_in_background()
+                self.assertTrue(copper_job.until(lambda: copper_job.daemons_of(self.root), 20, pause=0.002))
+                launcher.send_signal(number)
+                self.assertEqual(128 + number, launcher.wait(60))
+                self.assert_nothing_left(5)
+
     def test_the_next_launch_takes_dead_mounts_away(self):
         self.launch()
         kill_all([copper_job.identity(pid) for pid in copper_job.daemons_of(self.root)])

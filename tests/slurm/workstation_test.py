@@ -129,6 +129,25 @@ class Refusals(Workstation):
         launched = self.refuse("-T", "9", because="--trees 9 is over the number of ranks")
         self.assertIn("mpiexec says:", launched.stderr)
 
+    def test_the_first_errors_in_the_logs_of_ranks_that_say_nothing_else(self):
+        programs = self.root / "bin"
+        programs.mkdir()
+        (programs / "copper").symlink_to(copper_job.COPPER)
+        # Stands for ranks that log an error, and die before they can tell it otherwise.
+        (programs / "cu_fuse").write_text("""#!/bin/bash
+            while [[ $1 != --log-output-dir ]]; do shift; done
+            printf '2026-01-01 [Info] (Start) good\\n2026-01-01 [Error] (Start) bad luck\\n' >"$2/logs/host-$$-output.log"
+            sleep 0.5
+            exit 3
+            """)
+        (programs / "cu_fuse").chmod(0o755)
+        launched = self.refuse(because=r"mpiexec has ended before it", COPPER_BIN=str(programs))
+        self.assertEqual(4, launched.stderr.count("output.log: 2026-01-01 [Error] (Start) bad luck"), launched.stderr)
+        self.assertNotIn("good", launched.stderr)
+
+    def test_a_network_that_is_not_there(self):
+        self.refuse("-n", "cxi", because=r"cannot open the fabric .net type cxi.: nothing here fits that")
+
     def test_cores_that_are_not_there(self):
         launched = self.refuse("-b", "4000", because="did not get ready")
         self.assertIn("taskset", launched.stderr)
@@ -140,6 +159,19 @@ class Refusals(Workstation):
 class Stops(Workstation):
     def test_without_a_launch(self):
         self.assertIn("no Copper was launched in", self.stop(status=1).stderr)
+
+    def test_a_profile_that_was_asked_for_and_is_not_there_is_a_failure(self):
+        self.launch()
+        record = self.job() / "logs/launch.txt"
+        record.write_text(record.read_text().replace("profile no", "profile yes"))
+        self.assertIn("a profile was asked for", self.stop(status=1).stderr)
+        self.assert_nothing_left()
+
+    def test_after_a_start_that_failed(self):
+        self.launch()
+        self.stop()
+        self.refuse("-T", "9", because="--trees 9 is over the number of ranks")
+        self.assertIn("has ended already: --trees 9", self.stop(status=1).stderr)
 
     def test_twice(self):
         self.launch()
