@@ -117,7 +117,6 @@ clean_up() {
   local status=$?
   trap '' INT TERM HUP
   ((status == 0)) || clean_up_daemons
-  remove_node_file
   exit "$status"
 }
 

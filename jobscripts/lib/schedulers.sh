@@ -9,8 +9,6 @@
 # shellcheck shell=bash disable=SC2034
 
 end_signal=TERM
-own_node_file=
-
 words_of() {  # words_of ARRAY TEXT: splits TEXT as a command line without quotes
   IFS=' ' read -r -a "$1" <<<"$2"
 }
@@ -49,14 +47,20 @@ use_pbs() {
   node_count=$(awk 'NF && !seen[$1]++ { ++count } END { print count + 0 }' "$PBS_NODEFILE")
   ((node_count > 0)) || die 2 "the node file of the PBS job $PBS_JOBID is empty: $PBS_NODEFILE"
   job_id=${PBS_JOBID%%.*}
-  own_node_file=$(mktemp "${TMPDIR:-/tmp}/copper-nodes-XXXXXX")
-  awk 'NF && !seen[$1]++ { print $1 }' "$PBS_NODEFILE" >"$own_node_file"
-  use_mpiexec -n "$node_count" -ppn 1 -f "$own_node_file"
+  name_each_node_once
+  use_mpiexec -n "$node_count" -ppn 1 -f "$node_file"
 }
 
-remove_node_file() {
-  [[ ! $own_node_file ]] || rm -f -- "$own_node_file"
-  own_node_file=
+# Sets node_file: that of PBS, or what has a name only as long as this script, or a child of its, has it open.
+name_each_node_once() {
+  local once descriptor
+  node_file=$PBS_NODEFILE
+  (($(wc -l <"$PBS_NODEFILE") != node_count)) || return 0
+  once=$(mktemp "${TMPDIR:-/tmp}/copper-nodes-XXXXXX")
+  awk 'NF && !seen[$1]++ { print $1 }' "$PBS_NODEFILE" >"$once"
+  exec {descriptor}<"$once"
+  rm -f -- "$once"
+  node_file=/dev/fd/$descriptor
 }
 
 # use_mpiexec PLACEMENT...: what this mpiexec calls binding, and going on when a rank is lost.
@@ -118,5 +122,5 @@ use_what_is_there() {
 on_each_node() {
   local seconds=$1
   shift
-  timeout "$seconds" "${per_node[@]}" "$BASH" "$COPPER_LIB/on_node.sh" "$@" </dev/null 2>/dev/null | sort -u
+  timeout -k 10 "$seconds" "${per_node[@]}" "$BASH" "$COPPER_LIB/on_node.sh" "$@" </dev/null 2>/dev/null | sort -u
 }

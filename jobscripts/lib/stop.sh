@@ -15,7 +15,6 @@ stop_copper() {
   shift
   parse_stop_options "$0" "$@"
   find_programs
-  trap remove_node_file EXIT
   "$use"
   job=$(realpath -m -- "$log_base/$job_id")
   logs=$job/logs

@@ -4,7 +4,9 @@ Everything is in one directory, on ports that were free, as the user who runs it
 none is touched. `python3 slurm_cluster.py [COMMAND...]` starts one, runs a command (by default a shell) in it, and ends it.
 """
 
+import atexit
 import contextlib
+import ctypes
 import os
 import pathlib
 import pwd
@@ -17,6 +19,8 @@ import sys
 import tempfile
 import time
 
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "srun", "sbatch", "salloc", "scancel", "scontrol", "sinfo")
 SYSTEM_PATH = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
 
@@ -64,6 +68,11 @@ def free_ports(count):
     raise RuntimeError(f"no {count} free ports in a row")
 
 
+def end_with_parent():
+    """For the daemons: however this program ends, they end too."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Cluster:
     """`with Cluster() as cluster: cluster.run("srun", "-N4", "hostname")`"""
 
@@ -77,6 +86,7 @@ class Cluster:
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="copper-slurm-", dir="/tmp"))
         # Munge wants the way to its socket open for all, and its key closed.
         self.root.chmod(0o755)
+        atexit.register(self.__exit__)
         try:
             self.start()
         except BaseException:
@@ -114,7 +124,8 @@ class Cluster:
     def start_daemon(self, *command):
         with open(self.root / "log" / f"{command[0]}{len(self.processes)}.out", "wb") as output:
             self.processes.append(subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output,
-                                                   stderr=output, env=self.environment, start_new_session=True))
+                                                   stderr=output, env=self.environment, start_new_session=True,
+                                                   preexec_fn=end_with_parent))
 
     def all_idle(self):
         states = self.run("sinfo", "-h", "-N", "-o", "%T").stdout.split()
@@ -138,6 +149,7 @@ class Cluster:
                               **{"env": self.environment, **options})
 
     def __exit__(self, *_):
+        atexit.unregister(self.__exit__)
         if self.environment and len(self.processes) > 1:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.run("scancel", "--user", pwd.getpwuid(os.geteuid()).pw_name, timeout=20)

@@ -192,4 +192,5 @@ class Refusals(Slurm):
 if __name__ == "__main__":
     if missing := slurm_cluster.missing_programs():
         launchers.skip_or_fail(f"Slurm is not installed here ({', '.join(missing)}): jobscripts/install_dependencies.sh --test")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the cluster ends with it
     copper_job.main()
