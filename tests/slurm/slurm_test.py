@@ -106,9 +106,24 @@ class Batch(Slurm):
         self.assertIn(f"results in {self.base}/{number}", output)
         self.assert_nothing_left()
 
-    def test_scancel_in_the_middle_leaves_nothing(self):
+    def profile(self, number):
+        return self.base / number / "profiling/final/copper_profile.h5"
+
+    def test_the_profile_is_there_after_the_stop(self):
+        look = self.write("look.sh", f"cat {self.root}/mnt/$SLURM_PROCID{self.source}/directory/file")
         number = self.batch(
-            self.script_words("launch", "-v", self.mount, *self.options),
+            self.script_words("launch", "-v", self.mount, "-P", "-N", "10", "-A", "-I", "60", *self.options),
+            f"srun --overlap --ntasks-per-node=1 bash {look}",
+            self.script_words("stop"),
+            f"{copper_job.COPPER} path-usage {self.base}/$SLURM_JOB_ID --usage-root {self.source}")
+        self.assertEqual("COMPLETED", self.wait_for_job(number)["JobState"], self.output() + self.logs())
+        self.assertIn(str(self.profile(number)), self.output())
+        used = (self.base / number / "paths_dir/used_paths_existing.txt").read_text()
+        self.assertIn(f"{self.source}/directory/file\n", used)
+
+    def test_scancel_in_the_middle_leaves_nothing_but_the_profile(self):
+        number = self.batch(
+            self.script_words("launch", "-v", self.mount, "-P", *self.options),
             "echo serving",
             "srun --overlap --ntasks-per-node=1 sleep 300")
         self.assertTrue(copper_job.until(lambda: "serving" in self.output(), 60), self.output() + self.logs())
@@ -117,6 +132,7 @@ class Batch(Slurm):
         self.call("scancel", number)
         self.assertEqual("CANCELLED", self.wait_for_job(number)["JobState"])
         self.assert_nothing_left(30)
+        self.assertTrue(self.profile(number).exists(), self.logs())
         again = self.batch(self.script_words("launch", "-v", self.mount, *self.options), self.script_words("stop"))
         self.assertEqual("COMPLETED", self.wait_for_job(again)["JobState"], self.output())
 
