@@ -46,6 +46,32 @@ class Use(launchers.Killed, Pbs):
         self.assertIn(f"results in {self.job()}", stopped.stdout)
         self.assert_nothing_left()
 
+    def test_the_words_for_the_mpiexec_of_aurora(self):
+        words = self.root / "words"
+        pals = self.write("pals", f"""#!/bin/bash
+            [[ $1 != --help ]] || {{ echo '--abort-on-failure/--no-abort-on-failure, --cpu-bind TEXT'; exit; }}
+            echo "$*" >>{words}
+            mine=()
+            while (($#)); do
+              case $1 in
+                --no-abort-on-failure) mine+=(-disable-auto-cleanup) ;;
+                --cpu-bind) shift ;;
+                *) mine+=("$1") ;;
+              esac
+              shift
+            done
+            exec mpiexec "${{mine[@]}}"
+            """, 0o755)
+        self.options = ("-n", "tcp")
+        self.launch(COPPER_MPIEXEC=str(pals))
+        self.assert_serves()
+        self.stop(COPPER_MPIEXEC=str(pals))
+        daemons, *looks = words.read_text().splitlines()
+        self.assertRegex(daemons, r"^-n 4 -ppn 1 -f \S+ --no-abort-on-failure --cpu-bind list:48,49,50,51 \S+/cu_fuse ")
+        self.assertEqual(2, len(looks))
+        for look in looks:
+            self.assertRegex(look, r"^-n 4 -ppn 1 -f \S+ --cpu-bind none \S+ \S+/on_node.sh (users|mounts) ")
+
     def test_a_lost_rank_does_not_end_the_others(self):
         self.launch()
         lost = copper_job.json.loads((self.job() / "logs/ready.json").read_text())["pids"][3]
