@@ -1,8 +1,11 @@
-# Helpers of the job scripts; to be sourced by bash.
+# Helpers of the job scripts; to be sourced by bash. What only the launchers need is in lib/.
 # shellcheck shell=bash
 
+# Of a checkout, its top; of an installation, PREFIX/share/copper.
 COPPER_ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 readonly COPPER_ROOT
+# shellcheck disable=SC2034
+readonly COPPER_LIB=$COPPER_ROOT/jobscripts/lib
 
 say() { printf '%s\n' "-- $*" >&2; }
 
@@ -31,4 +34,27 @@ configure_and_build() {
     return 1
   fi
   rm -f -- "$log"
+}
+
+# find_programs: sets cu_fuse and copper. COPPER_BIN, where it is set, is the one place; else beside an installation,
+# in PATH, or built here.
+# shellcheck disable=SC2034
+find_programs() {
+  local place on_path
+  on_path=$(dirname -- "$(command -v cu_fuse || echo /nowhere/cu_fuse)")
+  for place in ${COPPER_BIN:+"$COPPER_BIN"} "$COPPER_ROOT/../../bin" "$on_path" "$COPPER_ROOT/build/release/bin"; do
+    if [[ -x $place/cu_fuse && -x $place/copper ]]; then
+      place=$(cd -- "$place" && pwd)
+      cu_fuse=$place/cu_fuse
+      copper=$place/copper
+      return
+    fi
+    [[ ! ${COPPER_BIN-} ]] || die 2 "COPPER_BIN=$COPPER_BIN does not hold the programs cu_fuse and copper"
+  done
+  die 2 'cu_fuse and copper are neither beside these scripts nor in PATH: set COPPER_BIN to their directory'
+}
+
+# exit_field JOBDIR NAME: a text or a number of how the last job there ended.
+exit_field() {
+  sed -nE 's/.*"'"$2"'":("([^"]*)"|([0-9]+)).*/\2\3/p' "$1/logs/exit.json"
 }

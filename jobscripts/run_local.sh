@@ -13,6 +13,10 @@
 set -euo pipefail
 # shellcheck source=jobscripts/common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=jobscripts/lib/schedulers.sh
+source "$COPPER_LIB/schedulers.sh"
+# shellcheck source=jobscripts/lib/daemons.sh
+source "$COPPER_LIB/daemons.sh"
 
 nodes=4
 while (($#)); do
@@ -46,7 +50,6 @@ cu_fuse=$build/bin/cu_fuse
 copper=$build/bin/copper
 place=$(mktemp -d "${TMPDIR:-/tmp}/copper-local-XXXXXX")
 job=$place/job
-launcher=
 runs=()
 
 # However this ends: the commands, the job, its mounts and its files go.
@@ -56,10 +59,9 @@ clean_up() {
   trap '' INT TERM HUP
   set +e
   ((${#runs[@]})) && kill "${runs[@]}" 2>/dev/null
-  if [[ $launcher ]] && kill -0 "$launcher" 2>/dev/null; then
-    "$copper" stop "$job" --timeout 20 >/dev/null 2>&1 || kill -TERM -- "-$launcher" 2>/dev/null
-    for _ in {1..100}; do kill -0 "$launcher" 2>/dev/null || break; sleep 0.1; done
-    kill -KILL -- "-$launcher" 2>/dev/null
+  if daemons_run; then
+    "$copper" stop "$job" --timeout 20 >/dev/null 2>&1
+    end_daemons
   fi
   wait 2>/dev/null
   for _ in {1..50}; do grep -qF " $place/" /proc/self/mountinfo || break; sleep 0.1; done
@@ -135,18 +137,18 @@ for name, value in totals["events"].items():
 start_job() {
   mkdir -- "$place/mnt"
   (umask 077; : >"$place/launcher.txt")
-  # The flag keeps Hydra from ending all nodes when one is lost.
-  setsid mpiexec -disable-auto-cleanup -n "$nodes" "$cu_fuse" --mount "$place/mnt/%r" --target / --log-output-dir "$job" \
-    >"$place/launcher.txt" 2>&1 </dev/null &
-  launcher=$!
-  "$copper" wait "$job" --timeout 120 || die 1 "Copper did not get ready"
+  use_mpiexec -n "$nodes"
+  # Never released: they end with this script.
+  start_daemons "$place/launcher.txt" - "$end_signal" \
+    "${daemon_command[@]}" "$cu_fuse" --mount "$place/mnt/%r" --target / --log-output-dir "$job"
+  wait_with_daemons "$copper" wait "$job" --timeout 120 || die 1 "Copper did not get ready"
 }
 
 stop_job() {
   local status=0
   "$copper" stop "$job" --timeout 60 || die 1 "Copper did not stop"
-  wait "$launcher" || status=$?
-  launcher=
+  wait_for_daemons 20 || die 1 "mpiexec does not end"
+  wait "$keeper" || status=$?
   ((status == 0)) || die 1 "mpiexec ended with status $status"
 }
 

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Starts Copper on every node of a PBS job, as on Aurora (PALS mpiexec, Slingshot), and returns when every node serves.
+#
+#   launch_copper_aurora.sh [OPTION...]
+#
+# If the job dies or the time is over: prints why, ends what it has started, and returns 1.
+set -euo pipefail
+# shellcheck source=jobscripts/common.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=jobscripts/lib/launch.sh
+source "$COPPER_LIB/launch.sh"
+
+# shellcheck disable=SC2034
+cores=48,49,50,51
+net_type=cxi
+site_book=$COPPER_ROOT/alcf_aurora_copper_addressbook.txt
+
+launch_copper use_pbs "$@"
