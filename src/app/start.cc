@@ -49,8 +49,8 @@ int64_t Daemon::SinceStart() const {
 
 Status Daemon::Start() {
   using Step = Status (Daemon::*)();
-  for (const Step step : {&Daemon::CheckHost, &Daemon::Meet, &Daemon::OpenFabric, &Daemon::Mount, &Daemon::Connect,
-                          &Daemon::ProveMount, &Daemon::GatherTimings}) {
+  for (const Step step : {&Daemon::CheckHost, &Daemon::Meet, &Daemon::ChooseNetwork, &Daemon::OpenFabric,
+                          &Daemon::Mount, &Daemon::Connect, &Daemon::ProveMount, &Daemon::GatherTimings}) {
     const Status mine = (this->*step)();
     if (!mine) record_.Reason("cannot start: " + mine.error().Describe());
     const Status agreed = world_.Agree(mine, host_);
@@ -96,7 +96,7 @@ Status Daemon::PlanTrees() {
 Status Daemon::Meet() {
   const std::string digest = storage::EncodeMountDigest(mounts_, boot_id_);
   Result<std::vector<bootstrap::Member>> members =
-      bootstrap::ExchangeMembers(world_, {host_, getpid(), boot_id_, mount_point_, digest});
+      bootstrap::ExchangeMembers(world_, {host_, getpid(), boot_id_, mount_point_, digest, bootstrap::NetworkId()});
   if (!members) return std::unexpected(members.error());
   members_ = std::move(*members);
   if (const Status checked = bootstrap::CheckMountPoints(members_); !checked) return checked;
@@ -129,19 +129,28 @@ Status Daemon::OpenSource() {
   return {};
 }
 
-Status Daemon::OpenFabric() {
+Status Daemon::ChooseNetwork() {
   const Result<JobIdentity> identity = bootstrap::ShareIdentity(world_);
   if (!identity) return std::unexpected(identity.error());
   identity_ = *identity;
   record_.SetOurs();  // rank 0 has the lock
+  Result<bootstrap::AddressBook> book = bootstrap::AddressBook::Agree(
+      world_, members_, {options_.net_type, options_.facility_address_book}, fabric::ListEndpoints(options_.net_type));
+  if (!book) return std::unexpected(book.error());
+  address_book_ = std::move(*book);
+  return {};
+}
+
+Status Daemon::OpenFabric() {
   if (const Status opened = OpenSource(); !opened) return opened;
   const TimePoint before = clock_.Now();
   fabric::EndpointOptions options;
   options.net_type = options_.net_type;
-  options.one_machine = bootstrap::OneMachine(members_);
+  options.bind_address = address_book_.bind_address();
+  options.one_machine = bootstrap::OneNetwork(members_);
   options.head_size = wire::kHeaderSize;
   Result<std::unique_ptr<fabric::Endpoint>> endpoint = fabric::OpenLibfabricEndpoint(options, log_);
-  if (!endpoint) return std::unexpected(endpoint.error());
+  if (!endpoint) return std::unexpected(address_book_.Explain(endpoint.error(), host_));
   endpoint_ = std::move(*endpoint);
   timings_.fabric_us = SinceStart();
   LogStart(clock_.Now() - before);
@@ -182,7 +191,7 @@ Status Daemon::Connect() {
   for (const bootstrap::PeerAddress& peer : peer_addresses_) book.push_back(peer.address);
   if (const Status connected = endpoint_->Connect(book); !connected) return connected;
   if (IsFirst()) {
-    const Status written = bootstrap::WriteAddressBook(job_, members_, peer_addresses_);
+    const Status written = address_book_.Write(job_, members_, peer_addresses_);
     if (!written) return written;
   }
   return StartServing();
