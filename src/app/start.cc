@@ -21,6 +21,12 @@ constexpr uint32_t kDefaultTrees = 32;
 // Where the kernel lets it be set, it reads a chunk ahead in one request.
 constexpr unsigned kReadAheadKb = kChunkSize / 1024;
 
+// As --log-type has it.
+const char* NameOf(LogType type) {
+  if (type == LogType::kBoth) return "both";
+  return type == LogType::kFile ? "file" : "stdout";
+}
+
 std::string Resolve(const std::string& path) {
   std::error_code failed;
   const std::filesystem::path resolved = std::filesystem::weakly_canonical(path, failed);
@@ -134,8 +140,10 @@ Status Daemon::ChooseNetwork() {
   if (!identity) return std::unexpected(identity.error());
   identity_ = *identity;
   record_.SetOurs();  // rank 0 has the lock
-  Result<bootstrap::AddressBook> book = bootstrap::AddressBook::Agree(
-      world_, members_, {options_.net_type, options_.facility_address_book}, fabric::ListEndpoints(options_.net_type));
+  const std::vector<fabric::Candidate> networks = fabric::ListEndpoints(options_.net_type);
+  for (const fabric::Candidate& network : networks) log_.Debug("this host has {}", Describe(network));
+  Result<bootstrap::AddressBook> book =
+      bootstrap::AddressBook::Agree(world_, members_, {options_.net_type, options_.facility_address_book}, networks);
   if (!book) return std::unexpected(book.error());
   address_book_ = std::move(*book);
   return {};
@@ -158,6 +166,7 @@ Status Daemon::OpenFabric() {
 }
 
 void Daemon::LogStart(Duration fabric_opened_in) {
+  log_.Info("log_type: {}", NameOf(options_.log_type));
   // These lines are what sites look for, word for word.
   log_.Info("user-facing log_level: {}", static_cast<int>(options_.log_level));
   log_.Info("profile_metrics: disabled");
@@ -167,9 +176,11 @@ void Daemon::LogStart(Duration fabric_opened_in) {
   log_.Info("provider registration completed after {} us",
             std::chrono::duration_cast<std::chrono::microseconds>(fabric_opened_in).count());
   const std::optional<Rank> parent = forest_->Parent(world_.rank(), 0);
-  log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, depth {}", world_.rank(),
-            world_.size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
-            parent ? std::to_string(*parent) : "none", forest_->Depth(world_.rank(), 0));
+  const std::vector<Rank> children = forest_->Children(world_.rank(), 0);
+  log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, children {}, depth {}",
+            world_.rank(), world_.size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
+            parent ? std::to_string(*parent) : "none",
+            children.empty() ? "none" : fmt::format("{}", fmt::join(children, " ")), forest_->Depth(world_.rank(), 0));
 }
 
 Status Daemon::Mount() {
@@ -211,6 +222,7 @@ Status Daemon::StartServing() {
   channel.self = rank;
   channel.ranks = world_.size();
   channel.job = identity_;
+  log_.Debug("cache budget: {} bytes, {} of them for nodes", MemoryBudget(), NodeBudget());
   cache_ = std::make_unique<cache::Cache>(MemoryBudget() - NodeBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
   fetcher_ = std::make_unique<fetch::Fetcher>(
@@ -221,6 +233,7 @@ Status Daemon::StartServing() {
   channel_->Start(*fetcher_);
   const Status started = server_->Start();
   timings_.serving_us = SinceStart();
+  if (started) log_.Info("serving {} after {} us", mount_point_, timings_.serving_us);
   return started;
 }
 
