@@ -41,12 +41,19 @@ std::optional<uint64_t> ParseHex(std::string_view text) {
   return number;
 }
 
-// Two processes that use one NIC have addresses that differ in the lowest bits only (libfabric, struct cxip_addr).
+bool IsLoopbackV4(const std::string& address) {
+  const IpAddress ip = Classify(address);
+  return ip.scope == Scope::kLoopback && !ip.v6;
+}
+
+// Two processes that use one NIC have addresses that differ in the lowest bits only (libfabric, struct cxip_addr). And
+// every address of 127.0.0.0/8 is one of the loopback interface, though libfabric names the first only.
 bool IsSameHost(const std::string& one, const std::string& other) {
   constexpr unsigned kCxiProcessBits = 9;
   const auto a = ParseHex(one);
   const auto b = ParseHex(other);
-  return a && b ? *a >> kCxiProcessBits == *b >> kCxiProcessBits : one == other;
+  if (a && b) return *a >> kCxiProcessBits == *b >> kCxiProcessBits;
+  return one == other || (IsLoopbackV4(one) && IsLoopbackV4(other));
 }
 
 std::optional<std::string> Canonical(const std::string& host) {

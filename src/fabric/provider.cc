@@ -90,12 +90,16 @@ std::vector<Candidate> DescribeProviders(const std::vector<InfoPtr>& infos) {
   return candidates;
 }
 
-void SetSourcePort(fi_info& info, uint16_t port) {
+void SetSource(fi_info& info, const BindAddress& source) {
   if (info.src_addr == nullptr || (info.addr_format != FI_SOCKADDR_IN && info.addr_format != FI_SOCKADDR_IN6)) return;
   static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-  const in_port_t big_endian = htons(port);
+  const in_port_t big_endian = htons(source.port);
   std::memcpy(static_cast<std::byte*>(info.src_addr) + offsetof(sockaddr_in, sin_port), &big_endian,
               sizeof(big_endian));
+  in_addr host{};
+  if (info.addr_format != FI_SOCKADDR_IN || inet_pton(AF_INET, source.host.c_str(), &host) != 1) return;
+  if (!SourceAddress(info).starts_with("127.") || !source.host.starts_with("127.")) return;
+  std::memcpy(static_cast<std::byte*>(info.src_addr) + offsetof(sockaddr_in, sin_addr), &host, sizeof(host));
 }
 
 std::vector<Candidate> ListEndpoints(const std::string& net_type) {

@@ -70,6 +70,11 @@ class OneMachine(copper_job.Scenario):
         job.wait_for_end()
         self.assertEqual(book, book_of(self.facility(saved, 3)))
 
+    def test_another_loopback_address(self):
+        self.site.write_text(f"{copper_job.host()} 127.0.0.3\n")
+        job = self.facility(self.site, 2)
+        self.assertEqual({"127.0.0.3"}, {address.partition(":")[0] for _, address in book_of(job)})
+
     def test_a_port_of_ones_own(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -1,13 +1,45 @@
 """A log that is silent when it should speak, or that creates ten thousand files to say nothing."""
 
+import contextlib
+import ctypes
 import errno
 import os
 import pathlib
 import re
+import struct
 
 import copper_job
 
 MIB = 1 << 20
+
+
+class Creations:
+    """What is created in directories, or renamed into them, as inotify(7) tells it; without the pids in the names."""
+
+    IN_MOVED_TO, IN_CREATE = 0x80, 0x100
+
+    def __init__(self, directories):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        for directory in directories:
+            if libc.inotify_add_watch(self.fd, os.fsencode(directory), self.IN_MOVED_TO | self.IN_CREATE) < 0:
+                raise OSError(ctypes.get_errno(), directory)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+
+    def names(self):
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            while events := os.read(self.fd, 1 << 16):
+                while events:
+                    length = struct.unpack_from("iIII", events)[3]
+                    found.append(re.sub(r"\d+", "N", events[16:16 + length].rstrip(b"\0").decode()))
+                    events = events[16 + length:]
+        return sorted(found)
 
 
 class LogLevels(copper_job.Scenario):
@@ -40,6 +72,24 @@ class LogLevels(copper_job.Scenario):
                 logs = self.run_with_an_error(level)
                 self.assertEqual(files, len(logs), "a file appears with its first line")
                 self.assertEqual(words, set().union(*map(self.words, logs.values())) - {"Warning"}, logs)
+
+    def test_a_quiet_job_creates_as_many_files_with_two_ranks_as_with_eight(self):
+        self.write("file", b"content")
+        created = []
+        for ranks in (2, 8):
+            place = self.root / f"quiet-{ranks}"
+            watched = [str(place / "job"), str(place / "job/logs"), str(place / "job/control")]
+            for directory in watched:
+                os.makedirs(directory)
+            with Creations(watched) as creations:
+                job = copper_job.Job(place, self.source, ranks, level=3)
+                self.addCleanup(job.end)
+                job.start()
+                for mount in job.mounts:
+                    self.assertEqual(b"content", pathlib.Path(f"{mount}/file").read_bytes())
+                created.append(creations.names())
+        self.assertIn("ready.json", created[0])
+        self.assertEqual(*created)
 
     def test_what_a_rank_tells_of_itself(self):
         self.write("directory/file", b"c" * (2 * MIB))

@@ -131,6 +131,8 @@ TEST(RankCandidatesTest, AnAddressToBindToDecides) {
               ElementsAre("net://docker0 (172.17.0.1)", "tcp;ofi_rxm://docker0 (172.17.0.1)"));
   EXPECT_THAT(Rank(kWorkstation, "auto", false, "127.0.0.1"),
               ElementsAre("net://lo (127.0.0.1)", "tcp;ofi_rxm://lo (127.0.0.1)"));
+  EXPECT_THAT(Rank(kWorkstation, "auto", false, "127.0.0.9"),
+              ElementsAre("net://lo (127.0.0.1)", "tcp;ofi_rxm://lo (127.0.0.1)"));
   EXPECT_THAT(Rank(kWorkstation, "auto", false, "198.51.100.1"), IsEmpty());
 }
 
