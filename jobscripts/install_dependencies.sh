@@ -9,13 +9,14 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 packages=(g++ cmake ninja-build pkg-config
-          libfuse3-dev fuse3 mpich libmpich-dev libfabric-dev libspdlog-dev libcli11-dev libxxhash-dev libsodium-dev
-          nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev)
+          libfuse3-dev fuse3 mpich libmpich-dev libfabric-dev libhdf5-dev libspdlog-dev libcli11-dev
+          libxxhash-dev libsodium-dev nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev)
 
 while (($#)); do
   case $1 in
     --python) packages+=(python3 python3-numpy python3-scipy python3-sympy python3-pandas python3-matplotlib) ;;
-    --test) packages+=(python3 clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 binutils coreutils util-linux iproute2) ;;
+    --test) packages+=(python3 clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 binutils coreutils util-linux
+                      hdf5-tools python3-h5py iproute2) ;;
     -h | --help) print_header "$0" && exit 0 ;;
     *) die 2 "unknown option $1: see $0 --help" ;;
   esac

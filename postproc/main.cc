@@ -12,9 +12,59 @@ namespace {
 
 constexpr int kBadUsage = 2;
 
+// What the verbs that look back at a job are given.
+struct Analysis {
+  std::string job;
+  std::string prefix = "cluster";
+  std::vector<std::string> usage_roots;
+  std::string output_directory;
+  std::string csv;
+  bool skip_home = false;
+};
+
+void AddUsageRoot(CommandLine& verb, Analysis& given) {
+  verb.add_option("--usage-root", given.usage_roots,
+                  "A directory of the source whose use is looked into; may be repeated")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void AddAnalysisVerbs(CommandLine& line, Analysis& given, int& result) {
+  constexpr auto kJob = "The job directory (--log-output-dir of cu_fuse) of a job that has ended";
+  CommandLine* aggregate =
+      line.add_subcommand("aggregate-profiling",
+                          "Summarises the profile of a job into JOBDIR/profiling/cluster: totals, operations, paths");
+  aggregate->add_option("JOBDIR", given.job, kJob)->required();
+  aggregate->add_option("PREFIX", given.prefix, "Of the names of what is written [cluster]");
+  AddUsageRoot(*aggregate, given);
+  aggregate->callback([&] { result = AggregateProfiling(given.job, given.prefix, given.usage_roots); });
+
+  CommandLine* paths = line.add_subcommand(
+      "path-usage", "Lists what the job used of its environments, looked for in vain, and never touched");
+  paths->add_option("JOBDIR", given.job, kJob)->required();
+  AddUsageRoot(*paths, given);
+  paths->add_option("--output-dir", given.output_directory, "Where the lists go [JOBDIR/paths_dir]");
+  paths->add_flag("--skip-home-inference", given.skip_home, "Leaves out the folders of your home that the job used");
+  paths->callback([&] { result = PathUsage(given.job, given.usage_roots, given.output_directory, given.skip_home); });
+
+  CommandLine* usage =
+      line.add_subcommand("cache-usage", "How full the data, tree and metadata tables of all ranks are");
+  usage
+      ->add_option("PLACE", given.job,
+                   "A mount or the job directory of a running job; the job directory of one that has ended; or a "
+                   "directory of earlier outputs")
+      ->required();
+  usage->add_option("--output-dir", given.output_directory,
+                    "Where the outputs go [of a running job JOBDIR/tables/live, of an ended one JOBDIR/tables/final; "
+                    "of earlier outputs, beside them]");
+  usage->add_option("--csv", given.csv, "Writes the summary to this file, too, as CSV");
+  usage->callback([&] { result = CacheUsage(given.job, given.output_directory, given.csv); });
+}
+
 int Main(const std::vector<std::string>& arguments) {
-  CommandLine line("copper: waits for, asks and stops a Copper job", "copper");
+  CommandLine line("copper: waits for, asks and stops a Copper job, and tells what it did", "copper");
   line.set_version_flag("--version", "copper " COPPER_VERSION);
+  line.set_help_all_flag("--help-all", "Print this help message and those of all verbs, and exit");
   line.require_subcommand(1);
   int result = 0;
   std::string place;
@@ -49,6 +99,15 @@ int Main(const std::vector<std::string>& arguments) {
                       "target, with or without a slash before it [everything]");
   refresh->callback([&] { result = Refresh(place, path); });
 
+  CommandLine* snapshot = line.add_subcommand(
+      "snapshot", "Writes what all ranks have counted so far into JOBDIR/profiling/TAG/copper_profile.h5");
+  snapshot->add_option("PLACE", place, "The job directory, or a mount of the job on this node")->required();
+  snapshot->add_option("TAG", path, "A name for it [snapshot- and the time]");
+  snapshot->callback([&] { result = Snapshot(place, path); });
+
+  Analysis analysis;
+  AddAnalysisVerbs(line, analysis, result);
+
   std::vector<std::string> reversed = NormalizeArguments(arguments, {});
   std::ranges::reverse(reversed);  // as CLI11 wants them
   try {
@@ -60,11 +119,6 @@ int Main(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace
-
-int Refuse(const std::string& message) {
-  std::fprintf(stderr, "copper: %s\n", message.c_str());
-  return 1;
-}
 
 }  // namespace copper::postproc
 

@@ -25,18 +25,20 @@ void Control::OnRequest(const ControlRequest& request) {
       Reply(id, {{"ok", true}, {"message", "running"}, {"status", std::move(status)}});
     });
   } else if (verb == "refresh") {
-    OnRefresh(request);
+    hooks_.refresh(TextOf(request.body, "path"), AnswerLater(request.id));
+  } else if (verb == "snapshot") {
+    hooks_.snapshot(TextOf(request.body, "tag"), AnswerLater(request.id));
   } else {
     Reply(request.id, {{"ok", false}, {"message", "this job does not know the request '" + verb + "'"}});
   }
 }
 
-void Control::OnRefresh(const ControlRequest& request) {
-  refreshing_.insert(request.id);
-  hooks_.refresh(TextOf(request.body, "path"), [this, id = request.id](const Result<std::string>& outcome) {
-    refreshing_.erase(id);
+Control::Done Control::AnswerLater(const std::string& id) {
+  begun_.insert(id);
+  return [this, id](const Result<std::string>& outcome) {
+    begun_.erase(id);
     Reply(id, {{"ok", outcome.has_value()}, {"message", outcome ? *outcome : outcome.error().Describe()}});
-  });
+  };
 }
 
 void Control::Finish(int status, const std::string& reason, bool whole, bool late_too) {
@@ -47,10 +49,10 @@ void Control::Finish(int status, const std::string& reason, bool whole, bool lat
       Reply(late.id, {{"ok", false}, {"message", "the job has ended: " + reason}});
     }
   }
-  for (const std::string& id : refreshing_) {
+  for (const std::string& id : begun_) {
     Reply(id, {{"ok", false}, {"message", "the job has ended meanwhile: " + reason}});
   }
-  refreshing_.clear();
+  begun_.clear();
   for (const std::string& id : stops_) Reply(id, {{"ok", status == 0}, {"message", reason}, {"whole", whole}});
   stops_.clear();
 }

@@ -15,16 +15,18 @@ namespace copper::app {
 class Control {
  public:
   using StatusDone = std::move_only_function<void(Json)>;
-  using RefreshDone = std::move_only_function<void(Result<std::string>)>;
+  using Done = std::move_only_function<void(Result<std::string>)>;  // with what to tell the user
   struct Hooks {
     std::function<void()> stop;
     std::function<void(StatusDone)> status;  // of the whole job; answers later, in the same thread
-    std::function<void(const std::string& path, RefreshDone)> refresh;  // likewise
+    // Of a path, and under a name; likewise.
+    std::function<void(const std::string& path, Done)> refresh;
+    std::function<void(const std::string& tag, Done)> snapshot;
   };
 
   Control(JobDirectory job, Hooks hooks, Logger& log) : job_(std::move(job)), hooks_(std::move(hooks)), log_(log) {}
 
-  // Takes what is there. "ping" is answered at once, "status" and "refresh" when the ranks have answered,
+  // Takes what is there. "ping" is answered at once, "status", "refresh" and "snapshot" when the ranks have answered,
   // "stop" by Finish.
   void Look();
   // The last act of the job: tells everyone who asked for the end how it ended. `whole`: no rank was lost.
@@ -33,14 +35,15 @@ class Control {
 
  private:
   void OnRequest(const ControlRequest& request);
-  void OnRefresh(const ControlRequest& request);
+  // Begun, and answered when it is done, or has come to nothing because the job ends.
+  Done AnswerLater(const std::string& id);
   void Reply(const std::string& id, const Json& answer);
 
   const JobDirectory job_;
   const Hooks hooks_;
   Logger& log_;
-  std::vector<std::string> stops_;    // ids that wait for the end
-  std::set<std::string> refreshing_;  // ids whose refresh is not over
+  std::vector<std::string> stops_;  // ids that wait for the end
+  std::set<std::string> begun_;     // ids of what is not over
 };
 
 }  // namespace copper::app

@@ -6,14 +6,9 @@
 
 #include <csignal>
 
-#include "app/mpi_guard.h"
-
 namespace copper::app {
 namespace {
 
-// Every rank is on its way when the barrier begins.
-constexpr auto kBarrierTimeout = std::chrono::seconds(10);
-constexpr auto kFinalizeTimeout = std::chrono::seconds(20);  // with the barrier
 constexpr auto kControlPause = std::chrono::seconds(1);
 
 }  // namespace
@@ -55,7 +50,10 @@ void Daemon::OnTick() {
     next_look_ = clock_.Now() + Deputy::kPause;
     deputy_->Look();
   }
-  if (Acts() && claim_->Holds()) control_->Look();
+  if (Acts() && claim_->Holds()) {
+    control_->Look();
+    profile_->OnTick();
+  }
   loop_->TickEvery(TickPause());
 }
 
@@ -93,10 +91,16 @@ void Daemon::OnEnd(StopReason reason, Rank asked_by) {
   end_reason_ = Describe(reason, asked_by);
   log_.Info("ending: {}", end_reason_);
   loop_->TickEvery(TickPause());
-  server_->Stop();
-  Unmount();
-  // The others may still ask for files until all have come here.
-  ending_->Left();
+  const auto left = [this] { ending_->Left(); };  // the others may still ask for files until all have come here
+  if (ending_->conducts()) {
+    profile_->SnapshotBeforeEnd(left);
+    server_->Stop();
+    Unmount();
+  } else {
+    server_->Stop();
+    Unmount();
+    left();
+  }
 }
 
 void Daemon::OnGo(const JobEnd& end) {
@@ -114,51 +118,9 @@ void Daemon::Unmount() {
 void Daemon::StopParts() {
   if (server_) server_->Stop();
   if (channel_) channel_->Stop();
+  if (reducing_) reducing_->Stop();
   if (pool_) pool_->Stop();
   if (detour_) detour_->Stop();
-}
-
-Daemon::Outcome Daemon::Leave() {
-  const JobEnd end = end_.value_or(JobEnd{.alone = true});
-  Outcome outcome{.status = 0, .reason = end_reason_ + NameLost(end.lost)};
-  if (end.alone) {
-    outcome = {.status = 1, .reason = outcome.reason + "; no word from the other ranks came in time"};
-    record_.Reason("ended without the others: " + outcome.reason);
-  }
-  if (end.whole) {
-    outcome.whole = LeaveWorld(outcome);
-    if (!outcome.whole) outcome.reason += "; some rank was lost at the very end";
-  }
-  world_.Abandon();
-  StopParts();
-  RecordEnd(outcome);
-  return outcome;
-}
-
-bool Daemon::LeaveWorld(const Outcome& outcome) {
-  // If MPI hangs after all, the job has ended nevertheless.
-  const MpiGuard guard(kFinalizeTimeout, MpiGuard::kAfterDeath, outcome.status, [&](const std::string& reason) {
-    record_.Reason("MPI did not end in order: " + reason);
-    RecordEnd(outcome);
-  });
-  if (!world_.Barrier(kBarrierTimeout)) return false;
-  StopParts();
-  world_.Finalize();
-  return true;
-}
-
-// The last act of the job, by whoever conducted its end, and by whoever was asked in control/.
-void Daemon::RecordEnd(const Outcome& outcome) {
-  log_.Info("ended: {}", outcome.reason);
-  if (!claim_) claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), UniqueFd());
-  const bool ours = claim_->Holds();
-  if (ours && end_ && (end_->conducted || end_->alone)) {
-    unlink(job_.ready_file().c_str());
-    if (const Status recorded = record_.Exit(outcome.status, outcome.reason, end_->lost); !recorded)
-      log_.Error("{}", recorded.error().Describe());
-  }
-  claim_.reset();  // a next job may start as soon as somebody knows that this one has ended
-  if (control_) control_->Finish(outcome.status, outcome.reason, outcome.whole, Acts() && ours);
 }
 
 }  // namespace copper::app

@@ -14,11 +14,14 @@
 #include "app/deputy.h"
 #include "app/ending.h"
 #include "app/job_lock.h"
+#include "app/job_profile.h"
 #include "app/job_record.h"
 #include "app/main_loop.h"
 #include "app/options.h"
 #include "app/peers.h"
+#include "app/profiling.h"
 #include "app/refresh.h"
+#include "app/rpc_reducer.h"
 #include "app/status.h"
 #include "copper/base/clock.h"
 #include "copper/base/job_directory.h"
@@ -77,14 +80,18 @@ class Daemon {
 
   Status PlanTrees();
   void MeetPeers();
+  void MeetReducers();
   void AnnounceReady();
-  void LogStart(Duration fabric_opened_in);
+  void LogStart();
   uint64_t MemoryBudget() const;
   uint64_t NodeBudget() const;
   fetch::Fetcher::Options FetcherOptions() const;
   fuse::Server::Options ServerOptions();
   std::string AddressBookText() const;
   Json OwnStatus();
+  // Once serving; any thread. Takes as long as sorting the paths that were used.
+  profile::Profile OwnProfile(const std::string& tag);
+  JobProfile::Options ProfileOptions() const;
   void Refresh(const std::string& given, Refresher::Done done);  // in the loop
 
   void OnSignal(int signal, pid_t sender);
@@ -105,7 +112,8 @@ class Daemon {
   void Unmount();
   void StopParts();
   Outcome Leave();
-  bool LeaveWorld(const Outcome& outcome);
+  bool LeaveWorld(const Outcome& outcome, profile::Profile& own);
+  void ReduceWithoutMpi(profile::Profile own);
   void RecordEnd(const Outcome& outcome);
   int64_t SinceStart() const;
 
@@ -119,6 +127,7 @@ class Daemon {
   const std::string boot_id_;
   const JobDirectory job_;
   bootstrap::StartTimings timings_;
+  Duration registered_in_{};                            // how long the provider took to be opened
   std::vector<bootstrap::StartTimings> start_timings_;  // of all ranks
   UniqueFd job_lock_;                                   // rank 0, until claim_ has it
   Logger log_;
@@ -136,6 +145,7 @@ class Daemon {
   std::atomic<bool> mounted_{false};
 
   // In the order in which they are made; what is below uses what is above.
+  std::unique_ptr<profile::Recorder> recorder_;  // null: no profiling
   std::unique_ptr<MainLoop> loop_;
   std::unique_ptr<tree::Forest> forest_;
   std::unique_ptr<storage::FileSystems> file_systems_;
@@ -150,6 +160,9 @@ class Daemon {
   std::unique_ptr<Ending> ending_;
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<Refresher> refresher_;
+  std::unique_ptr<WorkerPool> reducing_;
+  std::unique_ptr<RpcReducer> rpc_reducer_;
+  std::unique_ptr<JobProfile> profile_;
   std::unique_ptr<Deputy> deputy_;  // the first ranks, as the next two
   std::unique_ptr<JobClaim> claim_;
   std::unique_ptr<Control> control_;

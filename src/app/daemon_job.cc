@@ -3,6 +3,12 @@
 #include "app/daemon.h"
 
 namespace copper::app {
+namespace {
+
+// As many snapshots as may be led by different ranks at once without waiting for each other.
+constexpr size_t kReducingThreads = 4;
+
+}  // namespace
 
 void Daemon::MeetPeers() {
   const Rank rank = world_.rank();
@@ -21,6 +27,7 @@ void Daemon::MeetPeers() {
           .end = [this](const fetch::RefreshId& id, const std::string& path,
                         std::move_only_function<void()> told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
   fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
+    if (request.kind == rpc::Kind::kReduce) return rpc_reducer_->Handle(request, std::move(respond));
     if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));
     const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
     if (of_the_end) return ending_->Handle(from, request, std::move(respond));
@@ -35,8 +42,19 @@ void Daemon::MeetPeers() {
       Control::Hooks{
           .stop = [this] { ending_->Conduct(StopReason::kRequest, world_.rank()); },
           .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); },
-          .refresh = [this](const std::string& path, Control::RefreshDone done) { Refresh(path, std::move(done)); }},
+          .refresh = [this](const std::string& path, Control::Done done) { Refresh(path, std::move(done)); },
+          .snapshot = [this](const std::string& tag, Control::Done done) { profile_->Snapshot(tag, std::move(done)); }},
       log_);
+}
+
+// Snapshots are written by whichever rank was asked for one.
+void Daemon::MeetReducers() {
+  reducing_ = std::make_unique<WorkerPool>("copper-reduce", kReducingThreads);
+  const auto own = [this](const std::string& tag) { return OwnProfile(tag); };
+  rpc_reducer_ = std::make_unique<RpcReducer>(
+      world_.rank(), RpcReducer::Parts{*channel_, *forest_, losses_, *reducing_, clock_, log_}, own);
+  profile_ = std::make_unique<JobProfile>(ProfileOptions(), job_,
+                                          JobProfile::Parts{*rpc_reducer_, *reducing_, *loop_, clock_, log_}, own);
 }
 
 void Daemon::OnLoss(Rank rank, bool lost) {

@@ -104,6 +104,11 @@ bool Ending::TakeOrder(StopReason reason, Rank asked_by, std::optional<Rank> sup
   return true;
 }
 
+bool Ending::conducts() const {
+  const std::lock_guard lock(mutex_);
+  return phase_ >= Phase::kOrdered && !superior_;
+}
+
 void Ending::SpreadBelow(Rank rank) {
   for (const Rank child : parts_.forest.Children(rank, 0)) Spread(child);
 }

@@ -67,6 +67,8 @@ class Ending {
   void Conduct(StopReason reason, Rank asked_by);
   // This rank's mount is gone.
   void Left();
+  // Whether the order to end came from this rank itself.
+  bool conducts() const;
   // Once a second from the beginning of the end on: gives up who is overdue.
   void OnTick();
 
@@ -92,7 +94,7 @@ class Ending {
   JobParts parts_;
   const Hooks hooks_;
 
-  std::mutex mutex_;  // guards what follows; never held across a call
+  mutable std::mutex mutex_;  // guards what follows; never held across a call
   Phase phase_ = Phase::kServing;
   TimePoint begun_{};
   StopReason reason_ = StopReason::kRequest;

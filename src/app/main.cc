@@ -1,5 +1,6 @@
 // cu_fuse: one rank of a Copper job.
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -19,6 +20,20 @@ namespace {
 constexpr int kFailed = 2;
 // Even the slowest of thousands of ranks is up by then, or never.
 constexpr auto kStartTimeout = std::chrono::minutes(5);
+
+// Left alone, glibc takes ever larger buffers from its arenas once some were freed, has an arena for nearly every
+// thread, and keeps what is free in them: 30 MiB of a rank whose budget was 24.
+constexpr int kLargestInArena = 128 << 10;
+constexpr int kArenas = 4;
+
+// Free memory goes back to the system, so that what a rank holds is what its budget says.
+void BoundFreeMemory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, kLargestInArena);
+  mallopt(M_TRIM_THRESHOLD, kLargestInArena);
+  mallopt(M_ARENA_MAX, kArenas);
+#endif
+}
 
 // One message for the whole job, where a person sees it and where `copper wait` finds it.
 int Refuse(const std::string& message, bool is_first, const JobRecord* record) {
@@ -83,6 +98,7 @@ int RefuseOptions(const std::string& message, const bootstrap::LauncherView& lau
 
 int Main(const std::vector<std::string>& arguments) {
   const TimePoint started = SteadyClock().Now();
+  BoundFreeMemory();
   TakeSignals();
   const bootstrap::LauncherView launcher = bootstrap::ReadLauncherEnvironment();
   const Result<Command> command = ParseOptions(arguments);

@@ -45,6 +45,9 @@ std::optional<uint64_t> ParseSize(std::string_view text) {
   return number << shift;
 }
 
+// Ten thousand paths of each kind take some 50 MB in each thread that serves requests.
+constexpr uint32_t kMostTopPaths = 10'000;
+
 // Some chunks for each level of a deep tree, and the listings that are being read.
 constexpr uint64_t kLeastBudget = uint64_t{16} << 20;
 
@@ -142,6 +145,23 @@ void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
       ->disable_flag_override();
 }
 
+void DefineProfile(CommandLine& line, Options& options) {
+  line.add_flag("--profile-metrics", options.profile_metrics, "Record counts and latencies of each operation")
+      ->disable_flag_override();
+  line.add_option("--profile-top-n", options.profile_top_n,
+                  "Record the N paths with most events of each kind; turns profiling on")
+      ->check(CLI::Range(0U, kMostTopPaths))
+      ->type_name("N")
+      ->capture_default_str();
+  line.add_flag("--profile-paths-full", options.profile_paths_full, "Record every path used; turns profiling on")
+      ->disable_flag_override();
+  line.add_option("--profile-snapshot-interval-s", options.profile_snapshot_interval_s,
+                  "Write a snapshot of the profile every S seconds; turns profiling on. 0: none")
+      ->check(CLI::Range(0U, 365U * 86400U))
+      ->type_name("S")
+      ->capture_default_str();
+}
+
 void Convert(const Raw& raw, Options& options) {
   static const std::map<std::string, LogType> kTypes = {{"file", LogType::kFile},
                                                         {"stdout", LogType::kStdout},
@@ -193,6 +213,7 @@ Result<Command> ParseOptions(const std::vector<std::string>& arguments) {
   DefineLog(line, raw);
   DefineNetwork(line, command.options, raw);
   DefineTuning(line, command.options, raw);
+  DefineProfile(line, command.options);
   std::vector<std::string> reversed = NormalizeArguments(arguments, Aliases());
   std::ranges::reverse(reversed);  // as CLI11 wants them
   try {

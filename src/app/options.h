@@ -29,6 +29,15 @@ struct Options {
   int64_t absent_ttl_ms = 2000;                // -1: for the job
   int threads = 0;                             // 0: auto
   bool allow_other = false;
+  // Any of these turns profiling on, so that operations are recorded as well.
+  bool profile_metrics = false;
+  uint32_t profile_top_n = 0;
+  bool profile_paths_full = false;
+  uint32_t profile_snapshot_interval_s = 0;  // 0: none
+
+  bool IsProfiling() const {
+    return profile_metrics || profile_top_n > 0 || profile_paths_full || profile_snapshot_interval_s > 0;
+  }
 };
 
 struct Command {

@@ -179,17 +179,11 @@ void Refresher::OnRound(const std::shared_ptr<Leading>& leading, const Answers& 
   Round(leading, Living(*leading), true);
 }
 
-// The uppermost ranks below this one that are not known to be lost.
+// Whom this rank has to ask itself in a new pass: its own children, and those of all that are known to be lost.
 std::vector<Rank> Refresher::Living(const Leading& leading) const {
-  std::vector<Rank> living;
-  std::vector<Rank> above{self_};
-  while (!above.empty()) {
-    const Rank rank = above.back();
-    above.pop_back();
-    for (const Rank child : everyone_.Children(rank, self_)) {
-      (leading.lost.contains(child) ? above : living).push_back(child);
-    }
-  }
+  std::vector<Rank> living = everyone_.Children(self_, self_);
+  for (const Rank lost : leading.lost) std::ranges::copy(everyone_.Children(lost, self_), std::back_inserter(living));
+  std::erase_if(living, [&](Rank rank) { return leading.lost.contains(rank); });
   return living;
 }
 

@@ -17,6 +17,9 @@ constexpr auto kPerLevel = std::chrono::seconds(2);
 // How long a rank may say nothing before it is asked whether it is there, and how long it may take to say so.
 constexpr auto kSilence = std::chrono::seconds(1);
 
+// Whoever leads asks all ranks at once: one that is not asked within this will never be.
+constexpr auto kToBeAsked = std::chrono::seconds(15);
+
 // The number of a piece that says: I have all of them.
 constexpr uint32_t kAllTaken = UINT32_MAX;
 
@@ -142,7 +145,10 @@ void RpcReducer::Handle(const rpc::Request& request, rpc::Responder respond) {
   // Where somebody else asked before, that one is lost, and its answer with it.
   const auto before = std::exchange(session->waiting, std::make_unique<rpc::Responder>(std::move(respond)));
   session->wanted = piece;
-  if (is_new) parts_.workers.Submit([this, id, session] { Collect(id, session); });
+  if (is_new) {
+    parts_.workers.Submit([this, id, session] { Collect(id, session); });
+    changed_.notify_all();
+  }
   lock.unlock();
 }
 
@@ -191,7 +197,7 @@ void RpcReducer::Taken(const ReductionId& id) {
   const std::lock_guard lock(mutex_);
   if (sessions_.erase(id) == 0) return;
   ++taken_tags_[id.tag];
-  taken_.notify_all();
+  changed_.notify_all();
 }
 
 Status RpcReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
@@ -205,15 +211,20 @@ Status RpcReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
 }
 
 Status RpcReducer::Follow(std::optional<Profile>& profile, TimePoint deadline) {
+  const std::string tag = profile->tag;
   std::unique_lock lock(mutex_);
-  const std::string& tag = profile->tag;
-  if (taken_.wait_until(lock, deadline, [&] { return taken_tags_.contains(tag); })) {
+  const auto session = [&] {
+    return std::ranges::find_if(sessions_, [&](const auto& one) { return one.first.tag == tag; });
+  };
+  const auto asked = [&] { return session() != sessions_.end() || taken_tags_.contains(tag); };
+  const auto taken = [&] { return taken_tags_.contains(tag); };
+  const TimePoint first = std::min(deadline, parts_.clock.Now() + kToBeAsked);
+  if (changed_.wait_until(lock, first, asked) && changed_.wait_until(lock, deadline, taken)) {
     profile.reset();
     return {};
   }
-  const auto mine = std::ranges::find_if(sessions_, [&](const auto& session) { return session.first.tag == tag; });
-  if (mine != sessions_.end() && mine->second->merged) profile = *mine->second->merged;
-  return Fail(ETIMEDOUT, "nobody asked for this rank's profile in time");
+  if (const auto mine = session(); mine != sessions_.end() && mine->second->merged) profile = *mine->second->merged;
+  return Fail(ETIMEDOUT, "nobody took this rank's profile in time");
 }
 
 }  // namespace copper::app

@@ -76,8 +76,8 @@ class RpcReducer final : public profile::Reducer {
   const Own own_;
   const tree::Forest everyone_;  // tree n has rank n as its root
 
-  std::mutex mutex_;  // guards what follows, and all sessions; never held across a call
-  std::condition_variable taken_;
+  std::mutex mutex_;                 // guards what follows, and all sessions; never held across a call
+  std::condition_variable changed_;  // what Follow waits for
   std::map<ReductionId, std::shared_ptr<Session>> sessions_;
   std::map<std::string, uint32_t> taken_tags_;  // how often
   uint32_t last_ = 0;

@@ -161,20 +161,21 @@ Status Daemon::OpenFabric() {
   if (!endpoint) return std::unexpected(address_book_.Explain(endpoint.error(), host_));
   endpoint_ = std::move(*endpoint);
   timings_.fabric_us = SinceStart();
-  LogStart(clock_.Now() - before);
+  registered_in_ = clock_.Now() - before;
+  LogStart();
   return {};
 }
 
-void Daemon::LogStart(Duration fabric_opened_in) {
+void Daemon::LogStart() {
   log_.Info("log_type: {}", NameOf(options_.log_type));
   // These lines are what sites look for, word for word.
   log_.Info("user-facing log_level: {}", static_cast<int>(options_.log_level));
-  log_.Info("profile_metrics: disabled");
-  log_.Info("profile_top_n: 0");
-  log_.Info("profile_paths_full: disabled");
+  log_.Info("profile_metrics: {}", options_.IsProfiling() ? "enabled" : "disabled");
+  log_.Info("profile_top_n: {}", options_.profile_top_n);
+  log_.Info("profile_paths_full: {}", options_.profile_paths_full ? "enabled" : "disabled");
   log_.Info("server running at address: {}", endpoint_->DescribeAddress(endpoint_->address()));
   log_.Info("provider registration completed after {} us",
-            std::chrono::duration_cast<std::chrono::microseconds>(fabric_opened_in).count());
+            std::chrono::duration_cast<std::chrono::microseconds>(registered_in_).count());
   const std::optional<Rank> parent = forest_->Parent(world_.rank(), 0);
   const std::vector<Rank> children = forest_->Children(world_.rank(), 0);
   log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, children {}, depth {}",
@@ -223,11 +224,13 @@ Status Daemon::StartServing() {
   channel.ranks = world_.size();
   channel.job = identity_;
   log_.Debug("cache budget: {} bytes, {} of them for nodes", MemoryBudget(), NodeBudget());
+  recorder_ = MakeRecorder(options_, clock_);
   cache_ = std::make_unique<cache::Cache>(MemoryBudget() - NodeBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
   fetcher_ = std::make_unique<fetch::Fetcher>(
       FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, *forest_, *cache_,
-                                              counters_, clock_, log_});
+                                              counters_, clock_, log_, recorder_.get()});
+  MeetReducers();
   MeetPeers();
   server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);
   channel_->Start(*fetcher_);
@@ -271,9 +274,13 @@ fuse::Server::Options Daemon::ServerOptions() {
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
   options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(StopReason::kIoctl); }); };
+  options.on_snapshot_command = [this](const std::string& tag, JobProfile::Done done) {
+    loop_->Submit([this, tag, done = std::move(done)]() mutable { profile_->Snapshot(tag, std::move(done)); });
+  };
   options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
     loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
   };
+  options.recorder = recorder_.get();
   options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };
   return options;
 }
@@ -288,6 +295,23 @@ std::string Daemon::AddressBookText() const {
 
 Json Daemon::OwnStatus() {
   return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
+}
+
+JobProfile::Options Daemon::ProfileOptions() const {
+  return {.is_on = options_.IsProfiling(), .interval = std::chrono::seconds(options_.profile_snapshot_interval_s)};
+}
+
+profile::Profile Daemon::OwnProfile(const std::string& tag) {
+  return app::OwnProfile({.tag = tag,
+                          .target = target_,
+                          .who = who_,
+                          .timings = timings_,
+                          .registration = registered_in_,
+                          .uptime = clock_.Now() - started_,
+                          .forest = *forest_,
+                          .counters = counters_,
+                          .cache = *cache_,
+                          .recorder = recorder_.get()});
 }
 
 Status Daemon::ProveMount() {

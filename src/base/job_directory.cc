@@ -76,6 +76,18 @@ Result<Json> TakeAnswer(const std::string& base) {
   return Fail(ENOENT);
 }
 
+// Of an earlier job: nothing of it may be taken for this one's.
+Status SetAside(const std::string& directory) {
+  if (access(directory.c_str(), F_OK) != 0) return {};
+  std::string aside;
+  for (int number = 1; aside.empty() || access(aside.c_str(), F_OK) == 0; ++number) {
+    aside = directory + "." + std::to_string(number);
+  }
+  if (rename(directory.c_str(), aside.c_str()) != 0)
+    return FailErrno("cannot set aside " + directory + " of an earlier job");
+  return {};
+}
+
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
 };
@@ -124,6 +136,9 @@ Status JobDirectory::Prepare() const {
   }
   for (const std::string& name : NamesEndingIn(control(), kRequestSuffix)) unlink((control() + "/" + name).c_str());
   for (const std::string& name : NamesEndingIn(logs(), kReasonSuffix)) unlink((logs() + "/" + name).c_str());
+  for (const std::string& results : {root_ + "/profiling", root_ + "/tables"}) {
+    if (const Status kept = SetAside(results); !kept) return kept;
+  }
   if (access(logs().c_str(), W_OK) != 0) return FailErrno("cannot write into " + logs());
   return {};
 }

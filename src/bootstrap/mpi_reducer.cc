@@ -8,6 +8,14 @@ using profile::Profile;
 using profile::ProfileStream;
 
 Status MpiReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
+  const Profile own = *profile;  // its paths are shared, not copied
+  Status reduced = MergeUp(profile, deadline);
+  if (reduced) reduced = world_.Barrier(deadline - std::chrono::steady_clock::now());
+  if (!reduced) profile = own;
+  return reduced;
+}
+
+Status MpiReducer::MergeUp(std::optional<Profile>& profile, TimePoint deadline) {
   const Rank self = world_.rank();
   for (const uint64_t child : {uint64_t{2} * self + 1, uint64_t{2} * self + 2}) {
     if (child >= world_.size()) break;

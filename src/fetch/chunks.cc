@@ -18,7 +18,13 @@ size_t SizeOfChunk(const ChunkKey& key) {
 // Collects the pieces of one read that lies in several chunks; they come in any order, from any thread.
 class Gather {
  public:
-  Gather(size_t pieces, Chunks::RangeDone done) : pieces_(pieces), missing_(pieces), done_(std::move(done)) {}
+  using Way = profile::Way;
+
+  Gather(const Context& context, Ask ask, size_t pieces, Chunks::RangeDone done)
+      : context_(context), ask_(std::move(ask)), pieces_(pieces), missing_(pieces), done_(std::move(done)) {}
+
+  // How a piece is come by; by the thread that asks for all of them, each before it is added.
+  void Note(Way way) { way_ = std::max(way_, way); }
 
   void Add(size_t index, const Result<Bytes>& bytes) {
     {
@@ -30,11 +36,17 @@ class Gather {
       }
       if (--missing_ != 0) return;
     }
-    if (error_) return done_(std::unexpected(*error_));
-    done_(std::move(pieces_));
+    context_.Decide(ask_, way_);
+    Result<std::vector<Bytes>> all(std::move(pieces_));
+    if (error_) all = std::unexpected(*error_);
+    context_.CountError(all);
+    done_(std::move(all));
   }
 
  private:
+  const Context& context_;
+  const Ask ask_;
+  Way way_ = Way::kHit;
   std::mutex mutex_;
   std::vector<Bytes> pieces_;
   size_t missing_;
@@ -49,20 +61,14 @@ bool Chunks::IsCacheable(const File& file) const {
          context_.parts.file_systems.Of(file.path) == storage::Sharing::kShared;
 }
 
-void Chunks::Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done) {
+void Chunks::Read(const File& file, uint64_t chunk, Ask ask, const Decided& decided, ChunkDone done) {
   const TreeId tree = context_.parts.forest.OfChunk(file.path, file.version.size, chunk);
   const ChunkKey key{file.path, file.version, chunk, context_.refreshes.Of(file.path, context_.Asked(tree))};
-  const bool wanted = static_cast<bool>(done);
-  const Joined joined = flights_.Join(key, ask.deadline, [&] { return Held(key); }, std::move(done));
-  if (wanted) {
-    context_.parts.counters.Count(joined == Joined::kHit      ? Event::kHits
-                                  : joined == Joined::kWaiter ? Event::kCoalesced
-                                                              : Event::kMisses);
-  }
-  if (joined == Joined::kHit && wanted) {
-    context_.parts.counters.Count(Event::kBytesFromCache, SizeOfChunk(key));
-  }
-  if (joined != Joined::kLeader) return;
+  const auto decide = [&](Joined joined) {
+    if (decided) decided(WayOf(joined));
+  };
+  const auto held = [&] { return Held(key); };
+  if (flights_.Join(key, ask.deadline, held, decide, std::move(done)) != Joined::kLeader) return;
   context_.parts.channel.WantTicks();
   flights_.Lead(key, [&] {
     context_.parts.cache.budget().Reserve(SizeOfChunk(key), DepthOf(key),
@@ -122,7 +128,6 @@ void Chunks::Finish(const ChunkKey& key, const Result<Bytes>& bytes) {
   if (bytes && Refreshes::IsKept(key.epoch)) {
     context_.parts.cache.data().Put(key, {.bytes = *bytes}, bytes->charge() + key.path.size());
   }
-  if (!bytes) context_.parts.counters.Count(Event::kErrors);
   context_.parts.cache.budget().Release(SizeOfChunk(key), DepthOf(key));
   flights_.Complete(key, bytes);
 }
@@ -170,11 +175,15 @@ void Chunks::ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, 
 void Chunks::ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
   const uint64_t first = offset / kChunkSize;
   const uint64_t last = (offset + size - 1) / kChunkSize;
-  const auto gather = std::make_shared<Gather>(last - first + 1, std::move(done));
+  const auto gather = std::make_shared<Gather>(context_, ask, last - first + 1, std::move(done));
   for (uint64_t chunk = first; chunk <= last; ++chunk) {
     const uint64_t begin = std::max(offset, chunk * kChunkSize);
     const uint64_t end = std::min<uint64_t>(offset + size, (chunk + 1) * kChunkSize);
-    Read(file, chunk, ask, [gather, index = chunk - first, begin, end](const Result<Bytes>& bytes) {
+    const auto noted = [&](profile::Way way) {
+      gather->Note(way);
+      if (way == profile::Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, end - begin);
+    };
+    Read(file, chunk, ask, std::ref(noted), [gather, index = chunk - first, begin, end](const Result<Bytes>& bytes) {
       if (!bytes) return gather->Add(index, bytes);
       gather->Add(index, bytes->Slice(begin % kChunkSize, end - begin));
     });
@@ -183,7 +192,7 @@ void Chunks::ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask,
 
 // Local files and those above --max-cacheable-byte-size: the kernel's page cache is the only cache.
 void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
-  context_.parts.counters.Count(Event::kMisses);
+  context_.Decide(ask, profile::Way::kMiss);
   context_.parts.channel.WantTicks();
   auto read = [this, file, offset, size]() -> Result<std::vector<Bytes>> {
     context_.parts.counters.Count(Event::kReadsAtSource);
@@ -195,7 +204,7 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
     context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
     return std::vector<Bytes>{*std::move(bytes)};
   };
-  direct_.Run(context_.PoolOf(file.path), ask.deadline, std::move(read), std::move(done));
+  direct_.Run(context_.PoolOf(file.path), ask.deadline, std::move(read), context_.CountingErrors(std::move(done)));
 }
 
 void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
@@ -203,8 +212,13 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
   if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize) return respond(ErrorReply({EINVAL, {}}));
   const File file{request.path, version};
   const ChunkKey key = KeptKey(file, request.argument);
-  Read(file, request.argument, ask,
+  const auto decided = [&](profile::Way way) {
+    context_.Decide(ask, way);
+    if (way == profile::Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, SizeOfChunk(key));
+  };
+  Read(file, request.argument, ask, std::ref(decided),
        [this, key, version, respond = std::move(respond)](const Result<Bytes>& bytes) mutable {
+         context_.CountError(bytes);
          if (!bytes) return respond(ErrorReply(bytes.error()));
          rpc::Reply reply;
          reply.version = version;
@@ -218,8 +232,10 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
 
 // Where data and holes are is rarely asked: the root is asked each time, nothing is kept.
 void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
-                  std::move_only_function<void(Result<uint64_t>)> done) {
+                  std::move_only_function<void(Result<uint64_t>)> answer) {
+  context_.Decide(ask, profile::Way::kMiss);
   context_.parts.channel.WantTicks();
+  auto done = context_.CountingErrors(std::move(answer));
   auto seek = [this, file, offset, whence] {
     return context_.parts.store.Seek(file.path, file.version, offset, whence);
   };

@@ -21,8 +21,8 @@ class Chunks {
   Chunks(const Context& context, Upstream& upstream) : context_(context), upstream_(upstream) {}
 
   bool IsCacheable(const File& file) const;
-  // One whole chunk of a cacheable file. `done` may be empty: a prefetch.
-  void Read(const File& file, uint64_t chunk, Ask ask, ChunkDone done);
+  // One whole chunk of a cacheable file. Where `done` is empty, whoever comes later finds it in the table.
+  void Read(const File& file, uint64_t chunk, Ask ask, const Decided& decided, ChunkDone done);
   // [offset, offset+size), of any file.
   void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   // This node's kernel has [offset, offset+size) of a file now, or its page cache was given it.

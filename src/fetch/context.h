@@ -2,19 +2,39 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
+#include <functional>
 #include <string>
 #include <utility>
 
 #include "copper/fetch/fetcher.h"
+#include "copper/fetch/single_flight.h"
 #include "refreshes.h"
 
 namespace copper::fetch {
 
-// On whose behalf something is fetched: until when, and how many hops below this node it began.
+// On whose behalf something is fetched: until when, how many hops below this node it began, and the request's record;
+// null where nothing is recorded, or nobody waits.
 struct Ask {
   TimePoint deadline;
   uint16_t hops = 0;
+  profile::UsePtr use{};
 };
+
+// Told how what somebody waits for is come by, before he can have it; called within the call that it is given to.
+// Empty: nobody waits.
+using Decided = std::function<void(profile::Way)>;
+
+inline profile::Way WayOf(Joined joined) {
+  switch (joined) {
+    case Joined::kHit:
+      return profile::Way::kHit;
+    case Joined::kWaiter:
+      return profile::Way::kCoalesced;
+    default:
+      return profile::Way::kMiss;
+  }
+}
 
 struct Context {
   Fetcher::Options options;
@@ -24,7 +44,31 @@ struct Context {
   TimePoint Now() const { return parts.clock.Now(); }
 
   // For a request of this node's own kernel.
-  Ask Own() const { return {Now() + options.deadline, 0}; }
+  Ask Own(profile::UsePtr use = {}) const { return {Now() + options.deadline, 0, std::move(use)}; }
+
+  // Who asks is answered this way: counted once for each, where the decision falls.
+  void Decide(const Ask& ask, profile::Way way) const {
+    using profile::Event, profile::Way;
+    parts.counters.Count(way == Way::kHit ? Event::kHits : way == Way::kCoalesced ? Event::kCoalesced : Event::kMisses);
+    if (ask.use) ask.use->Note(way);
+  }
+  Decided Deciding(const Ask& ask) const {
+    return [this, &ask](profile::Way way) { Decide(ask, way); };
+  }
+  // And this is what it is answered, if it is an errno.
+  template <class T>
+  void CountError(const Result<T>& answer) const {
+    using profile::Event;
+    if (!answer) parts.counters.Count(answer.error().code == ENOENT ? Event::kNegative : Event::kErrors);
+  }
+  // `done` after CountError.
+  template <class T>
+  auto CountingErrors(std::move_only_function<void(Result<T>)> done) const {
+    return [this, done = std::move(done)](Result<T> answer) mutable {
+      CountError(answer);
+      done(std::move(answer));
+    };
+  }
 
   // Where this node may read what it never asks a parent for.
   Executor& PoolOf(const std::string& path) const {

@@ -15,10 +15,48 @@ Fetcher::Options WithTimeForEveryLevel(Fetcher::Options options, const tree::For
   return options;
 }
 
-// What was kept before this epoch, of a path and all below it.
-template <class Table>
-void Forget(Table& table, const std::string& path, cache::Epoch epoch) {
-  table.EraseIf([&](const auto& key) { return key.epoch < epoch && IsAtOrBelow(key.path, path); });
+// Whether it says, still, that something is absent.
+bool DeniesAt(TimePoint now, const cache::PathEntry& entry) {
+  return !entry.attributes && entry.valid_until > now;
+}
+bool DeniesAt(TimePoint now, const cache::ListingEntry& entry) {
+  return entry.listing && entry.listing->answers_absence() && entry.valid_until > now;
+}
+bool DeniesAt(TimePoint /*now*/, const cache::ChunkEntry& /*entry*/) {
+  return false;
+}
+
+// What was kept before this epoch, and is of `these` paths.
+template <class Table, class These>
+void Forget(Table& table, cache::Epoch epoch, const Context& context, These these) {
+  const TimePoint now = context.Now();
+  table.EraseIf([&](const auto& key, const auto& value) {
+    if (key.epoch >= epoch || !these(key.path)) return false;
+    if (DeniesAt(now, value)) context.parts.counters.Count(profile::Event::kTtlClears);
+    return true;
+  });
+}
+
+std::optional<profile::Operation> OperationOf(rpc::Kind kind) {
+  switch (kind) {
+    case rpc::Kind::kLook:
+      return profile::Operation::kPeerLook;
+    case rpc::Kind::kList:
+      return profile::Operation::kPeerList;
+    case rpc::Kind::kRead:
+      return profile::Operation::kPeerRead;
+    case rpc::Kind::kSeek:
+      return profile::Operation::kPeerSeek;
+    default:
+      return std::nullopt;
+  }
+}
+
+rpc::Responder Ending(profile::UsePtr use, rpc::Responder respond) {
+  return rpc::Responder([use = std::move(use), respond = std::move(respond)](rpc::Reply reply) mutable {
+    use->End(reply.error, reply.payload.size());
+    respond(std::move(reply));
+  });
 }
 
 }  // namespace
@@ -57,29 +95,31 @@ void Fetcher::SetControlHandler(ControlHandler handler) {
   state_->control = std::move(handler);
 }
 
-void Fetcher::Look(const std::string& path, std::move_only_function<void(Result<Found>)> done) {
-  state_->names.Look(path, state_->context.Own(), std::move(done));
+void Fetcher::Look(const std::string& path, std::move_only_function<void(Result<Found>)> done, profile::UsePtr use) {
+  state_->names.Look(path, state_->context.Own(std::move(use)), std::move(done));
 }
 
-void Fetcher::List(const std::string& path, std::move_only_function<void(Result<Listed>)> done) {
-  const Ask ask = state_->context.Own();
+void Fetcher::List(const std::string& path, std::move_only_function<void(Result<Listed>)> done, profile::UsePtr use) {
+  const Ask ask = state_->context.Own(std::move(use));
   if (state_->context.parts.file_systems.Of(path) != storage::Sharing::kShared) {
     return state_->listings.GetLocally(path, ask, std::move(done));
   }
-  state_->listings.Get(path, Purpose::kReadDirectory, ask,
-                       [done = std::move(done)](const Result<cache::ListingEntry>& entry) mutable {
+  const Context& context = state_->context;
+  state_->listings.Get(path, Purpose::kReadDirectory, ask, context.Deciding(ask),
+                       [&context, done = std::move(done)](const Result<cache::ListingEntry>& entry) mutable {
+                         context.CountError(entry);
                          if (!entry) return done(std::unexpected(entry.error()));
                          done(Listed{entry->listing, kNever});
                        });
 }
 
 void Fetcher::Read(const File& file, uint64_t offset, size_t size,
-                   std::move_only_function<void(Result<std::vector<Bytes>>)> done) {
-  state_->chunks.ReadRange(file, offset, size, state_->context.Own(), std::move(done));
+                   std::move_only_function<void(Result<std::vector<Bytes>>)> done, profile::UsePtr use) {
+  state_->chunks.ReadRange(file, offset, size, state_->context.Own(std::move(use)), std::move(done));
 }
 
 void Fetcher::ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done) {
-  state_->chunks.Read(file, chunk, state_->context.Own(), std::move(done));
+  state_->chunks.Read(file, chunk, state_->context.Own(), {}, std::move(done));
 }
 
 void Fetcher::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {
@@ -90,33 +130,40 @@ bool Fetcher::IsCacheable(const File& file) const {
   return state_->chunks.IsCacheable(file);
 }
 
-void Fetcher::Seek(const File& file, uint64_t offset, int whence,
-                   std::move_only_function<void(Result<uint64_t>)> done) {
-  state_->chunks.Seek(file, offset, whence, state_->context.Own(), std::move(done));
+void Fetcher::Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done,
+                   profile::UsePtr use) {
+  state_->chunks.Seek(file, offset, whence, state_->context.Own(std::move(use)), std::move(done));
 }
 
-void Fetcher::Statfs(std::move_only_function<void(Result<StatFs>)> done) {
+void Fetcher::Statfs(std::move_only_function<void(Result<StatFs>)> done, profile::UsePtr use) {
   const Context& context = state_->context;
+  context.Decide(context.Own(std::move(use)), profile::Way::kMiss);
   context.parts.channel.WantTicks();
   state_->statfs.Run(
       context.PoolOf("/"), context.Own().deadline, [&context] { return context.parts.store.Statfs(); },
-      std::move(done));
+      context.CountingErrors(std::move(done)));
 }
 
 void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) {
-  const bool of_a_path = request.kind == rpc::Kind::kLook || request.kind == rpc::Kind::kList ||
-                         request.kind == rpc::Kind::kRead || request.kind == rpc::Kind::kSeek;
-  if (!of_a_path) {
+  const std::optional<profile::Operation> operation = OperationOf(request.kind);
+  if (!operation) {
     if (state_->control) state_->control(from, request, std::move(respond));
     return;
   }
   const Context& context = state_->context;
   context.parts.counters.Count(profile::Event::kRequestsFromChildren);
+  context.parts.counters.Count(*operation);
+  const Ask ask{DeadlineForChild(deadline, context.Now()), request.hops,
+                profile::Begin(context.parts.recorder, *operation)};
+  if (ask.use) return Serve(request, ask, Ending(ask.use, std::move(respond)));
+  Serve(request, ask, std::move(respond));
+}
+
+void Fetcher::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond) {
   // What is local here is nobody else's business.
-  if (context.parts.file_systems.Of(request.path) != storage::Sharing::kShared) {
+  if (state_->context.parts.file_systems.Of(request.path) != storage::Sharing::kShared) {
     return respond(ErrorReply({EINVAL, {}}));
   }
-  const Ask ask{DeadlineForChild(deadline, context.Now()), request.hops};
   switch (request.kind) {
     case rpc::Kind::kLook:
       return state_->names.Serve(request, ask, std::move(respond));
@@ -132,12 +179,12 @@ void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::R
 void Fetcher::Forget(const std::string& path) {
   const cache::Epoch epoch = state_->refreshes.Of(path, AskedOf::kSource);
   cache::Cache& cache = state_->context.parts.cache;
-  fetch::Forget(cache.metadata(), path, epoch);
-  fetch::Forget(cache.tree(), path, epoch);
-  fetch::Forget(cache.data(), path, epoch);
-  cache.tree().EraseIf([&, directory = ParentPath(path)](const cache::PathKey& key) {
-    return key.epoch < epoch && key.path == directory;
-  });
+  const Context& context = state_->context;
+  const auto below = [&](const std::string& one) { return IsAtOrBelow(one, path); };
+  const auto listed_below = [&](const std::string& one) { return below(one) || one == ParentPath(path); };
+  fetch::Forget(cache.metadata(), epoch, context, below);
+  fetch::Forget(cache.tree(), epoch, context, listed_below);
+  fetch::Forget(cache.data(), epoch, context, below);
   state_->chunks.Forget(path);
 }
 

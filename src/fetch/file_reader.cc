@@ -21,17 +21,20 @@ FileReader::FileReader(Fetcher& fetcher, File file, std::shared_ptr<AheadSink> s
       cacheable_(fetcher.IsCacheable(file_)),
       pattern_(file_.version.size) {}
 
-void FileReader::Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done) {
-  if (!cacheable_) return fetcher_.Read(file_, offset, size, std::move(done));
+void FileReader::Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done,
+                      profile::UsePtr use) {
+  if (!cacheable_) return fetcher_.Read(file_, offset, size, std::move(done), std::move(use));
   auto self = shared_from_this();
-  fetcher_.Read(file_, offset, size,
-                [self, offset, size, done = std::move(done)](Result<std::vector<Bytes>> pieces) mutable {
-                  const bool library = offset == 0 && pieces && BeginsLikeALibrary(*pieces);
-                  const bool answered = pieces.has_value();
-                  done(std::move(pieces));
-                  if (answered) self->fetcher_.NoteDelivered(self->file_, offset, size);
-                  if (library) self->OnLibrary(size);
-                });
+  fetcher_.Read(
+      file_, offset, size,
+      [self, offset, size, done = std::move(done)](Result<std::vector<Bytes>> pieces) mutable {
+        const bool library = offset == 0 && pieces && BeginsLikeALibrary(*pieces);
+        const bool answered = pieces.has_value();
+        done(std::move(pieces));
+        if (answered) self->fetcher_.NoteDelivered(self->file_, offset, size);
+        if (library) self->OnLibrary(size);
+      },
+      std::move(use));
   Plan(offset, size);
 }
 

@@ -33,19 +33,27 @@ rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t
 
 }  // namespace
 
-void Listings::Get(const std::string& path, Purpose purpose, Ask ask, Done done) {
+void Listings::Get(const std::string& path, Purpose purpose, Ask ask, const Decided& decided, Done done) {
   const cache::PathKey kept = KeyOf(path);
-  if (auto valid = FindValid(kept)) return done(*std::move(valid));
+  const auto decide = [&](Joined joined) {
+    if (decided) decided(WayOf(joined));
+  };
+  if (auto valid = FindValid(kept)) {
+    decide(Joined::kHit);
+    return done(*std::move(valid));
+  }
   const auto cached = context_.parts.cache.tree().Get(kept);
   const bool by_name = cached && !cached->listing && cached->valid_until > context_.Now();
-  if (by_name && purpose == Purpose::kLookup) return done(Fail(EFBIG));
+  if (by_name && purpose == Purpose::kLookup) {
+    decide(Joined::kHit);
+    return done(Fail(EFBIG));
+  }
   const ListingKey key{path, purpose, kept.epoch};
-  const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindValid(kept); }, std::move(done));
-  if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
-  if (joined != Joined::kLeader) return;
-  context_.parts.counters.Count(Event::kMisses);
+  const auto find = [&] { return FindValid(kept); };
+  if (flights_.Join(key, ask.deadline, find, decide, std::move(done)) != Joined::kLeader) return;
   context_.parts.channel.WantTicks();
   const ListingPtr known = cached ? cached->listing : nullptr;
+  if (known && known->answers_absence()) context_.parts.counters.Count(Event::kTtlExpires);
   flights_.Lead(key, [&] { Fetch(key, known, ask); });
 }
 
@@ -199,6 +207,7 @@ size_t Listings::Charge(const std::string& path, const ListingEntry& entry) {
 ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, ListingEntry entry) {
   if (Refreshes::IsKept(key.epoch)) {
     context_.parts.cache.tree().Put({key.path, key.epoch}, entry, Charge(key.path, entry));
+    if (entry.listing->answers_absence()) context_.parts.counters.Count(Event::kTtlStores);
   }
   if (known && known != entry.listing) TellChanges(key.path, *known, *entry.listing);
   return entry;
@@ -210,7 +219,6 @@ void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result)
     const TimePoint until = result.error().code == ENOMEM ? context_.Now() + kDoWithout : kNever;
     context_.parts.cache.tree().Put({key.path, key.epoch}, {nullptr, until}, key.path.size());
   }
-  if (!result) context_.parts.counters.Count(Event::kErrors);
   flights_.Complete(key, result);
 }
 
@@ -228,7 +236,7 @@ void Listings::TellChanges(const std::string& path, const Listing& known, const 
 }
 
 void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done) {
-  context_.parts.counters.Count(Event::kMisses);
+  context_.Decide(ask, profile::Way::kMiss);
   context_.parts.channel.WantTicks();
   auto list = [this, path]() -> Result<Listed> {
     context_.parts.counters.Count(Event::kListsAtSource);
@@ -236,7 +244,7 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
     if (!listing) return std::unexpected(listing.error());
     return Listed{std::make_shared<const Listing>(*std::move(listing)), context_.Now() + context_.options.local_ttl};
   };
-  local_.Run(context_.parts.pool, ask.deadline, std::move(list), std::move(done));
+  local_.Run(context_.parts.pool, ask.deadline, std::move(list), context_.CountingErrors(std::move(done)));
 }
 
 // For children.
@@ -247,11 +255,15 @@ void Listings::Serve(const rpc::Request& request, Ask ask, rpc::Responder respon
   };
   if (request.argument > 0) {  // a further piece of what we have just sent the first of, however old that is by now
     const auto entry = Find(request.path);
-    if (entry && entry->listing && is_of_request(*entry)) return respond(PieceOf(request, *entry));
+    if (entry && entry->listing && is_of_request(*entry)) {
+      context_.Decide(ask, profile::Way::kHit);
+      return respond(PieceOf(request, *entry));
+    }
   }
   const Purpose purpose = request.argument2 == 0 ? Purpose::kReadDirectory : Purpose::kLookup;
-  Get(request.path, purpose, ask,
+  Get(request.path, purpose, ask, context_.Deciding(ask),
       [this, request, is_of_request, respond = std::move(respond)](const Result<ListingEntry>& entry) mutable {
+        context_.CountError(entry);
         if (!entry) return respond(ErrorReply(entry.error()));
         respond(is_of_request(*entry) ? PieceOf(request, *entry) : ErrorReply({ESTALE, {}}));
       });

@@ -35,7 +35,7 @@ class Listings {
 
   // A listing whose time is not over. One that is over is renewed by a look at the directory's own times at the root.
   // kLookup: EFBIG for a directory of more than lookup_list_limit names.
-  void Get(const std::string& path, Purpose purpose, Ask ask, Done done);
+  void Get(const std::string& path, Purpose purpose, Ask ask, const Decided& decided, Done done);
   // Lookups ask by name for a while: a listing is not to be had in time. Nothing if something is known of the
   // directory.
   void DoWithout(const std::string& path);

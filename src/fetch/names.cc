@@ -6,6 +6,7 @@ namespace copper::fetch {
 namespace {
 
 using profile::Event;
+using profile::Way;
 using storage::Sharing;
 
 // A lookup waits for a listing for this part of its time, and then asks by name: one entry that hangs while its
@@ -24,9 +25,9 @@ void Names::Look(const std::string& path, Ask ask, Done done) {
   const Verdict verdict = Judge(path, /*listing_is_fresh=*/false);
   switch (verdict.next) {
     case Next::kAnswer:
-      return Answer(verdict.found, std::move(done));
+      return Answer(ask, Way::kHit, verdict.found, std::move(done));
     case Next::kAskByName:
-      return AskByName(path, ask, std::move(done));
+      return AskByName(path, ask, Way::kNone, std::move(done));
     case Next::kAskListing:
       return AskListing(path, ask, std::move(done));
   }
@@ -36,13 +37,14 @@ void Names::Look(const std::string& path, Ask ask, Done done) {
 void Names::AskListing(const std::string& path, Ask ask, Done done) {
   const std::string directory(ParentPath(path));
   const TimePoint until = context_.Now() + (ask.deadline - context_.Now()) / kListingShare;
+  const auto waited = std::make_shared<Way>();  // written before the answer can come
   listings_.Get(
-      directory, Purpose::kLookup, {until, ask.hops},
-      [this, path, directory, ask, done = std::move(done)](const Result<cache::ListingEntry>& listed) mutable {
+      directory, Purpose::kLookup, {until, ask.hops}, [&way = *waited](Way decided) { way = decided; },
+      [this, path, directory, ask, waited, done = std::move(done)](const Result<cache::ListingEntry>& listed) mutable {
         if (!listed && listed.error().code == ETIMEDOUT) listings_.DoWithout(directory);
         const Verdict fresh = Judge(path, listed.has_value());
-        if (fresh.next == Next::kAnswer) return Answer(fresh.found, std::move(done));
-        AskByName(path, ask, std::move(done));
+        if (fresh.next == Next::kAnswer) return Answer(ask, *waited, fresh.found, std::move(done));
+        AskByName(path, ask, *waited, std::move(done));
       });
 }
 
@@ -88,7 +90,7 @@ bool Names::IsListedLate(const std::string& directory) const {
 void Names::ListLate(const std::string& path, Ask ask) {
   const std::string directory(ParentPath(path));
   if (path == "/" || !IsListedLate(directory) || listings_.Find(directory)) return;
-  listings_.Get(directory, Purpose::kLookup, ask, [](const Result<cache::ListingEntry>&) {});
+  listings_.Get(directory, Purpose::kLookup, ask, {}, [](const Result<cache::ListingEntry>&) {});
 }
 
 Names::Verdict Names::JudgeByListing(const std::string& path, const cache::ListingEntry& listed,
@@ -106,18 +108,37 @@ Names::Verdict Names::JudgeByListing(const std::string& path, const cache::Listi
   return {Next::kAnswer, {nullptr, listed.valid_until}};
 }
 
-void Names::Answer(const Found& found, Done done) const {
-  context_.parts.counters.Count(found.attributes ? Event::kHits : Event::kNegative);
+void Names::Answer(const Ask& ask, Way way, const Found& found, Done done) const {
+  context_.Decide(ask, way);
+  CountAnswer(ask, way, found);
   done(found);
 }
 
-void Names::AskByName(const std::string& path, Ask ask, Done done) {
+// A hit is a serve where it is an absence; what was waited for is new.
+void Names::CountAnswer(const Ask& ask, Way way, const Result<Found>& found) const {
+  context_.CountError(found);
+  if (!found || found->attributes) return;
+  context_.parts.counters.Count(Event::kNegative);
+  if (way != Way::kHit) return;
+  context_.parts.counters.Count(Event::kTtlServes);
+  if (ask.use) ask.use->NoteTtlServe();
+}
+
+void Names::AskByName(const std::string& path, Ask ask, Way waited, Done done) {
   const cache::PathKey key = KeyOf(path);
-  const Joined joined = flights_.Join(key, ask.deadline, [&] { return FindInMetadata(key); }, std::move(done));
-  if (joined == Joined::kWaiter) context_.parts.counters.Count(Event::kCoalesced);
-  if (joined == Joined::kHit) context_.parts.counters.Count(Event::kHits);
-  if (joined != Joined::kLeader) return;
-  context_.parts.counters.Count(Event::kMisses);
+  const auto way = std::make_shared<Way>();  // written before the answer can come
+  const auto decided = [&](Joined joined) {
+    *way = std::max(waited, WayOf(joined));
+    context_.Decide(ask, *way);
+  };
+  Done counted = [this, ask, way, done = std::move(done)](const Result<Found>& found) mutable {
+    CountAnswer(ask, *way, found);
+    done(found);
+  };
+  const auto find = [&] { return FindInMetadata(key); };
+  if (flights_.Join(key, ask.deadline, find, decided, std::move(counted)) != Joined::kLeader) return;
+  const auto before = context_.parts.cache.metadata().Get(key);
+  if (before && !before->attributes) context_.parts.counters.Count(Event::kTtlExpires);
   context_.parts.channel.WantTicks();
   flights_.Lead(key, [&] { Fetch(key, ask); });
 }
@@ -154,22 +175,20 @@ void Names::Finish(const cache::PathKey& key, const Result<Found>& found, Ask as
 
 // Nothing but attributes and absence is kept: an error is asked about again.
 Result<Found> Names::Keep(const cache::PathKey& key, Result<Attributes> seen, TimePoint absent_until) {
-  if (!seen && !IsAbsence(seen.error())) {
-    context_.parts.counters.Count(Event::kErrors);
-    return std::unexpected(seen.error());
-  }
+  if (!seen && !IsAbsence(seen.error())) return std::unexpected(seen.error());
   Found found;
   found.valid_until = seen ? kNever : absent_until;
   if (seen) found.attributes = std::make_shared<const Attributes>(*std::move(seen));
   const size_t charge = sizeof(Attributes) + key.path.size();
   if (Refreshes::IsKept(key.epoch)) {
+    if (!found.attributes) context_.parts.counters.Count(Event::kTtlStores);
     context_.parts.cache.metadata().Put(key, {found.attributes, found.valid_until}, charge);
   }
   return found;
 }
 
 void Names::LookLocally(const std::string& path, Sharing sharing, Ask ask, Done done) {
-  context_.parts.counters.Count(Event::kMisses);
+  context_.Decide(ask, Way::kMiss);
   context_.parts.channel.WantTicks();
   auto look = [this, path, sharing]() -> Result<Found> {
     context_.parts.counters.Count(Event::kLooksAtSource);
@@ -180,7 +199,11 @@ void Names::LookLocally(const std::string& path, Sharing sharing, Ask ask, Done 
     const bool live = sharing == Sharing::kPseudo && seen->IsRegular();
     return Found{std::make_shared<const Attributes>(*std::move(seen)), until, live};
   };
-  local_.Run(context_.parts.pool, ask.deadline, std::move(look), std::move(done));
+  Done counted = [this, ask, done = std::move(done)](const Result<Found>& found) mutable {
+    CountAnswer(ask, Way::kMiss, found);
+    done(found);
+  };
+  local_.Run(context_.parts.pool, ask.deadline, std::move(look), std::move(counted));
 }
 
 // A child that asks by name could not do with a listing: it is not tried again here.
@@ -198,8 +221,8 @@ void Names::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) 
     respond(std::move(reply));
   };
   const Verdict verdict = Judge(request.path, /*listing_is_fresh=*/false);
-  if (verdict.next == Next::kAnswer) return Answer(verdict.found, std::move(done));
-  AskByName(request.path, ask, std::move(done));
+  if (verdict.next == Next::kAnswer) return Answer(ask, Way::kHit, verdict.found, std::move(done));
+  AskByName(request.path, ask, Way::kNone, std::move(done));
 }
 
 bool Names::Expire(TimePoint now) {

@@ -34,9 +34,11 @@ class Names {
   // What the tables say. `listing_is_fresh`: the directory has just been listed or looked at, whatever its TTL.
   Verdict Judge(const std::string& path, bool listing_is_fresh) const;
   Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool listing_is_fresh) const;
-  void Answer(const Found& found, Done done) const;
+  void Answer(const Ask& ask, profile::Way way, const Found& found, Done done) const;
   void AskListing(const std::string& path, Ask ask, Done done);
-  void AskByName(const std::string& path, Ask ask, Done done);
+  void CountAnswer(const Ask& ask, profile::Way way, const Result<Found>& found) const;
+  // `waited`: how its listing was come by, which did not answer.
+  void AskByName(const std::string& path, Ask ask, profile::Way waited, Done done);
   void Fetch(const cache::PathKey& key, Ask ask);
   void OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask);
   void ReadSource(const cache::PathKey& key, Ask ask);

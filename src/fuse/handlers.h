@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "absent_names.h"
@@ -34,7 +35,9 @@ class Handlers {
     std::shared_ptr<Notifier> notifier;
     std::shared_ptr<PendingReplies> replies;
     std::function<void()> on_stop_command;
-    Server::RefreshCommand on_refresh_command;
+    Server::TextCommandHook on_refresh_command;
+    Server::TextCommandHook on_snapshot_command;
+    profile::Recorder* recorder = nullptr;  // null: nothing is recorded
   };
 
   explicit Handlers(Parts parts) : parts_(std::move(parts)) {}
@@ -43,6 +46,9 @@ class Handlers {
   void Refuse() { refusing_ = true; }
   bool refusing() const { return refusing_; }
   profile::Counters& counters() { return parts_.counters; }
+  profile::Recorder* recorder() const { return parts_.recorder; }
+  // Not where each path that is used is recorded: names that come with a listing are never looked up.
+  bool WantsReaddirplus() const { return recorder() == nullptr || !recorder()->options().paths_full; }
 
   // handlers_refresh.cc; see fetch::ChangeListener. Any thread.
   void OnRefreshed(const std::string& path, std::move_only_function<void()> told);
@@ -66,11 +72,17 @@ class Handlers {
              const void* in, size_t in_size, size_t out_size);
 
  private:
-  // Asks fetch; see Defer.
+  // Asks fetch, with `start(done, use)`; see Defer.
   template <class T, class Start, class AnswerWith>
   void Ask(Reply reply, Start start, AnswerWith answer) {
-    Defer<Result<T>>(parts_.replies, std::move(reply), std::move(start), std::move(answer));
+    profile::UsePtr use = reply.use();
+    Defer<Result<T>>(
+        parts_.replies, std::move(reply), [&](auto done) { start(std::move(done), std::move(use)); },
+        std::move(answer));
   }
+  // What the request is about, and how it is answered, for its record.
+  static void NoteAbout(const Reply& reply, const Node& node);
+  static void NoteWay(const Reply& reply, profile::Way way);
   double TimeoutOf(const Node& node, TimePoint valid_until) const;
   fuse_entry_param EntryOf(const Node& node, const Attributes& attributes, TimePoint valid_until) const;
   // The kernel is asked to forget what is beyond the inode table's budget.
@@ -101,7 +113,8 @@ class Handlers {
   void TakeBackDirectory(Node& directory) const;
   void TakeBackListings(Node& directory) const;
   void TakeBack(const std::string& path) const;
-  void RefreshCommanded(Reply reply, const void* in, size_t in_size, size_t out_size);
+  // Of a TextCommand.
+  void Obey(Reply reply, const Server::TextCommandHook& hook, std::span<const std::byte> in, size_t out_size);
 
   void NoteEnd(Node& node, uint64_t size) const;
   std::shared_ptr<fetch::FileReader> ReaderOf(Node& node);

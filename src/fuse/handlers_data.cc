@@ -2,17 +2,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "handlers.h"
 
 namespace copper::fuse {
 namespace {
-
-uint64_t TotalSize(std::span<const Bytes> pieces) {
-  return std::accumulate(pieces.begin(), pieces.end(), uint64_t{0},
-                         [](uint64_t sum, const Bytes& piece) { return sum + piece.size(); });
-}
 
 void SendHeld(Reply& reply, const Bytes& content, uint64_t offset, size_t size) {
   const Bytes piece = content.Slice(offset, size);
@@ -24,6 +18,7 @@ void SendHeld(Reply& reply, const Bytes& content, uint64_t offset, size_t size) 
 void Handlers::Read(Reply reply, fuse_ino_t id, size_t size, off_t from, fuse_file_info*) {
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
+  NoteAbout(reply, *node);
   const auto offset = static_cast<uint64_t>(from);
   if (node->IsDirectory()) return reply.Error(EISDIR);
   if (!S_ISREG(node->type())) return reply.Error(EINVAL);
@@ -32,7 +27,8 @@ void Handlers::Read(Reply reply, fuse_ino_t id, size_t size, off_t from, fuse_fi
   const uint64_t expected = offset >= end ? 0 : std::min<uint64_t>(size, end - offset);
   if (expected == 0) return reply.Data({});
   Ask<std::vector<Bytes>>(
-      std::move(reply), [&](auto done) { ReaderOf(*node)->Read(offset, size, std::move(done)); },
+      std::move(reply),
+      [&](auto done, auto use) { ReaderOf(*node)->Read(offset, size, std::move(done), std::move(use)); },
       [this, node, offset, expected](Reply& open, Result<std::vector<Bytes>> pieces) {
         if (!pieces) return open.Error(KernelErrno(pieces.error().code));
         const uint64_t got = TotalSize(*pieces);
@@ -70,6 +66,7 @@ std::shared_ptr<fetch::FileReader> Handlers::ReaderOf(Node& node) {
 void Handlers::Lseek(Reply reply, fuse_ino_t id, off_t from, int whence, fuse_file_info*) {
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
+  NoteAbout(reply, *node);
   if ((whence != SEEK_DATA && whence != SEEK_HOLE) || !S_ISREG(node->type())) return reply.Error(EINVAL);
   const auto offset = static_cast<uint64_t>(from);
   if (node->kind() != NodeKind::kSource) {
@@ -78,7 +75,9 @@ void Handlers::Lseek(Reply reply, fuse_ino_t id, off_t from, int whence, fuse_fi
   }
   Ask<uint64_t>(
       std::move(reply),
-      [&](auto done) { parts_.fetcher.Seek({node->path(), node->version()}, offset, whence, std::move(done)); },
+      [&](auto done, auto use) {
+        parts_.fetcher.Seek({node->path(), node->version()}, offset, whence, std::move(done), std::move(use));
+      },
       [](Reply& open, Result<uint64_t> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
         open.Offset(*found);

@@ -54,18 +54,22 @@ void Handlers::Readdirplus(Reply reply, fuse_ino_t id, size_t size, off_t offset
 void Handlers::ReadDirectory(Reply reply, PageRequest page) {
   if (!page.directory) return reply.Error(ESTALE);
   Node& node = *page.directory;
+  NoteAbout(reply, node);
   if (!node.IsDirectory()) return reply.Error(ENOTDIR);
   if (page.offset != 0) {
     const auto position = node.ContinueStream(page.offset);
     if (!position) return reply.Error(ESTALE);
     if (position->IsAtEnd()) return SendEnd(reply, page, *position);
-    if (position->listed.listing) return SendPage(reply, page, *position);
+    if (position->listed.listing) {
+      NoteWay(reply, profile::Way::kHit);
+      return SendPage(reply, page, *position);
+    }
   }
   if (node.kind() == NodeKind::kLiveDirectory) {
     return SendPageOf(reply, page, {parts_.live.List(), TimePoint::min()});
   }
   Ask<fetch::Listed>(
-      std::move(reply), [&](auto done) { parts_.fetcher.List(node.path(), std::move(done)); },
+      std::move(reply), [&](auto done, auto use) { parts_.fetcher.List(node.path(), std::move(done), std::move(use)); },
       [this, page](Reply& open, Result<fetch::Listed> listed) {
         if (!listed) return open.Error(KernelErrno(listed.error().code));
         SendPageOf(open, page, *listed);

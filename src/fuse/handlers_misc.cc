@@ -10,7 +10,7 @@ namespace copper::fuse {
 
 void Handlers::Statfs(Reply reply, fuse_ino_t) {
   Ask<StatFs>(
-      std::move(reply), [&](auto done) { parts_.fetcher.Statfs(std::move(done)); },
+      std::move(reply), [&](auto done, auto use) { parts_.fetcher.Statfs(std::move(done), std::move(use)); },
       [](Reply& open, Result<StatFs> figures) {
         if (!figures) return open.Error(KernelErrno(figures.error().code));
         struct statvfs result{};
@@ -30,7 +30,9 @@ void Handlers::Statfs(Reply reply, fuse_ino_t) {
 
 // The kernel checks permissions itself (default_permissions); what is left to say is that nothing can be written.
 void Handlers::Access(Reply reply, fuse_ino_t id, int mask) {
-  if (!parts_.inodes.Find(id)) return reply.Error(ESTALE);
+  const NodePtr node = parts_.inodes.Find(id);
+  if (!node) return reply.Error(ESTALE);
+  NoteAbout(reply, *node);
   reply.Error((mask & W_OK) != 0 ? EROFS : 0);
 }
 
@@ -38,23 +40,27 @@ void Handlers::Ioctl(Reply reply, fuse_ino_t id, unsigned command, void*, fuse_f
                      size_t in_size, size_t out_size) {
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
-  const bool known = command == kStopCommand || command == kRefreshCommand;
-  if (node->kind() != NodeKind::kControl || !known) return reply.Error(ENOTTY);
+  NoteAbout(reply, *node);
+  if (node->kind() != NodeKind::kControl) return reply.Error(ENOTTY);
+  const bool known = command == kStopCommand || command == kRefreshCommand || command == kSnapshotCommand;
+  if (!known) return reply.Error(ENOTTY);
   if (fuse_req_ctx(reply.request())->uid != geteuid()) return reply.Error(EPERM);
-  if (command == kRefreshCommand) return RefreshCommanded(std::move(reply), in, in_size, out_size);
+  const std::span given(static_cast<const std::byte*>(in), in_size);
+  if (command == kRefreshCommand) return Obey(std::move(reply), parts_.on_refresh_command, given, out_size);
+  if (command == kSnapshotCommand) return Obey(std::move(reply), parts_.on_snapshot_command, given, out_size);
   if (parts_.on_stop_command) parts_.on_stop_command();
   reply.Ioctl(0);
 }
 
-void Handlers::RefreshCommanded(Reply reply, const void* in, size_t in_size, size_t out_size) {
-  RefreshCommand command;
-  if (in_size < sizeof command || out_size < sizeof command || !parts_.on_refresh_command) return reply.Error(EINVAL);
-  std::memcpy(&command, in, sizeof command);
+void Handlers::Obey(Reply reply, const Server::TextCommandHook& hook, std::span<const std::byte> in, size_t out_size) {
+  TextCommand command;
+  if (in.size() < sizeof command || out_size < sizeof command || !hook) return reply.Error(EINVAL);
+  std::memcpy(&command, in.data(), sizeof command);
   command.text[sizeof command.text - 1] = '\0';
   Ask<std::string>(
-      std::move(reply), [&](auto done) { parts_.on_refresh_command(command.text, std::move(done)); },
+      std::move(reply), [&](auto done, auto) { hook(command.text, std::move(done)); },
       [](Reply& open, const Result<std::string>& outcome) {
-        RefreshCommand answer;
+        TextCommand answer;
         answer.failed = outcome ? 0 : 1;
         const std::string text = outcome ? *outcome : outcome.error().message;
         text.copy(answer.text, sizeof answer.text - 1);

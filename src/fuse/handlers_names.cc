@@ -35,6 +35,14 @@ void Handlers::GiveUpExcess() {
   }
 }
 
+void Handlers::NoteAbout(const Reply& reply, const Node& node) {
+  if (reply.use() && node.kind() == NodeKind::kSource) reply.use()->NotePath(node.path(), KindOf(node.type()));
+}
+
+void Handlers::NoteWay(const Reply& reply, profile::Way way) {
+  if (reply.use()) reply.use()->Note(way);
+}
+
 void Handlers::Lookup(Reply reply, fuse_ino_t parent_id, const char* name) {
   const NodePtr parent = parts_.inodes.Find(parent_id);
   if (!parent) return reply.Error(ESTALE);
@@ -43,8 +51,9 @@ void Handlers::Lookup(Reply reply, fuse_ino_t parent_id, const char* name) {
     return LookupLive(std::move(reply), *parent, name);
   }
   const std::string path = JoinPath(parent->path(), name);
+  if (reply.use()) reply.use()->NotePath(path, profile::PathKind::kUnknown);
   Ask<fetch::Found>(
-      std::move(reply), [&](auto done) { parts_.fetcher.Look(path, std::move(done)); },
+      std::move(reply), [&](auto done, auto use) { parts_.fetcher.Look(path, std::move(done), std::move(use)); },
       [this, path, before = refreshes_.load()](Reply& open, Result<fetch::Found> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
         SendFound(open, path, *found);
@@ -83,11 +92,16 @@ void Handlers::SendFound(Reply& reply, std::string path, const fetch::Found& fou
 void Handlers::Getattr(Reply reply, fuse_ino_t id, fuse_file_info*) {
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
+  NoteAbout(reply, *node);
   const Node::Known known = node->known();
   const bool own = node->live() || node->kind() != NodeKind::kSource;  // nobody else knows better
-  if (known.attributes && (own || known.valid_until > parts_.clock.Now())) return SendAttributes(reply, *node);
+  if (known.attributes && (own || known.valid_until > parts_.clock.Now())) {
+    if (!own) NoteWay(reply, profile::Way::kHit);
+    return SendAttributes(reply, *node);
+  }
   Ask<fetch::Found>(
-      std::move(reply), [&](auto done) { parts_.fetcher.Look(node->path(), std::move(done)); },
+      std::move(reply),
+      [&](auto done, auto use) { parts_.fetcher.Look(node->path(), std::move(done), std::move(use)); },
       [this, node, before = refreshes_.load()](Reply& open, Result<fetch::Found> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
         Refresh(*node, *found);
@@ -114,8 +128,10 @@ void Handlers::SendAttributes(Reply& reply, const Node& node) const {
 void Handlers::Readlink(Reply reply, fuse_ino_t id) {
   const NodePtr node = parts_.inodes.Find(id);
   if (!node) return reply.Error(ESTALE);
+  NoteAbout(reply, *node);
   const Node::Known known = node->known();
   if (!known.attributes || !known.attributes->IsSymlink()) return reply.Error(EINVAL);
+  NoteWay(reply, profile::Way::kHit);
   reply.Link(known.attributes->symlink_target.c_str());
 }
 

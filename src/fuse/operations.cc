@@ -1,4 +1,4 @@
-// Which handler serves which operation. Here requests are counted, once each, and exceptions end.
+// Which handler serves which operation. Here requests are counted, once each, their records begin, and exceptions end.
 #include <exception>
 
 #include "handlers.h"
@@ -9,19 +9,23 @@ namespace {
 
 using profile::Operation;
 
-void Init(void*, fuse_conn_info* connection) {
-  Negotiate(*connection);
+void Init(void* handlers, fuse_conn_info* connection) {
+  Negotiate(*connection, static_cast<Handlers*>(handlers)->WantsReaddirplus());
 }
 
 Handlers& HandlersOf(fuse_req_t request) {
   return *static_cast<Handlers*>(fuse_req_userdata(request));
 }
 
+Reply Begin(Handlers& handlers, Operation operation, fuse_req_t request) {
+  handlers.counters().Count(operation);
+  return Reply(request, profile::Begin(handlers.recorder(), operation));
+}
+
 template <auto kHandler, Operation kOperation, class... Args>
 void Call(fuse_req_t request, Args... args) {
   Handlers& handlers = HandlersOf(request);
-  handlers.counters().Count(kOperation);
-  Reply reply(request);
+  Reply reply = Begin(handlers, kOperation, request);
   if (handlers.refusing() && kOperation != Operation::kForget) return reply.Error(EIO);
   try {
     (handlers.*kHandler)(std::move(reply), args...);
@@ -34,8 +38,7 @@ void Call(fuse_req_t request, Args... args) {
 // asks no more. To whatever would change something EROFS.
 template <int kError, Operation kOperation, class... Args>
 void Answer(fuse_req_t request, Args...) {
-  HandlersOf(request).counters().Count(kOperation);
-  Reply(request).Error(kError);
+  Begin(HandlersOf(request), kOperation, request).Error(kError);
 }
 
 void SetChanging(fuse_lowlevel_ops& operations) {

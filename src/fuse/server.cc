@@ -33,7 +33,7 @@ struct Server::State final : public fetch::ChangeListener {
         notifier(std::make_shared<Notifier>(options.store_ahead_bytes)),
         replies(std::make_shared<PendingReplies>()),
         handlers({fetcher, counters, clock, inodes, absent, live, streamed, notifier, replies, options.on_stop_command,
-                  options.on_refresh_command}) {}
+                  options.on_refresh_command, options.on_snapshot_command, options.recorder}) {}
 
   void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) override {
     const NodePtr directory = inodes.FindDirectory(path);

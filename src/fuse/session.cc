@@ -35,7 +35,7 @@ void Wait(int epoll) {
 
 }  // namespace
 
-void Negotiate(fuse_conn_info& connection) {
+void Negotiate(fuse_conn_info& connection, bool readdirplus) {
   // Off: asking for attributes to see whether pages are still true (they are: a changed file is another node); guessing
   // when a directory's reader wants attributes (always); splicing (slower than a copy from memory); direct reads in
   // parts (their caller could not be killed while it waits); truncating while opening (we see no open: the kernel is to
@@ -47,6 +47,7 @@ void Negotiate(fuse_conn_info& connection) {
                                FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT |
                                FUSE_CAP_EXPLICIT_INVAL_DATA;
   connection.want |= connection.capable & kWanted;
+  if (!readdirplus) connection.want &= ~static_cast<unsigned>(FUSE_CAP_READDIRPLUS);
   connection.max_background = 64;
   connection.congestion_threshold = 48;
   connection.max_write = 1 << 20;  // nothing is written, but the size of reads follows from it

@@ -54,6 +54,6 @@ class Session {
 };
 
 // What is asked of the kernel at the start, as far as it is capable: the `init` operation.
-void Negotiate(fuse_conn_info& connection);
+void Negotiate(fuse_conn_info& connection, bool readdirplus);
 
 }  // namespace copper::fuse

@@ -44,9 +44,8 @@ void MergeHead(Profile& into, Profile& other) {
   into.job_ranks = std::max(into.job_ranks, other.job_ranks);
   for (size_t i = 0; i < kOperations; ++i) into.operations[i].Merge(other.operations[i]);
   std::ranges::transform(into.events, other.events, into.events.begin(), std::plus<>());
-  const auto middle = static_cast<std::ptrdiff_t>(into.ranks.size());
   std::ranges::move(other.ranks, std::back_inserter(into.ranks));
-  std::ranges::inplace_merge(into.ranks, into.ranks.begin() + middle, {}, &RankUse::rank);
+  std::ranges::sort(into.ranks, {}, &RankUse::rank);  // inplace_merge takes what clang calls deprecated
   for (size_t kind = 0; kind < kTopKinds; ++kind) MergeTop(into.top[kind], std::move(other.top[kind]), into.top_n);
 }
 

@@ -12,6 +12,7 @@ import benchmark_tree
 import file_rows
 import import_rows
 import job_rows
+import profile_rows
 import slow_source_rows
 from report import print_table
 
@@ -25,8 +26,10 @@ ROWS = {
     "slow": slow_source_rows.measure_slow_source,
     "ready": job_rows.measure_ready,
     "stop": job_rows.measure_stop,
+    "reduction": job_rows.measure_reduction,
     "idle": job_rows.measure_idle,
     "memory": job_rows.measure_memory,
+    "profile": profile_rows.measure_profile,
 }
 
 

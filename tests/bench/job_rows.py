@@ -1,6 +1,8 @@
 """The job itself: start, stop, what it costs to have it."""
 
 import json
+import subprocess
+import tempfile
 import threading
 import time
 from statistics import median
@@ -40,6 +42,43 @@ def measure_ready(setting):
                f"{few_empty:.2f} s", few / few_empty),
         Result("mpiexec until ready, 64 ranks", "at most 2x empty MPI", f"{many:.2f} s", many <= 2 * many_empty,
                f"{many_empty:.2f} s", many / many_empty),
+    ]  # fmt: skip
+
+
+def _reductions(ranks, paths, which, rounds):
+    """What reduce_profiles prints, and seconds of it and of an MPI program that does nothing, in alternation."""
+    figures, seconds, empty = [], [], []
+    for _ in range(rounds):
+        empty.append(_empty_program(ranks))
+        with tempfile.TemporaryDirectory(prefix="copper-bench-") as directory:
+            command = ["mpiexec", "-n", str(ranks), bench_program("reduce_profiles"), str(paths), which,
+                       f"{directory}/profile.h5"]  # fmt: skip
+            begin = time.monotonic()
+            output = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=True).stdout
+            seconds.append(time.monotonic() - begin)
+        figures.append(json.loads(output))
+    return figures, median(seconds), median(empty)
+
+
+def measure_reduction(setting):
+    """Profiles with full paths, reduced over MPI and written; without the job that made them."""
+    many, seconds, empty = _reductions(MANY, 20_000, "same", setting.rounds)
+    own, own_seconds, own_empty = _reductions(MANY, 20_000, "distinct", setting.rounds)
+    million, _, _ = _reductions(NODES, 250_000, "distinct", setting.rounds)
+    setting.note("reduction", {"64 x 20,000 same": many, "64 x 20,000 distinct": own, "4 x 250,000": million})
+
+    def middle(name):
+        return median(figures[name] for figures in million)
+
+    took = median(figures["reduce_s"] + figures["write_s"] for figures in million)
+    return [
+        Result("64 ranks of the same 20,000 paths: made, reduced, written", "2 s beyond empty MPI", f"{seconds:.2f} s",
+               seconds <= empty + 2, f"{empty:.2f} s"),
+        Result("   each rank 20,000 paths of its own", "2 s beyond empty MPI", f"{own_seconds:.2f} s",
+               own_seconds <= own_empty + 2, f"{own_empty:.2f} s"),
+        limit_result("4 ranks, 1,000,000 distinct paths: reduced and written", 10, took, "s", 2),
+        limit_result("   memory of rank 0", 500, middle("peak_mb"), "MiB"),
+        limit_result("   the file", 20, middle("file_mb"), "MB", 1),
     ]  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 // One system call sequence in a loop for some seconds; prints operations (of `read`: bytes) per second.
 //   loops stat FILE SECONDS    loops absent DIR SECONDS    loops open FILE SECONDS    loops read FILE
+//   loops requests FILE SECONDS: in turn a direct read of 4 KiB of FILE, and a look at a name beside it that nobody has
+//   looked at before and that is not there: what the kernel always asks the file system for. FILE has 16 KiB or more
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,6 +51,31 @@ void OpenReadClose(const std::string& path) {
   close(fd);
 }
 
+// Reads in even turns, looks in odd ones.
+class Requests {
+ public:
+  explicit Requests(const std::string& path)
+      : fd_(open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC)),
+        beside_(path.substr(0, path.rfind('/')) + "/absent-" + std::to_string(getpid()) + "-") {
+    if (fd_ < 0) Fail(path.c_str());
+  }
+  ~Requests() { close(fd_); }
+  Requests(const Requests&) = delete;
+
+  void operator()() {
+    const long turn = turn_++;
+    if (turn % 2 != 0) return MissOnce(beside_ + std::to_string(turn));
+    const off_t offset = turn / 2 % 4 * static_cast<off_t>(page_.size());
+    if (pread(fd_, page_.data(), page_.size(), offset) != static_cast<ssize_t>(page_.size())) Fail("pread");
+  }
+
+ private:
+  const int fd_;
+  const std::string beside_;
+  long turn_ = 0;
+  alignas(4096) std::array<char, 4096> page_;
+};
+
 // Calls operation(0), operation(1), ... until the time is over.
 double PerSecond(double seconds, const std::function<void(int)>& operation) {
   for (int i = 0; i < kBatch; ++i) operation(i);  // the caches are warm from here on
@@ -86,6 +113,10 @@ double Measure(const std::string& mode, const std::string& path, double seconds)
   if (mode == "read") return ReadWhole(path);
   if (mode == "stat") return PerSecond(seconds, [&](int) { StatOnce(path); });
   if (mode == "open") return PerSecond(seconds, [&](int) { OpenReadClose(path); });
+  if (mode == "requests") {
+    Requests requests(path);
+    return PerSecond(seconds, [&](int) { requests(); });
+  }
   const auto names = AbsentNames(path);
   return PerSecond(seconds, [&](int i) { MissOnce(names[static_cast<size_t>(i % kAbsentNames)]); });
 }
@@ -95,9 +126,9 @@ double Measure(const std::string& mode, const std::string& path, double seconds)
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const std::string mode = arguments.empty() ? "" : arguments[0];
-  const bool timed = mode == "stat" || mode == "absent" || mode == "open";
+  const bool timed = mode == "stat" || mode == "absent" || mode == "open" || mode == "requests";
   if (arguments.size() != (timed ? 3U : 2U) || (!timed && mode != "read")) {
-    std::fprintf(stderr, "usage: loops stat|absent|open PATH SECONDS, or loops read FILE\n");
+    std::fprintf(stderr, "usage: loops stat|absent|open|requests PATH SECONDS, or loops read FILE\n");
     return 2;
   }
   std::printf("%.0f\n", Measure(mode, arguments[1], timed ? std::atof(arguments[2].c_str()) : 0));

@@ -51,11 +51,12 @@ TestNode::TestNode(Rank self, const tree::Forest& forest, fabric::Endpoint& endp
                    uint64_t cache_budget)
     : log_(LogLevel::kNone, LogType::kStdout, ""),
       cache_(cache_budget),
+      recorder_({.top_n = 10, .paths_full = true}, clock),
       pool_("source", 8),
       detour_("detour", kDetourThreads),
       channel_({.self = self, .ranks = forest.ranks(), .job = TestIdentity()}, endpoint, clock, log_),
       fetcher_((options.self = self, options),
-               {store, file_systems, pool_, detour_, channel_, forest, cache_, counters_, clock, log_}) {
+               {store, file_systems, pool_, detour_, channel_, forest, cache_, counters_, clock, log_, &recorder_}) {
   channel_.Start(handler_);
 }
 
@@ -73,6 +74,12 @@ bool TestNode::Tick() {
     if (!handler_.WaitForTicks(before + count)) return false;
   }
   return true;
+}
+
+profile::OperationUse TestNode::Recorded(profile::Operation operation) {
+  profile::Profile profile;
+  recorder_.Fill(profile);
+  return profile.operations[static_cast<size_t>(operation)];
 }
 
 Result<fetch::Found> TestNode::Look(const std::string& path) {

@@ -58,6 +58,9 @@ class TestNode {
   rpc::FabricChannel& channel() { return channel_; }
   cache::Cache& cache() { return cache_; }
   profile::Counters& counters() { return counters_; }
+  // Of what its children ask for, and of what a test begins.
+  profile::Recorder& recorder() { return recorder_; }
+  profile::OperationUse Recorded(profile::Operation operation);
 
   // Until all that was due when this was called has been done by the progress thread.
   [[nodiscard]] bool Tick();
@@ -72,6 +75,7 @@ class TestNode {
   Logger log_;
   cache::Cache cache_;
   profile::Counters counters_;
+  profile::Recorder recorder_;
   WorkerPool pool_, detour_;
   rpc::FabricChannel channel_;
   fetch::Fetcher fetcher_;

@@ -56,3 +56,25 @@ class Ends(copper_job.Scenario):
         self.read_all(again.mounts)
         self.stop(again)
         self.gone(again)
+
+    def start_on_tiny(self, options=()):
+        """On a job directory of half a megabyte; root alone can make one."""
+        tiny = self.root / "tiny"
+        tiny.mkdir()
+        mounted = copper_job.run("mount", "-t", "tmpfs", "-o", "size=512k", "tiny", tiny)
+        self.assertEqual(0, mounted.returncode, mounted.stderr)
+        self.addCleanup(copper_job.run, "umount", "-l", tiny)
+        place = self.root / "job-tiny"
+        place.mkdir()
+        job = copper_job.Job(place, self.source, 4, level=5, options=options)
+        job.command = [word.replace(job.directory, f"{tiny}/job") for word in job.command]
+        job.directory = f"{tiny}/job"
+        self.addCleanup(job.end)
+        return job.start(), tiny
+
+    def fill(self, tiny):
+        with open(tiny / "filler", "wb", buffering=0) as filler, contextlib.suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+        with self.assertRaises(OSError):
+            (tiny / "more").write_bytes(bytes(4096))

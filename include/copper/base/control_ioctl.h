@@ -9,11 +9,14 @@ namespace copper {
 // Ends the job on every node, as `copper stop JOBDIR` does.
 inline constexpr unsigned kStopCommand = _IO('C', 1);
 
-// Forgets a path on every node, as `copper refresh JOBDIR PATH` does; returns when that is done.
-struct RefreshCommand {
-  unsigned failed = 0;   // out: 0 if every node has forgotten it
-  char text[4096] = {};  // in: the path, empty for everything; out: what happened. With a NUL.
+// Commands that take a text and answer with one; they return when what they ask for is done, or has failed.
+struct TextCommand {
+  unsigned failed = 0;   // out: 0 if it was done
+  char text[4096] = {};  // in: what the command wants; out: what happened. With a NUL.
 };
-inline constexpr unsigned kRefreshCommand = _IOWR('C', 2, RefreshCommand);
+// Forgets a path on every node (empty: everything), as `copper refresh JOBDIR PATH` does.
+inline constexpr unsigned kRefreshCommand = _IOWR('C', 2, TextCommand);
+// Writes a snapshot of the profile under this name (empty: one is made), as `copper snapshot JOBDIR TAG` does.
+inline constexpr unsigned kSnapshotCommand = _IOWR('C', 3, TextCommand);
 
 }  // namespace copper

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/ids.h"
 #include "copper/base/json.h"
 #include "copper/base/result.h"
 
@@ -32,11 +33,18 @@ class JobDirectory {
   // How the last job here ended: {"status": n, "reason": "..."}.
   std::string exit_file() const { return logs() + "/exit.json"; }
   std::string log_file(const std::string& host, int pid) const;
+  std::string profiling(const std::string& tag) const { return root_ + "/profiling/" + tag; }
+  std::string profile_file(const std::string& tag) const { return profiling(tag) + "/copper_profile.h5"; }
+  // Of one rank, where it could not hand its profile on.
+  std::string rank_profile_file(Rank rank) const {
+    return profiling("final") + "/rank-" + std::to_string(rank) + ".h5";
+  }
+  std::string final_tables() const { return root_ + "/tables/final"; }
   // Why a rank failed (copper/base/last_reason.h).
   std::string reason_file(const std::string& host, int pid) const;
 
   // Rank 0: makes logs/ and control/ (0700), removes ready.json, exit.json, last reasons and requests of an
-  // earlier job.
+  // earlier job, and sets its results aside (profiling.1, tables.1, ...).
   // Refuses a directory that is somebody else's.
   Status Prepare() const;
 

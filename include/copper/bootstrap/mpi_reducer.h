@@ -6,14 +6,15 @@
 
 namespace copper::bootstrap {
 
-// Up the binary heap tree of all ranks, to rank 0. A rank that does not come makes those above it fail, and the world
-// is abandoned (World::Send).
+// Up the binary heap tree of all ranks, to rank 0; all ranks return together, or fail, and then each has its own
+// profile and nothing else. ETIMEDOUT where some rank did not come: the world is abandoned.
 class MpiReducer final : public profile::Reducer {
  public:
   explicit MpiReducer(World& world) : world_(world) {}
   Status Reduce(std::optional<profile::Profile>& profile, TimePoint deadline) override;
 
  private:
+  Status MergeUp(std::optional<profile::Profile>& profile, TimePoint deadline);
   Status SendTo(Rank parent, const profile::Profile& profile, TimePoint deadline);
 
   World& world_;

@@ -22,6 +22,7 @@ namespace copper::cache {
 struct Usage {
   uint64_t entries = 0;
   uint64_t bytes = 0;
+  uint64_t evictions = 0;  // since the start
 };
 
 // Keys and values bring what the table asks of them, found beside their types:
@@ -75,7 +76,7 @@ class Table {
     return true;
   }
 
-  // Erases all whose key `condition(const Key&)` holds for.
+  // Erases all that `condition(const Key&, const Value&)` holds for, which runs under the lock.
   template <class Condition>
   void EraseIf(Condition condition) {
     for (Shard& shard : shards_) {
@@ -83,7 +84,7 @@ class Table {
       const std::lock_guard lock(shard.mutex);
       for (auto entry = shard.entries.begin(); entry != shard.entries.end();) {
         const auto next = std::next(entry);
-        if (condition(entry->key)) shard.MoveOut(entry, erased);
+        if (condition(entry->key, entry->value)) shard.MoveOut(entry, erased);
         entry = next;
       }
     }
@@ -95,6 +96,7 @@ class Table {
       const std::lock_guard lock(shard.mutex);
       total.entries += shard.entries.size();
       total.bytes += shard.bytes;
+      total.evictions += shard.evictions;
     }
     return total;
   }
@@ -125,6 +127,7 @@ class Table {
     Entries entries;  // least recently used first
     std::unordered_map<const Key*, Position, Hash, Equal> index;
     uint64_t bytes = 0;
+    uint64_t evictions = 0;
     Budget* budget = nullptr;
 
     Position FindOrAdd(const Key& key) {
@@ -171,7 +174,10 @@ class Table {
     void EvictOldest() override {
       Entries evicted;  // destroyed outside the lock
       const std::lock_guard lock(mutex);
-      if (const auto entry = Evictable(); entry != entries.end()) MoveOut(index.at(&entry->key), evicted);
+      const auto entry = Evictable();
+      if (entry == entries.end()) return;
+      MoveOut(index.at(&entry->key), evicted);
+      ++evictions;
     }
   };
 

@@ -19,6 +19,7 @@
 #include "copper/base/worker_pool.h"
 #include "copper/cache/cache.h"
 #include "copper/profile/counters.h"
+#include "copper/profile/recorder.h"
 #include "copper/rpc/channel.h"
 #include "copper/storage/backing_store.h"
 #include "copper/storage/file_systems.h"
@@ -64,6 +65,8 @@ struct RefreshId {
   bool operator==(const RefreshId&) const = default;
 };
 
+struct Ask;
+
 class Fetcher final : public rpc::Handler {
  public:
   struct Options {
@@ -89,6 +92,7 @@ class Fetcher final : public rpc::Handler {
     profile::Counters& counters;
     const Clock& clock;
     Logger& log;
+    profile::Recorder* recorder = nullptr;  // of what children ask for; null: not recorded
   };
   // Told when a parent of this node is lost, and when it answers again. Any thread; must not block.
   using LossListener = std::function<void(Rank parent, bool lost)>;
@@ -102,20 +106,23 @@ class Fetcher final : public rpc::Handler {
   void SetLossListener(LossListener listener);
   void SetControlHandler(ControlHandler handler);
 
-  void Look(const std::string& path, std::move_only_function<void(Result<Found>)> done);
-  void List(const std::string& path, std::move_only_function<void(Result<Listed>)> done);
+  // `use` is the record of the request that this is asked for, if one is kept: its way is noted before `done` is
+  // called.
+  void Look(const std::string& path, std::move_only_function<void(Result<Found>)> done, profile::UsePtr use = {});
+  void List(const std::string& path, std::move_only_function<void(Result<Listed>)> done, profile::UsePtr use = {});
   // The bytes of [offset, offset+size), cut at the end of the file, as the pieces of chunks that they lie in.
   void Read(const File& file, uint64_t offset, size_t size,
-            std::move_only_function<void(Result<std::vector<Bytes>>)> done);
-  // Whole chunk; `done` may be empty (prefetch).
+            std::move_only_function<void(Result<std::vector<Bytes>>)> done, profile::UsePtr use = {});
+  // A whole chunk, ahead of who will want it: counted for nobody. `done` may be empty.
   void ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done);
   // Tells that this node's kernel has these bytes now: a chunk that everyone has is kept no longer (except at the root
   // of its tree). Any thread.
   void NoteDelivered(const File& file, uint64_t offset, uint64_t size);
   // Whether chunks of this file are kept, so that fetching ahead makes sense.
   bool IsCacheable(const File& file) const;
-  void Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done);
-  void Statfs(std::move_only_function<void(Result<StatFs>)> done);
+  void Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done,
+            profile::UsePtr use = {});
+  void Statfs(std::move_only_function<void(Result<StatFs>)> done, profile::UsePtr use = {});
 
   // A refresh in two passes: the second one goes out when every rank has made the first (src/fetch/refreshes.h). These
   // look through the tables and call nobody but `told`: not for the progress thread.
@@ -129,6 +136,7 @@ class Fetcher final : public rpc::Handler {
   bool OnTick(TimePoint now) override;
 
  private:
+  void Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond);
   void Forget(const std::string& path);
   void LeaveOverdue(TimePoint now);
 

@@ -27,7 +27,8 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
 
   const File& file() const { return file_; }
   // As Fetcher::Read; and starts what should come ahead. Any thread.
-  void Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done);
+  void Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done,
+            profile::UsePtr use = {});
 
  private:
   void OnLibrary(size_t size);

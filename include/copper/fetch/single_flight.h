@@ -29,15 +29,16 @@ class SingleFlight {
 
   // `look() -> std::optional<Value>` is asked under the lock; what it finds goes to `done` at once (kHit). Else `done`
   // waits for Complete. The leader must see to it that Complete is called, however its fetch ends. `done` may be empty:
-  // a prefetch.
-  template <class Look>
-  Joined Join(const Key& key, TimePoint deadline, Look look, Done done) {
+  // a prefetch. `decided(Joined)` is called before `done` can be; for a flight under its lock.
+  template <class Look, class Decided>
+  Joined Join(const Key& key, TimePoint deadline, Look look, Decided decided, Done done) {
     std::optional<Value> found;
     {
       Shard& shard = ShardOf(key);
       const std::lock_guard lock(shard.mutex);
       const auto it = shard.flights.find(key);
       if (it != shard.flights.end()) {
+        decided(Joined::kWaiter);
         if (done) it->second.push_back({deadline, std::move(done)});
         return Joined::kWaiter;
       }
@@ -46,11 +47,17 @@ class SingleFlight {
         std::vector<Waiter> waiters;
         if (done) waiters.push_back({deadline, std::move(done)});
         shard.flights.emplace(key, std::move(waiters));
+        decided(Joined::kLeader);
         return Joined::kLeader;
       }
     }
+    decided(Joined::kHit);
     if (done) done(std::move(*found));
     return Joined::kHit;
+  }
+  template <class Look>
+  Joined Join(const Key& key, TimePoint deadline, Look look, Done done) {
+    return Join(key, deadline, std::move(look), [](Joined) {}, std::move(done));
   }
 
   // Runs what the leader does for the flight, or a part of it; where there is no memory for it, the flight ends with

@@ -12,6 +12,7 @@
 #include "copper/base/unique_fd.h"
 #include "copper/fetch/fetcher.h"
 #include "copper/profile/counters.h"
+#include "copper/profile/recorder.h"
 
 namespace copper::fuse {
 
@@ -21,7 +22,9 @@ using LiveFiles = std::map<std::string, std::function<std::string()>>;
 class Server {
  public:
   // Answers what happened; an error's message is for the user. Any thread; must not block.
-  using RefreshCommand = std::function<void(std::string path, std::move_only_function<void(Result<std::string>)> done)>;
+  // With the command's text; `done` with what to answer.
+  using TextCommandHook =
+      std::function<void(std::string text, std::move_only_function<void(Result<std::string>)> done)>;
   struct Options {
     int threads = 0;  // 0: auto
     // Memory for what the kernel knows (inodes), in bytes: beyond it the kernel is asked to forget files.
@@ -30,8 +33,10 @@ class Server {
     size_t store_ahead_bytes = size_t{64} << 20;
     LiveFiles live_files;
     std::function<void()> on_stop_command;  // any thread; must not block
-    RefreshCommand on_refresh_command;
-    std::function<void()> on_unmounted;  // the mount went away without Stop; any thread; must not block
+    TextCommandHook on_refresh_command;
+    TextCommandHook on_snapshot_command;    // likewise
+    profile::Recorder* recorder = nullptr;  // of requests; null: none is kept. With full paths READDIRPLUS is off
+    std::function<void()> on_unmounted;     // the mount went away without Stop; any thread; must not block
   };
 
   // Takes over the connection's descriptor (Mounter::Mount). Serves from Start to Stop.

@@ -37,11 +37,13 @@ constexpr bool IsPeer(Operation operation) {
 }
 
 enum class Event : uint8_t {
-  kHits,
-  kMisses,
-  kCoalesced,
-  kNegative,
-  kErrors,  // of fetch: how a request was decided
+  // Of fetch. How what somebody asked for (the kernel or a child) was come by, one of three for each:
+  kHits,       // from this rank's tables
+  kMisses,     // asked of the parent or the source
+  kCoalesced,  // waited for what somebody else had asked for
+  kNegative,   // answered: absent
+  kErrors,     // answered: an errno
+  // Own cache: what readers and children were given at once. Parent and source: what was fetched, ahead of readers too.
   kBytesFromCache,
   kBytesFromParent,
   kBytesFromSource,
@@ -54,10 +56,11 @@ enum class Event : uint8_t {
   kStale,
   kDetours,      // reads of the source in place of a parent that does not answer
   kLostParents,  // how often a parent was found not to answer
-  kTtlStores,    // absences: taken into a table,
-  kTtlServes,    // answered from one,
-  kTtlExpires,   // found too old to be believed,
-  kTtlClears,    // and taken out early: a refresh, or a name that has come to exist
+  // Absences. One is what a name's entry says, or a listing of all names that it lacks.
+  kTtlStores,   // taken into a table,
+  kTtlServes,   // answered from one,
+  kTtlExpires,  // found too old to be believed,
+  kTtlClears,   // and taken out early, by a refresh
   kCount
 };
 std::string_view Name(Event event);

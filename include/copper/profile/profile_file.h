@@ -9,12 +9,14 @@
 
 namespace copper::profile {
 
-// Through a temporary name beside it and a rename: a reader never sees half a file. Folders are made.
+// Through a temporary name beside it and a rename: a reader never sees half a file. Folders are made. The file is made
+// in memory first, compressed (some 12 bytes a path); an error is that of the disk, and leaves nothing behind.
 Status WriteProfile(const std::string& file, const Profile& profile);
-// The table of paths alone, tables/final/copper_tables.h5.
+// Of this the job, the ranks with their tables, and the paths alone: tables/final/copper_tables.h5.
 Status WritePathTable(const std::string& file, const Profile& profile);
 
-// ENOENT; EBADMSG with what is wrong: no HDF5 file, cut off, not Copper's, of a newer schema.
+// Either of them. ENOENT and other errors of opening; EBADMSG with what is wrong: no HDF5 file, cut off, not Copper's,
+// of a newer schema, damaged. Texts may be any bytes.
 Result<Profile> ReadProfile(const std::string& file);
 
 }  // namespace copper::profile

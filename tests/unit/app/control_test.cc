@@ -32,12 +32,12 @@ class ControlTest : public testing::Test {
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   int stops_ = 0;
   std::vector<Control::StatusDone> statuses_;
-  std::vector<std::pair<std::string, Control::RefreshDone>> refreshes_;
+  std::vector<std::pair<std::string, Control::Done>> refreshes_;
   Control control_{job_,
                    {.stop = [this] { ++stops_; },
                     .status = [this](Control::StatusDone done) { statuses_.push_back(std::move(done)); },
                     .refresh = [this](const std::string& path,
-                                      Control::RefreshDone done) { refreshes_.emplace_back(path, std::move(done)); }},
+                                      Control::Done done) { refreshes_.emplace_back(path, std::move(done)); }},
                    log_};
 };
 

@@ -49,6 +49,35 @@ TEST(Options, HaveTheDefaultsOfTheContract) {
   EXPECT_EQ(options.absent_ttl_ms, 2000);
   EXPECT_EQ(options.threads, 0);
   EXPECT_FALSE(options.allow_other);
+  EXPECT_FALSE(options.profile_metrics);
+  EXPECT_EQ(options.profile_top_n, 0U);
+  EXPECT_FALSE(options.profile_paths_full);
+  EXPECT_EQ(options.profile_snapshot_interval_s, 0U);
+  EXPECT_FALSE(options.IsProfiling());
+}
+
+TEST(Options, EachOfAProfileTurnsProfilingOn) {
+  EXPECT_TRUE(Given({"--profile-metrics"}).IsProfiling());
+  EXPECT_TRUE(Given({"--profile-top-n", "20"}).IsProfiling());
+  EXPECT_TRUE(Given({"--profile-paths-full"}).IsProfiling());
+  EXPECT_TRUE(Given({"--profile-snapshot-interval-s", "60"}).IsProfiling());
+  EXPECT_FALSE(Given({"--profile-top-n", "0", "--profile-snapshot-interval-s", "0"}).IsProfiling());
+}
+
+TEST(Options, OfAProfileInTheEstablishedSpelling) {
+  const Options options =
+      Given({"-profile_metrics", "-profile_top_n", "20", "-profile_paths_full", "-profile_snapshot_interval_s", "30"});
+  EXPECT_TRUE(options.profile_metrics);
+  EXPECT_EQ(options.profile_top_n, 20U);
+  EXPECT_TRUE(options.profile_paths_full);
+  EXPECT_EQ(options.profile_snapshot_interval_s, 30U);
+}
+
+TEST(Options, OfAProfileThatMakeNoSense) {
+  EXPECT_THAT(Refusal({"--profile-top-n", "-1"}), HasSubstr("--profile-top-n"));
+  EXPECT_THAT(Refusal({"--profile-top-n", "1000000"}), HasSubstr("--profile-top-n"));
+  EXPECT_THAT(Refusal({"--profile-metrics=yes"}), HasSubstr("profile-metrics"));
+  EXPECT_THAT(Refusal({"--profile-snapshot-interval-s", "soon"}), HasSubstr("--profile-snapshot-interval-s"));
 }
 
 TEST(Options, GnuSpellings) {
@@ -174,7 +203,6 @@ TEST(Options, MissingOnesAreNamed) {
 
 TEST(Options, UnknownOnesAreRefused) {
   EXPECT_THAT(Refusal({"--cache"}), HasSubstr("--cache"));
-  EXPECT_THAT(Refusal({"--profile-metrics"}), HasSubstr("--profile-metrics"));
   EXPECT_THAT(Refusal({"stray"}), HasSubstr("stray"));
   EXPECT_THAT(Refusal({"--allow-other=yes"}), HasSubstr("allow-other"));
 }

@@ -135,6 +135,16 @@ TEST(Refresher, LostRanksAreNamedAndThoseBelowThemReached) {
   }
 }
 
+TEST(Refresher, ThoseBelowALostRankAreReachedInBothPassesWhereverItStands) {
+  for (Rank lost = 1; lost < 20; ++lost) {
+    Network network(20);
+    network.lost_ = {lost};
+    ASSERT_FALSE(network.Refresh(0, "/"));
+    EXPECT_EQ(std::set(network.begun_.begin(), network.begun_.end()).size(), 19U) << lost;
+    EXPECT_EQ(std::set(network.ended_.begin(), network.ended_.end()).size(), 19U) << lost;
+  }
+}
+
 TEST(Refresher, ARankLostBetweenThePasses) {
   Network network(20);
   network.lost_in_the_second_pass_ = {2};

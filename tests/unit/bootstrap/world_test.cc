@@ -13,30 +13,10 @@
 #include "copper/base/json.h"
 #include "copper/bootstrap/address_book.h"
 #include "copper/bootstrap/members.h"
+#include "in_ranks.h"
 
 namespace copper::bootstrap {
 namespace {
-
-constexpr const char* kInside = "COPPER_WORLD_TEST_RANKS";
-
-// These run in each rank of an mpiexec that ThreeRanks below starts. MPI starts once in a process, so they share one
-// world.
-class InsideMpi : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    if (std::getenv(kInside) == nullptr) return;
-    Result<World> made = World::Init(ReadLauncherEnvironment());
-    ASSERT_TRUE(made) << made.error().message;
-    world_ = std::make_unique<World>(std::move(*made));
-  }
-  static void TearDownTestSuite() { world_.reset(); }
-  void SetUp() override {
-    if (!world_) GTEST_SKIP() << "runs under mpiexec, from ThreeRanks";
-  }
-
-  static std::unique_ptr<World> world_;
-};
-std::unique_ptr<World> InsideMpi::world_;
 
 TEST_F(InsideMpi, HasThreeRanks) {
   EXPECT_EQ(world_->size(), 3U);
@@ -195,37 +175,14 @@ TEST_F(InsideLostMpi, BarrierComesBackWithoutTheMissing) {
   EXPECT_TRUE(world_->rank() != 0 || MakeDirectories(marker));
 }
 
-// Runs a suite in three ranks; gives what they print.
-std::string RunInRanks(const std::string& suite, const std::string& launcher_options) {
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string command = std::string("env ASAN_OPTIONS=detect_leaks=0 ") + kInside + "=1 timeout 50 mpiexec " +
-                              launcher_options + " -n 3 " + self + " --gtest_filter='" + suite + ".*' 2>&1";
-  std::string output;
-  FILE* const pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return output;
-  char line[512];
-  while (std::fgets(line, sizeof line, pipe) != nullptr) output += line;
-  pclose(pipe);
-  return output;
-}
-
-void ExpectThreePasses(const std::string& output) {
-  int passes = 0;
-  for (size_t at = output.find("[  PASSED  ]"); at != std::string::npos; at = output.find("[  PASSED  ]", at + 1))
-    ++passes;
-  EXPECT_EQ(passes, 3) << output;
-  EXPECT_EQ(output.find("FAILED"), std::string::npos) << output;
-  EXPECT_EQ(output.find("SKIPPED"), std::string::npos) << output;
-}
-
 TEST(ThreeRanks, ShareAWorld) {
-  if (std::getenv(kInside) != nullptr) GTEST_SKIP() << "already inside";
-  ExpectThreePasses(RunInRanks("InsideMpi", ""));
+  if (IsInside()) GTEST_SKIP() << "already inside";
+  ExpectPasses(3, RunInRanks(3, "InsideMpi"));
 }
 
 TEST(ThreeRanks, DoNotWaitForALostOne) {
-  if (std::getenv(kInside) != nullptr) GTEST_SKIP() << "already inside";
-  ExpectThreePasses(RunInRanks("InsideLostMpi", "-disable-auto-cleanup"));
+  if (IsInside()) GTEST_SKIP() << "already inside";
+  ExpectPasses(3, RunInRanks(3, "InsideLostMpi", "-disable-auto-cleanup"));
 }
 
 }  // namespace

@@ -18,11 +18,14 @@ class Served : public testing::Test {
  protected:
   using Kind = fakes::MemoryStore::Kind;
 
-  void Start(fetch::Fetcher::Options options = {}, size_t node_budget_bytes = size_t{64} << 20) {
+  // `recording`: into the node's recorder, full paths too.
+  void Start(fetch::Fetcher::Options options = {}, size_t node_budget_bytes = size_t{64} << 20,
+             bool recording = false) {
     job_ = std::make_unique<fakes::TestJob>(1, options);
     Server::Options serving;
     serving.threads = 2;
     serving.node_budget_bytes = node_budget_bytes;
+    if (recording) serving.recorder = &job_->node(0).recorder();
     serving.live_files["status.json"] = [this] { return "{\"looks\": " + std::to_string(++renderings_) + "}\n"; };
     serving.on_stop_command = [this] { ++stop_commands_; };
     serving.on_refresh_command = [](const std::string& path, auto done) {

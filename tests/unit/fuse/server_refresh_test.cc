@@ -167,7 +167,7 @@ TEST_F(ServedRefresh, TheControlFileTakesThePathAndGivesTheOutcome) {
   Start();
   const uint64_t control = kernel_.Walk(".copper/control").out.nodeid;
   const auto command = [&](const std::string& path) {
-    RefreshCommand in;
+    TextCommand in;
     path.copy(in.text, sizeof in.text - 1);
     fuse_ioctl_in head{};
     head.cmd = kRefreshCommand;
@@ -176,7 +176,7 @@ TEST_F(ServedRefresh, TheControlFileTakesThePathAndGivesTheOutcome) {
     body.append(reinterpret_cast<const char*>(&in), sizeof in);
     return kernel_.Call(FUSE_IOCTL, control, body);
   };
-  RefreshCommand out;
+  TextCommand out;
   auto answer = command("/pkg");
   ASSERT_EQ(answer.error, 0);
   ASSERT_EQ(answer.body.size(), sizeof(fuse_ioctl_out) + sizeof out);

@@ -165,7 +165,7 @@ TEST_F(HeaderTest, ParseErrorsAreUnparsable) {
   EXPECT_EQ(DecodePatched(0, 'X', false), EBADMSG);  // magic
   EXPECT_EQ(DecodePatched(4, 2, false), EBADMSG);    // a later version
   EXPECT_EQ(DecodePatched(6, 0, false), EBADMSG);    // kinds
-  EXPECT_EQ(DecodePatched(6, 11, false), EBADMSG);
+  EXPECT_EQ(DecodePatched(6, 12, false), EBADMSG);
   EXPECT_EQ(DecodePatched(7, 9, true), EBADMSG);       // an unknown flag
   EXPECT_EQ(DecodePatched(7, kZeros, true), EBADMSG);  // a reply's flag in a request
   EXPECT_EQ(DecodePatched(54, 1, false), EBADMSG);     // reserved

@@ -1,0 +1,130 @@
+#include "app/job_profile.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include "copper/profile/profile_file.h"
+#include "copper/profile/table_occupancy.h"
+
+namespace copper::app {
+namespace {
+
+using profile::Profile;
+
+constexpr auto kSnapshotTime = std::chrono::seconds(60);
+constexpr auto kBeforeEndTime = std::chrono::seconds(10);  // nobody waits longer for the end than for the ranks
+constexpr std::string_view kBeforeEnd = "pre-destroy";
+constexpr size_t kLongestTag = 64;
+
+std::string TagOfNow() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  std::array<char, 40> text{};
+  const size_t size = std::strftime(text.data(), text.size(), "snapshot-%Y%m%dT%H%M%SZ", &utc);
+  return {text.data(), size};
+}
+
+std::string NameLost(const Profile& whole) {
+  const std::vector<Rank> missing = whole.Missing();
+  return missing.empty() ? std::string() : fmt::format("; without rank {}", fmt::join(missing, ", "));
+}
+
+bool Exists(const std::string& path) {
+  struct stat found{};
+  return lstat(path.c_str(), &found) == 0;
+}
+
+}  // namespace
+
+Status CheckTag(const std::string& tag) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+  };
+  const bool good = !tag.empty() && tag.size() <= kLongestTag && std::ranges::all_of(tag, allowed) &&
+                    !std::string_view("._-").contains(tag.front());
+  if (!good) {
+    return Fail(EINVAL, "'" + tag + "' is no name for a snapshot: give up to 64 letters, digits, '.', '_' and '-'");
+  }
+  if (tag == "final" || tag == "cluster") return Fail(EINVAL, "'" + tag + "' is taken: give the snapshot another name");
+  return {};
+}
+
+JobProfile::JobProfile(Options options, JobDirectory job, Parts parts, Own own)
+    : options_(options),
+      job_(std::move(job)),
+      parts_(parts),
+      own_(std::move(own)),
+      next_(parts.clock.Now() + options.interval) {}
+
+void JobProfile::Snapshot(std::string tag, Done done) {
+  if (!options_.is_on) {
+    return done(Fail(
+        ENOTSUP, "profiling is off: start cu_fuse with --profile-metrics, --profile-top-n or --profile-paths-full"));
+  }
+  if (tag.empty()) tag = TagOfNow();
+  if (const Status good = CheckTag(tag); !good) return done(std::unexpected(good.error()));
+  const std::string file = job_.profile_file(tag);
+  if (Exists(file)) return done(Fail(EEXIST, file + " exists: give the snapshot another name"));
+  Start(tag, kSnapshotTime, std::move(done));
+}
+
+void JobProfile::SnapshotBeforeEnd(std::move_only_function<void()> done) {
+  if (!options_.is_on) return done();
+  Start(std::string(kBeforeEnd), kBeforeEndTime,
+        [done = std::move(done)](const Result<std::string>&) mutable { done(); });
+}
+
+void JobProfile::OnTick() {
+  if (options_.interval == Duration(0) || parts_.clock.Now() < next_ || busy_) return;
+  next_ = std::max(next_ + options_.interval, parts_.clock.Now());
+  Start(fmt::format("interval-{:04}", ++intervals_), kSnapshotTime, [](const Result<std::string>&) {});
+}
+
+void JobProfile::Start(const std::string& tag, Duration time, Done done) {
+  if (busy_) return done(Fail(EBUSY, "another snapshot is being written: try again when it is there"));
+  busy_ = true;
+  parts_.workers.Submit([this, tag, deadline = parts_.clock.Now() + time, done = std::move(done)]() mutable {
+    Result<std::string> written = Write(tag, deadline);
+    parts_.loop.Submit([this, written = std::move(written), done = std::move(done)]() mutable {
+      busy_ = false;
+      if (written) {
+        parts_.log.Info("{}", *written);
+      } else {
+        parts_.log.Error("{}", written.error().Describe());
+      }
+      done(std::move(written));
+    });
+  });
+}
+
+Result<std::string> JobProfile::Write(const std::string& tag, TimePoint deadline) {
+  std::optional<Profile> profile = own_(tag);
+  if (const Status reduced = parts_.reducer.Reduce(profile, deadline); !reduced)
+    return std::unexpected(reduced.error());
+  const std::string file = job_.profile_file(tag);
+  if (const Status written = profile::WriteProfile(file, *profile); !written) return std::unexpected(written.error());
+  return "wrote " + file + " from " + std::to_string(profile->ranks.size()) + " ranks" + NameLost(*profile);
+}
+
+void JobProfile::WriteFinal(const Profile& whole) {
+  Status written = profile::WriteOccupancy(job_.final_tables(), whole.ranks);
+  if (written && whole.IsOn()) written = profile::WriteProfile(job_.profile_file(whole.tag), whole);
+  if (written && whole.paths_full) written = profile::WritePathTable(job_.final_tables() + "/copper_tables.h5", whole);
+  if (!written) return parts_.log.Error("{}", written.error().Describe());
+  if (whole.IsOn()) parts_.log.Info("wrote {}{}", job_.profile_file(whole.tag), NameLost(whole));
+}
+
+void JobProfile::WriteOwn(const Profile& own) const {
+  if (!own.IsOn() || own.ranks.empty()) return;
+  const std::string file = job_.rank_profile_file(own.ranks.front().rank);
+  const Status written = profile::WriteProfile(file, own);
+  if (!written) return parts_.log.Error("{}", written.error().Describe());
+  parts_.log.Warning("the profile could not be handed on: wrote {}", file);
+}
+
+}  // namespace copper::app

@@ -1,0 +1,77 @@
+// The profile of the whole job: snapshots while it serves, and the one of its end. What is in them is reduced over all
+// ranks first (copper/profile/reducer.h).
+//
+//   profiling/TAG/copper_profile.h5      a snapshot; TAG "pre-destroy" at the start of the shutdown, "interval-0001"
+//   ...
+//                                        by --profile-snapshot-interval-s
+//   profiling/final/copper_profile.h5    of the end
+//   profiling/final/rank-<r>.h5          of one rank, where it could not hand its profile on
+//   tables/final/                        the occupancy of the tables, profiling or not; with full paths their table
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "copper/base/clock.h"
+#include "copper/base/job_directory.h"
+#include "copper/base/log.h"
+#include "copper/base/result.h"
+#include "copper/base/worker_pool.h"
+#include "copper/profile/reducer.h"
+
+namespace copper::app {
+
+// What a user may call a snapshot: letters, digits, '.', '_' and '-', 1 to 64 of them, the first none of "._-"; "final"
+// and "cluster" are taken. EINVAL.
+Status CheckTag(const std::string& tag);
+
+class JobProfile {
+ public:
+  using Own = std::function<profile::Profile(const std::string& tag)>;
+  using Done = std::move_only_function<void(Result<std::string>)>;
+  struct Parts {                // all outlive it
+    profile::Reducer& reducer;  // for snapshots
+    Executor& workers;          // may block
+    Executor& loop;
+    const Clock& clock;
+    Logger& log;
+  };
+  struct Options {
+    bool is_on = false;               // whether anything is recorded
+    Duration interval = Duration(0);  // between snapshots; 0: none
+  };
+
+  JobProfile(Options options, JobDirectory job, Parts parts, Own own);
+
+  // These are called in the loop, and so is `done`, with what to tell the user.
+
+  // Under a name of the user's; empty: one is made from the time. EINVAL, EEXIST (there is one of this name), EBUSY
+  // (one is being written), ENOTSUP (profiling is off).
+  void Snapshot(std::string tag, Done done);
+  // The first thing of an ending that this rank conducts; `done` at once where profiling is off.
+  void SnapshotBeforeEnd(std::move_only_function<void()> done);
+  // Of the job's first rank, about once a second.
+  void OnTick();
+
+  // The end, in the main thread: each in its turn.
+
+  // The reduced profile, by the rank that has it.
+  void WriteFinal(const profile::Profile& whole);
+  // What this rank has in its hands, where it could not be handed on.
+  void WriteOwn(const profile::Profile& own) const;
+
+ private:
+  void Start(const std::string& tag, Duration time, Done done);
+  Result<std::string> Write(const std::string& tag, TimePoint deadline);
+
+  const Options options_;
+  const JobDirectory job_;
+  const Parts parts_;
+  const Own own_;
+  bool busy_ = false;
+  TimePoint next_;
+  unsigned intervals_ = 0;
+};
+
+}  // namespace copper::app

@@ -1,0 +1,90 @@
+#include "app/profiling.h"
+
+#include <charconv>
+
+#include "copper/base/files.h"
+
+namespace copper::app {
+namespace {
+
+using profile::Event;
+
+int64_t Microseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+profile::TableUse UseOf(const cache::Usage& usage) {
+  return {.entries = usage.entries, .bytes = usage.bytes, .evictions = usage.evictions};
+}
+
+void FillTables(profile::RankUse& row, cache::Cache& cache) {
+  row.budget_bytes = cache.budget().limit();
+  row.tables[static_cast<size_t>(profile::Table::kMetadata)] = UseOf(cache.metadata().usage());
+  row.tables[static_cast<size_t>(profile::Table::kTree)] = UseOf(cache.tree().usage());
+  row.tables[static_cast<size_t>(profile::Table::kData)] = UseOf(cache.data().usage());
+}
+
+void FillBytes(profile::RankUse& row, const profile::Counters& counters) {
+  row.bytes_from_cache = counters.Get(Event::kBytesFromCache);
+  row.bytes_from_parent = counters.Get(Event::kBytesFromParent);
+  row.bytes_from_source = counters.Get(Event::kBytesFromSource);
+  row.bytes_to_children = counters.Get(Event::kBytesToChildren);
+}
+
+void FillTimes(profile::RankUse& row, const ProfileParts& parts) {
+  row.mpi_us = parts.timings.mpi_us;
+  row.fabric_us = parts.timings.fabric_us;
+  row.mount_us = parts.timings.mount_us;
+  row.serving_us = parts.timings.serving_us;
+  row.registration_us = Microseconds(parts.registration);
+  row.uptime_us = static_cast<uint64_t>(Microseconds(parts.uptime));
+}
+
+profile::RankUse RowOf(const ProfileParts& parts) {
+  const Rank rank = parts.who.rank;
+  profile::RankUse row;
+  row.rank = rank;
+  row.host = parts.who.host;
+  row.pid = static_cast<uint32_t>(parts.who.pid);
+  row.address = parts.who.address;
+  if (const auto parent = parts.forest.Parent(rank, 0)) row.parent = *parent;
+  row.depth = parts.forest.Depth(rank, 0);
+  row.memory_peak_bytes = PeakMemoryBytes();
+  FillTimes(row, parts);
+  FillBytes(row, parts.counters);
+  FillTables(row, parts.cache);
+  return row;
+}
+
+}  // namespace
+
+std::unique_ptr<profile::Recorder> MakeRecorder(const Options& options, const Clock& clock) {
+  if (!options.IsProfiling()) return nullptr;
+  return std::make_unique<profile::Recorder>(
+      profile::Recorder::Options{.top_n = options.profile_top_n, .paths_full = options.profile_paths_full}, clock);
+}
+
+profile::Profile OwnProfile(ProfileParts parts) {
+  profile::Profile profile;
+  profile.tag = std::move(parts.tag);
+  profile.target = std::move(parts.target);
+  profile.job_ranks = parts.forest.ranks();
+  if (parts.recorder != nullptr) parts.recorder->Fill(profile);
+  for (size_t i = 0; i < profile::kEvents; ++i) profile.events[i] = parts.counters.Get(static_cast<Event>(i));
+  profile.ranks.push_back(RowOf(parts));
+  return profile;
+}
+
+uint64_t PeakMemoryBytes() {
+  constexpr std::string_view kField = "VmHWM:";
+  const std::string status = ReadWholeFile("/proc/self/status").value_or("");
+  size_t at = status.find(kField);
+  if (at == std::string::npos) return 0;
+  at = status.find_first_of("0123456789", at + kField.size());
+  if (at == std::string::npos) return 0;
+  uint64_t kilobytes = 0;
+  std::from_chars(status.data() + at, status.data() + status.size(), kilobytes);
+  return kilobytes * 1024;
+}
+
+}  // namespace copper::app

@@ -1,0 +1,36 @@
+// Paths and what happened to them, in no order. Not thread-safe.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "copper/base/hash.h"
+#include "copper/profile/path_run.h"
+
+namespace copper::profile {
+
+// So that a table of strings can be asked for a view.
+struct PathHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view path) const { return Hash(path); }
+};
+
+class PathTable {
+ public:
+  void Add(std::string_view path, const PathUse& use);
+  // Moves all rows of the other here.
+  void Take(PathTable& other);
+  size_t size() const { return size_; }
+  PathRun InOrder() const;
+
+ private:
+  using Part = std::unordered_map<std::string, PathUse, PathHash, std::equal_to<>>;
+  Part& PartOf(std::string_view path) { return parts_[Hash(path, 1) >> 60]; }
+
+  std::array<Part, 16> parts_;  // so that none takes long to grow
+  size_t size_ = 0;
+};
+
+}  // namespace copper::profile

@@ -1,0 +1,139 @@
+#include "copper/profile/recorder.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+#include "copper/base/per_thread.h"
+#include "path_table.h"
+#include "space_saving.h"
+#include "top_paths.h"
+
+namespace copper::profile {
+namespace {
+
+// Paths that a thread keeps to itself before it gives them to the others': so that a rank does not hold each of them
+// once per thread.
+constexpr size_t kMostPerThread = 4096;
+
+// The answer that makes the kernel do without an operation.
+constexpr int kUnsupported = ENOSYS;
+
+bool IsError(int error) {
+  return error != 0 && error != ENOENT && error != kUnsupported;
+}
+
+TopKind KindOf(Operation operation) {
+  return operation == Operation::kRead || operation == Operation::kLseek ? TopKind::kData : TopKind::kMetadata;
+}
+
+}  // namespace
+
+// What one thread has recorded. Its mutex is contended only while a profile is being made.
+struct Recorder::Shard {
+  explicit Shard(uint32_t top_n) : top{SpaceSaving(top_n), SpaceSaving(top_n), SpaceSaving(top_n)} {}
+
+  std::mutex mutex;  // guards what follows
+  std::array<OperationUse, kOperations> operations;
+  std::array<SpaceSaving, kTopKinds> top;
+  PathTable paths;
+};
+
+struct Recorder::Shards {
+  PerThread<Shard> of_threads;
+};
+
+// Of all threads. A thread that records takes this lock only if it is free.
+struct Recorder::Paths {
+  std::mutex mutex;  // guards what follows; a shard's may be taken under it
+  PathTable table;
+};
+
+Recorder::Recorder(Options options, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      shards_(new Shards{PerThread<Shard>([top_n = options.top_n](auto& list) { list.emplace_back(top_n); })}),
+      paths_(new Paths) {}
+
+Recorder::~Recorder() = default;
+
+UsePtr Recorder::Begin(Operation operation) noexcept {
+  try {
+    return std::make_shared<Use>(*this, operation, clock_.Now());
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+void Use::Note(Way way) {
+  Way before = way_.load(std::memory_order_relaxed);
+  while (before < way && !way_.compare_exchange_weak(before, way, std::memory_order_relaxed)) {
+  }
+}
+
+void Use::NotePath(std::string_view path, PathKind kind) {
+  if (!recorder_.WantsPaths()) return;
+  path_ = path;
+  kind_ = kind;
+}
+
+void Use::End(int error, uint64_t bytes) noexcept {
+  if (std::exchange(ended_, true)) return;
+  try {
+    recorder_.Record(*this, error, bytes, recorder_.clock_.Now());
+  } catch (const std::bad_alloc&) {  // a path less
+  }
+}
+
+void Recorder::Record(const Use& use, int error, uint64_t bytes, TimePoint now) {
+  const Way way = use.way_.load(std::memory_order_relaxed);
+  Shard& shard = shards_->of_threads.Mine();
+  const std::lock_guard lock(shard.mutex);
+  OperationUse& all = shard.operations[static_cast<size_t>(use.operation_)];
+  ++all.calls;
+  if (way == Way::kHit) ++all.hits;
+  if (way == Way::kMiss) ++all.misses;
+  if (way == Way::kCoalesced) ++all.coalesced;
+  if (error == ENOENT) ++all.negative;
+  if (IsError(error)) ++all.errors;
+  if (error != EINTR) {
+    const Duration taken = std::max(now - use.begun_, Duration::zero());
+    all.latency.Add(static_cast<uint64_t>(std::chrono::nanoseconds(taken).count()));
+  }
+  if (!use.path_.empty()) RecordPath(shard, use, error, bytes);
+}
+
+void Recorder::RecordPath(Shard& shard, const Use& use, int error, uint64_t bytes) {
+  const Way way = use.way_.load(std::memory_order_relaxed);
+  PathUse one;
+  one.kind = error == ENOENT ? PathKind::kAbsent : use.kind_;
+  one.events = 1;
+  one.hits = way == Way::kHit ? 1 : 0;
+  one.misses = way == Way::kMiss ? 1 : 0;
+  one.negative = error == ENOENT ? 1 : 0;
+  one.ttl_serves = use.ttl_serve_.load(std::memory_order_relaxed) ? 1 : 0;
+  one.bytes = bytes;
+  shard.top[static_cast<size_t>(KindOf(use.operation_))].Add(use.path_, one);
+  if (one.ttl_serves > 0) shard.top[static_cast<size_t>(TopKind::kNegativeTtl)].Add(use.path_, one);
+  if (!options_.paths_full) return;
+  shard.paths.Add(use.path_, one);
+  if (shard.paths.size() < kMostPerThread) return;
+  const std::unique_lock all(paths_->mutex, std::try_to_lock);
+  if (all) paths_->table.Take(shard.paths);  // else at one of the next paths
+}
+
+void Recorder::Fill(Profile& profile) {
+  profile.metrics = true;
+  profile.top_n = options_.top_n;
+  profile.paths_full = options_.paths_full;
+  const std::lock_guard all(paths_->mutex);
+  shards_->of_threads.ForEach([&](Shard& shard) {
+    const std::lock_guard lock(shard.mutex);
+    for (size_t i = 0; i < kOperations; ++i) profile.operations[i].Merge(shard.operations[i]);
+    for (size_t i = 0; i < kTopKinds; ++i) MergeTop(profile.top[i], shard.top[i].Rows(), options_.top_n);
+    paths_->table.Take(shard.paths);
+  });
+  if (options_.paths_full) profile.paths = paths_->table.InOrder();
+}
+
+}  // namespace copper::profile

@@ -1,0 +1,203 @@
+"""What happens to the job of a soak run while it is read: its source changes and is refreshed, ranks freeze and are killed.
+
+Each disturbance is a thread with random choices of its own, which follow from the run's seed.
+"""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import copper_job
+
+
+class Disturbance(threading.Thread):
+    def __init__(self, name, soak):
+        super().__init__(name=name, daemon=True)
+        self.soak = soak
+        self.random = random.Random(f"{soak.seed}/{name}")
+        self.failure = None
+
+    def run(self):
+        try:
+            self.disturb()
+        except Exception as failure:  # pylint: disable=broad-exception-caught
+            self.failure = f"{self.name}: {type(failure).__name__}: {failure}"
+
+    def pause(self, low, high):
+        """False when the run is over."""
+        return not self.soak.over.wait(self.random.uniform(low, high))
+
+
+class Writer(Disturbance):
+    """Changes the source: `written` is what it has by now, entry by entry."""
+
+    def __init__(self, soak):
+        super().__init__("writer", soak)
+        changing = [entry for entry in soak.entries if entry.changes]
+        self.small = [entry for entry in changing if entry.size < 1 << 20]
+        self.large = [entry for entry in changing if entry.size >= 1 << 20]
+        self.written = [0] * len(soak.entries)
+        self.changes = 0
+
+    def disturb(self):
+        while self.pause(0.05, 0.4):
+            entry = self.random.choice(self.large if self.random.random() < 0.04 else self.small)
+            version = self.written[entry.number] + 1
+            self.soak.board.newest[entry.number] = version  # first: readers may be quicker
+            self.soak.source.write(entry, version)
+            self.written[entry.number] = version
+            self.changes += 1
+
+
+class Refresher(Disturbance):
+    """`copper refresh` of files, directories and everything, by the job directory or any mount."""
+
+    LONGEST = 40
+
+    def __init__(self, soak):
+        super().__init__("refresher", soak)
+        self.complete = 0
+        self.incomplete = 0
+        self.longest = 0
+        self.complaints = []
+
+    def disturb(self):
+        while self.pause(0.2, 2):
+            kind = self.random.choices(("file", "directory", "all"), (6, 5, 1))[0]
+            changing = [entry for entry in self.soak.entries if entry.changes]
+            path = self.random.choice(changing).path
+            path = {"file": path, "directory": path.rpartition("/")[0], "all": ""}[kind]
+            order = self.random.sample(range(self.soak.ranks), self.soak.ranks)
+            self.refresh(path, None if self.random.random() < 0.2 else order)
+
+    def refresh(self, path, order=None):
+        """By the mount of the first in `order` that is well, or by the job directory. True if every living rank was reached."""
+        soak = self.soak
+        leader = next((rank for rank in order or () if soak.is_well(rank)), None)
+        place = soak.job.directory if leader is None else soak.job.mounts[leader]
+        written = list(soak.writer.written)  # before: what the source has when the refresh begins is seen after it
+        began = time.monotonic()
+        try:
+            done = copper_job.run(copper_job.COPPER, "refresh", place, f"/{path}", timeout=self.LONGEST)
+        except subprocess.TimeoutExpired:
+            self.judge(path, place, leader, began, None, {"no answer"})
+            return False
+        self.longest = max(self.longest, time.monotonic() - began)
+        return self.judge(path, place, leader, began, done, self.raise_floors(path, written, done))
+
+    def raise_floors(self, path, written, done):
+        """The living ranks that were not reached; if there are none, the versions before are over."""
+        soak = self.soak
+        said = re.search(r"no answer from rank ([\d, ]+)", done.stderr)
+        if done.returncode != 0 and not said:
+            return {done.stderr.strip() or f"status {done.returncode}"}
+        missed = {int(rank) for rank in said[1].split(",")} if said else set()
+        missed -= set(soak.killed)
+        if not missed:
+            for entry in soak.entries:
+                if f"/{entry.path}/".startswith(f"/{path}/" if path else "/"):
+                    soak.board.floor[entry.number] = max(soak.board.floor[entry.number], written[entry.number])
+        return missed
+
+    def judge(self, path, place, leader, began, done, missed):
+        if not missed:
+            self.complete += 1
+            return True
+        self.incomplete += 1
+        ended = time.monotonic()
+        soak = self.soak
+        # A refresh need not reach who is frozen, and its leader may itself be frozen or killed.
+        excused = leader is not None and (soak.was_frozen(leader, began, ended) or leader in soak.killed)
+        excused |= leader is None and any(soak.was_frozen(rank, began, ended) for rank in range(soak.ranks))
+        if not excused and not all(isinstance(rank, int) and soak.was_frozen(rank, began, ended) for rank in missed):
+            self.complaints.append(f"refresh of /{path} by {place} after {ended - began:.1f} s missed {missed}"
+                                   f" {done.stderr if done else ''}")
+        return False
+
+
+class Freezer(Disturbance):
+    """SIGSTOP for a while, of one rank or of two."""
+
+    def __init__(self, soak):
+        super().__init__("freezer", soak)
+        self.freezes = []  # (rank, from, to), to None while it lasts
+
+    def disturb(self):
+        while self.pause(2, 8):
+            order = self.random.sample(range(self.soak.ranks), self.soak.ranks)
+            seconds = self.random.uniform(*self.random.choice(((0.05, 1), (1, 3), (3, 6))))
+            count = self.random.choice((1, 1, 1, 2))
+            ranks = [rank for rank in order if rank not in self.soak.killed][:count]
+            first = len(self.freezes)
+            try:
+                for rank in ranks:
+                    self.freezes.append((rank, time.monotonic(), None))
+                    self.soak.signal(rank, signal.SIGSTOP)
+                self.soak.over.wait(seconds)
+            finally:
+                for at, (rank, since, _) in enumerate(self.freezes[first:], first):
+                    self.soak.signal(rank, signal.SIGCONT)
+                    self.freezes[at] = (rank, since, time.monotonic())
+
+    def overlap(self, rank, began, ended):
+        """For how long of this time the rank was frozen."""
+        return sum(max(0, min(ended, until or ended) - max(began, since))
+                   for frozen, since, until in list(self.freezes) if frozen == rank)
+
+
+class Killer(Disturbance):
+    """SIGKILL: a root, an inner node and a leaf of the job's own tree, in any order, in the middle half of the run."""
+
+    GONE = 15  # seconds until the mount of a killed rank is gone
+
+    def __init__(self, soak, kills):
+        super().__init__("killer", soak)
+        roles = [[0], [1, 2, 3], [4, 5, 6, 7]]
+        self.random.shuffle(roles)
+        self.victims = [self.random.choice(role) for role in roles[:kills]]
+        self.times = [(0.2 + 0.4 * (number + self.random.random()) / max(1, kills)) * soak.seconds for number in range(kills)]
+        self.complaints = []
+
+    def disturb(self):
+        for victim, when in zip(self.victims, self.times):
+            if self.soak.over.wait(max(0, self.soak.began + when - time.monotonic())):
+                return
+            self.soak.killed[victim] = time.monotonic()
+            self.soak.board.dead[victim] = 1
+            self.soak.signal(victim, signal.SIGKILL)
+            mount = self.soak.job.mounts[victim]
+            if not copper_job.until(lambda m=mount: m not in copper_job.mounts_below(self.soak.job.root), self.GONE):
+                self.complaints.append(f"the mount of rank {victim}, which was killed, is still there after {self.GONE} s")
+
+
+class Sampler(Disturbance):
+    """Resident memory and descriptors of each daemon, once a second: rank -> [(seconds, bytes, descriptors)]."""
+
+    def __init__(self, soak):
+        super().__init__("sampler", soak)
+        self.samples = {rank: [] for rank in range(soak.ranks)}
+
+    def is_own(self, descriptor):
+        """Not of a file of the source: a daemon keeps the last few of these open."""
+        try:
+            return not os.readlink(descriptor).startswith(f"{self.soak.root}/source/")
+        except OSError:
+            return False
+
+    def disturb(self):
+        page = os.sysconf("SC_PAGE_SIZE")
+        while self.pause(1, 1):
+            for rank, pid in enumerate(self.soak.pids):
+                if rank in self.soak.killed:
+                    continue
+                try:
+                    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+                        resident = int(statm.read().split()[1]) * page
+                    files = sum(self.is_own(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd"))
+                except OSError:
+                    continue
+                self.samples[rank].append((time.monotonic() - self.soak.began, resident, files))
