@@ -42,18 +42,35 @@ uint64_t CachedBytes(const Json& part) {
   return bytes;
 }
 
+// Of what was asked for, the part that was there already, known to be absent included.
+std::string HitRate(const Json& part) {
+  const uint64_t there = Number(part, "events", "hits") + Number(part, "events", "negative");
+  const uint64_t all = there + Number(part, "events", "misses") + Number(part, "events", "coalesced");
+  return all == 0 ? "-" : fmt::format("{:.1f}%", 100 * static_cast<double>(there) / static_cast<double>(all));
+}
+
+// In tree 0: the rank above, and how far from the root.
+std::string TreePosition(const Json& rank) {
+  const auto tree = rank.find("tree");
+  if (tree == rank.end() || !tree->is_object()) return "-";
+  const std::string depth = fmt::format(" ({})", Number(rank, "tree", "depth"));
+  const auto parent = tree->find("parent");
+  const bool is_root = parent == tree->end() || !parent->is_number_unsigned();
+  return (is_root ? "root" : parent->dump()) + depth;
+}
+
 constexpr std::string_view kRow =
-    "{:>6}  {:<16} {:>8}  {:<11} {:>10} {:>9} {:>9} {:>9}  {:>10} {:>10} {:>10}  {:>10} {:>10}\n";
+    "{:>6}  {:<16} {:>8}  {:<11} {:>10}  {:>10} {:>9} {:>9} {:>9} {:>7}  {:>10} {:>10} {:>10}  {:>10} {:>10}\n";
 
 void PrintHeader() {
-  fmt::print(kRow, "rank", "host", "pid", "mount", "requests", "hits", "misses", "absent", "cache", "parent", "source",
-             "held", "memory");
+  fmt::print(kRow, "rank", "host", "pid", "mount", "below", "requests", "hits", "misses", "absent", "rate", "cache",
+             "parent", "source", "held", "memory");
 }
 
 void PrintRow(const Json& part, const std::string& rank, const std::string& host, const std::string& pid,
-              const std::string& mount) {
-  fmt::print(kRow, rank, host, pid, mount, Number(part, "requests", "total"), Number(part, "events", "hits"),
-             Number(part, "events", "misses"), Number(part, "events", "negative"),
+              const std::string& mount, const std::string& below) {
+  fmt::print(kRow, rank, host, pid, mount, below, Number(part, "requests", "total"), Number(part, "events", "hits"),
+             Number(part, "events", "misses"), Number(part, "events", "negative"), HitRate(part),
              Size(Number(part, "events", "bytes_from_cache")), Size(Number(part, "events", "bytes_from_parent")),
              Size(Number(part, "events", "bytes_from_source")), Size(CachedBytes(part)),
              Size(Number(part, "memory", "rss_bytes")));
@@ -61,7 +78,37 @@ void PrintRow(const Json& part, const std::string& rank, const std::string& host
 
 void PrintRank(const Json& rank) {
   PrintRow(rank, Text(rank, "rank"), Text(rank, "host"), Text(rank, "pid"),
-           rank.value("mounted", false) ? "mounted" : "unmounted");
+           rank.value("mounted", false) ? "mounted" : "unmounted", TreePosition(rank));
+}
+
+std::string Part(uint64_t bytes, uint64_t all) {
+  const double percent = all == 0 ? 0 : 100 * static_cast<double>(bytes) / static_cast<double>(all);
+  return fmt::format("{} ({:.1f}%)", Size(bytes), percent);
+}
+
+void PrintHealth(const Json& totals) {
+  const uint64_t there = totals.value("ranks", uint64_t{0});
+  const uint64_t silent = totals.value("unreachable", Json::array()).size();
+  const uint64_t unmounted = there - std::min(there, totals.value("mounted", uint64_t{0}));
+  if (silent + unmounted == 0) return fmt::print("health: all {} ranks serve\n", there);
+  fmt::print("health: {} of {} ranks do not answer, {} serve others without a mount\n", silent, there + silent,
+             unmounted);
+}
+
+void PrintSummary(const Json& ranks, const Json& totals) {
+  PrintHealth(totals);
+  if (!ranks.empty()) {
+    const Json& one = ranks.front();
+    fmt::print("trees: {} of fanout {} over {} ranks\n", Number(one, "tree", "trees"), Number(one, "tree", "fanout"),
+               Number(one, "tree", "ranks"));
+  }
+  const uint64_t cache = Number(totals, "events", "bytes_from_cache");
+  const uint64_t parent = Number(totals, "events", "bytes_from_parent");
+  const uint64_t source = Number(totals, "events", "bytes_from_source");
+  const uint64_t all = cache + parent + source;
+  fmt::print("bytes: {} from caches, {} from parents, {} from the source\n", Part(cache, all), Part(parent, all),
+             Part(source, all));
+  fmt::print("hit rate: {}\n", HitRate(totals));
 }
 
 void PrintJob(Json status) {
@@ -76,8 +123,9 @@ void PrintJob(Json status) {
   }
   const uint64_t all = totals.value("ranks", uint64_t{0});
   PrintRow(totals, "all", fmt::format("{} ranks", all), "",
-           fmt::format("{} mounted", totals.value("mounted", uint64_t{0})));
+           fmt::format("{} mounted", totals.value("mounted", uint64_t{0})), "");
   if (ranks.size() < all) fmt::print("({} ranks are only in the sum)\n", all - ranks.size());
+  PrintSummary(ranks, totals);
 }
 
 int Print(const Json& answer, bool json) {

@@ -105,6 +105,8 @@ void Daemon::OnEnd(StopReason reason, Rank asked_by) {
 
 void Daemon::OnGo(const JobEnd& end) {
   end_ = end;
+  log_.Info("this rank served {}", Describe(ServedBy(counters_)));
+  if (end.conducted) log_.Info("the job served {}", Describe(end.served));
   loop_->End();
 }
 

@@ -28,6 +28,7 @@
 #include "copper/base/log.h"
 #include "copper/base/unique_fd.h"
 #include "copper/base/worker_pool.h"
+#include "copper/bootstrap/address_book.h"
 #include "copper/bootstrap/members.h"
 #include "copper/bootstrap/world.h"
 #include "copper/cache/cache.h"
@@ -68,6 +69,7 @@ class Daemon {
   // The steps of Start; after each all ranks agree on whether to go on.
   Status CheckHost();
   Status Meet();
+  Status ChooseNetwork();
   Status OpenSource();
   Status OpenFabric();
   Status Mount();
@@ -135,6 +137,7 @@ class Daemon {
   std::string mount_point_;  // of this rank
   std::vector<storage::Mount> mounts_;
   std::vector<bootstrap::Member> members_;
+  bootstrap::AddressBook address_book_;
   std::vector<bootstrap::PeerAddress> peer_addresses_;
   JobIdentity identity_;
   RankIdentity who_;

@@ -14,7 +14,8 @@ void Daemon::MeetPeers() {
   const Rank rank = world_.rank();
   ending_ = std::make_unique<Ending>(rank, JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
                                      Ending::Hooks{.begin = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
-                                                   .go = [this](const JobEnd& end) { OnGo(end); }});
+                                                   .go = [this](const JobEnd& end) { OnGo(end); },
+                                                   .served = [this] { return ServedBy(counters_); }});
   peers_ = std::make_unique<Peers>(rank, JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
                                    Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
                                                 .status = [this] { return OwnStatus(); }});

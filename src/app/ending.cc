@@ -173,6 +173,7 @@ void Ending::OnLeft(Rank from, const rpc::Request& request, rpc::Responder respo
     count_ += static_cast<uint32_t>(request.argument);
     death_below_ = death_below_ || (request.argument >> kDeathShift) != 0;
     lost_.merge(UnpackRanks(request.path, parts_.forest.ranks()));
+    served_below_ += UnpackServed(request.path);
     gone = phase_ == Phase::kGone;
   }
   if (gone) {
@@ -222,13 +223,15 @@ void Ending::CheckWhetherAllLeft() {
 
 void Ending::Report(Rank to) {
   rpc::Request report;
+  Served served = hooks_.served();
   Rank conductor = 0;
   {
     const std::lock_guard lock(mutex_);
     const bool death = death_below_ || parts_.losses.death();
     report.kind = rpc::Kind::kLeft;
     report.argument = (count_ + 1) | (death ? uint64_t{1} << kDeathShift : 0);
-    report.path = PackRanks(lost_, wire::kMaxRequestPayload);
+    served += served_below_;
+    report.path = PackServed(served) + PackRanks(lost_, wire::kMaxRequestPayload - sizeof served);
     conductor = conductor_;
   }
   parts_.channel.Call(to, std::move(report), parts_.clock.Now() + kAnswerTime,
@@ -242,12 +245,18 @@ void Ending::Report(Rank to) {
 
 void Ending::Go(bool whole, bool alone) {
   std::vector<Rank> waiting;
+  Served served = hooks_.served();
   {
     const std::lock_guard lock(mutex_);
     if (phase_ < Phase::kBegun || phase_ == Phase::kGone) return;
     const bool conducted = phase_ >= Phase::kOrdered && !superior_;
     phase_ = Phase::kGone;
-    end_ = {.whole = whole && !parts_.losses.death(), .alone = alone, .conducted = conducted, .lost = lost_};
+    served += served_below_;
+    end_ = {.whole = whole && !parts_.losses.death(),
+            .alone = alone,
+            .conducted = conducted,
+            .lost = lost_,
+            .served = served};
     waiting.assign(reported_.begin(), reported_.end());
     for (const auto& [rank, until] : awaited_) waiting.push_back(rank);
     going_ = waiting.size() + 1;

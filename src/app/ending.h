@@ -23,6 +23,7 @@
 
 #include "app/job_parts.h"
 #include "app/losses.h"
+#include "app/served.h"
 #include "app/stop_reason.h"
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
@@ -40,6 +41,7 @@ struct JobEnd {
   bool alone = false;      // no word came
   bool conducted = false;  // by this rank
   std::set<Rank> lost;     // as far as this rank knows
+  Served served;           // by this rank and all that have reported to it
 };
 
 class Ending {
@@ -48,6 +50,8 @@ class Ending {
     // Begin the end of this rank: unmount, then call Left. May be called more than once.
     std::function<void(StopReason, Rank asked_by)> begin;
     std::function<void(const JobEnd&)> go;  // once, the last
+    // By this rank, so far. Any thread.
+    std::function<Served()> served = [] { return Served(); };
   };
 
   Ending(Rank self, JobParts parts, Hooks hooks);
@@ -102,6 +106,7 @@ class Ending {
   std::set<Rank> reported_;            // directly to this rank
   uint32_t count_ = 0;                 // ranks that have left, of those
   bool death_below_ = false;           // some of them was told of a death
+  Served served_below_;                // by those
   std::set<Rank> lost_;
   size_t going_ = 0;  // words to go that are not answered yet, and this rank's own
   JobEnd end_;

@@ -1,9 +1,12 @@
 // How the messages of the end are written into rpc requests: src/wire/README.md.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <set>
+#include <string_view>
 
+#include "app/served.h"
 #include "app/stop_reason.h"
 #include "copper/rpc/channel.h"
 
@@ -38,7 +41,16 @@ inline Rank AskedByOf(const rpc::Request& request) {
   return request.argument2 >> kRankShift;
 }
 
-// The payload of kLeft: ranks, 4 bytes each, little endian (as all machines that this runs on are); as many as fit.
+// The payload of kLeft, little endian (as all machines that this runs on are): what was served, then the ranks that did
+// not come to the end, 4 bytes each, as many as fit.
+inline std::string PackServed(const Served& served) {
+  return {reinterpret_cast<const char*>(&served), sizeof served};
+}
+inline Served UnpackServed(std::string_view payload) {
+  Served served;
+  if (payload.size() >= sizeof served) std::memcpy(&served, payload.data(), sizeof served);
+  return served;
+}
 inline std::string PackRanks(const std::set<Rank>& ranks, size_t most_bytes) {
   std::string packed;
   for (const Rank rank : ranks) {
@@ -47,7 +59,8 @@ inline std::string PackRanks(const std::set<Rank>& ranks, size_t most_bytes) {
   }
   return packed;
 }
-inline std::set<Rank> UnpackRanks(const std::string& packed, uint32_t all_ranks) {
+inline std::set<Rank> UnpackRanks(std::string_view payload, uint32_t all_ranks) {
+  const std::string_view packed = payload.substr(std::min(payload.size(), sizeof(Served)));
   std::set<Rank> ranks;
   for (size_t at = 0; at + sizeof(Rank) <= packed.size(); at += sizeof(Rank)) {
     Rank rank = 0;

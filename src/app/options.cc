@@ -58,6 +58,7 @@ struct Raw {
   std::string max_cacheable = "unlimited";
   std::string cache_budget;
   std::string threads = "auto";
+  std::string address_book_source = "discover";
   std::string trees;
 };
 
@@ -104,9 +105,19 @@ void DefineLog(CommandLine& line, Raw& raw) {
       ->capture_default_str();
 }
 
-void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
+void DefineNetwork(CommandLine& line, Options& options, Raw& raw) {
+  line.add_option("--address-book-source", raw.address_book_source,
+                  "discover: from what each host has; facility: from a site's file")
+      ->check(CLI::IsMember({"discover", "facility"}))
+      ->capture_default_str();
+  line.add_option("--facility-address-book", options.facility_address_book,
+                  "`host address` a line; a rank binds to the address that its host has there")
+      ->type_name("FILE");
   line.add_option("--net-type", options.net_type, "Provider and domain: tcp, tcp://eth0, cxi0, cxi://cxi1, verbs, auto")
       ->capture_default_str();
+}
+
+void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
   line.add_option("--trees", options.trees, "Rotated trees, so ranks that read the source [min(ranks, 32)]")
       ->check(CLI::Range(1U, UINT32_MAX));
   line.add_option("--fanout", options.fanout, "Children per node of a tree")
@@ -164,7 +175,15 @@ void Convert(const Raw& raw, Options& options) {
   options.mount = Absolute(options.mount);
   options.target = Absolute(options.target);
   options.job_directory = Absolute(options.job_directory);
+  if (!options.facility_address_book.empty()) options.facility_address_book = Absolute(options.facility_address_book);
   std::ranges::transform(options.shared_fs, options.shared_fs.begin(), Absolute);
+}
+
+Status CheckAddressBook(const Raw& raw, const Options& options) {
+  const bool facility = raw.address_book_source == "facility";
+  if (facility == !options.facility_address_book.empty()) return {};
+  return Fail(EINVAL, facility ? "--address-book-source facility needs --facility-address-book FILE"
+                               : "--facility-address-book needs --address-book-source facility");
 }
 
 Status CheckCombination(const Options& options) {
@@ -192,6 +211,7 @@ Result<Command> ParseOptions(const std::vector<std::string>& arguments) {
   Raw raw;
   DefinePaths(line, command.options);
   DefineLog(line, raw);
+  DefineNetwork(line, command.options, raw);
   DefineTuning(line, command.options, raw);
   DefineProfile(line, command.options);
   std::vector<std::string> reversed = NormalizeArguments(arguments, Aliases());
@@ -207,6 +227,7 @@ Result<Command> ParseOptions(const std::vector<std::string>& arguments) {
   } catch (const CLI::ParseError& wrong) {
     return Fail(EINVAL, std::string(wrong.what()) + "; cu_fuse --help lists the options");
   }
+  if (const Status fits = CheckAddressBook(raw, command.options); !fits) return std::unexpected(fits.error());
   Convert(raw, command.options);
   if (const Status fits = CheckCombination(command.options); !fits) return std::unexpected(fits.error());
   return command;

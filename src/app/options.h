@@ -18,7 +18,8 @@ struct Options {
   std::vector<std::string> shared_fs;  // absolute
   LogLevel log_level = LogLevel::kWarning;
   LogType log_type = LogType::kFile;
-  std::string job_directory;  // absolute
+  std::string job_directory;          // absolute
+  std::string facility_address_book;  // absolute; empty: the addresses are discovered
   std::string net_type = "auto";
   std::optional<uint32_t> trees;  // min(ranks, 32) where not given
   uint32_t fanout = 2;

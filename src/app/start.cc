@@ -21,6 +21,12 @@ constexpr uint32_t kDefaultTrees = 32;
 // Where the kernel lets it be set, it reads a chunk ahead in one request.
 constexpr unsigned kReadAheadKb = kChunkSize / 1024;
 
+// As --log-type has it.
+const char* NameOf(LogType type) {
+  if (type == LogType::kBoth) return "both";
+  return type == LogType::kFile ? "file" : "stdout";
+}
+
 std::string Resolve(const std::string& path) {
   std::error_code failed;
   const std::filesystem::path resolved = std::filesystem::weakly_canonical(path, failed);
@@ -49,8 +55,8 @@ int64_t Daemon::SinceStart() const {
 
 Status Daemon::Start() {
   using Step = Status (Daemon::*)();
-  for (const Step step : {&Daemon::CheckHost, &Daemon::Meet, &Daemon::OpenFabric, &Daemon::Mount, &Daemon::Connect,
-                          &Daemon::ProveMount, &Daemon::GatherTimings}) {
+  for (const Step step : {&Daemon::CheckHost, &Daemon::Meet, &Daemon::ChooseNetwork, &Daemon::OpenFabric,
+                          &Daemon::Mount, &Daemon::Connect, &Daemon::ProveMount, &Daemon::GatherTimings}) {
     const Status mine = (this->*step)();
     if (!mine) record_.Reason("cannot start: " + mine.error().Describe());
     const Status agreed = world_.Agree(mine, host_);
@@ -96,7 +102,7 @@ Status Daemon::PlanTrees() {
 Status Daemon::Meet() {
   const std::string digest = storage::EncodeMountDigest(mounts_, boot_id_);
   Result<std::vector<bootstrap::Member>> members =
-      bootstrap::ExchangeMembers(world_, {host_, getpid(), boot_id_, mount_point_, digest});
+      bootstrap::ExchangeMembers(world_, {host_, getpid(), boot_id_, mount_point_, digest, bootstrap::NetworkId()});
   if (!members) return std::unexpected(members.error());
   members_ = std::move(*members);
   if (const Status checked = bootstrap::CheckMountPoints(members_); !checked) return checked;
@@ -129,19 +135,30 @@ Status Daemon::OpenSource() {
   return {};
 }
 
-Status Daemon::OpenFabric() {
+Status Daemon::ChooseNetwork() {
   const Result<JobIdentity> identity = bootstrap::ShareIdentity(world_);
   if (!identity) return std::unexpected(identity.error());
   identity_ = *identity;
   record_.SetOurs();  // rank 0 has the lock
+  const std::vector<fabric::Candidate> networks = fabric::ListEndpoints(options_.net_type);
+  for (const fabric::Candidate& network : networks) log_.Debug("this host has {}", Describe(network));
+  Result<bootstrap::AddressBook> book =
+      bootstrap::AddressBook::Agree(world_, members_, {options_.net_type, options_.facility_address_book}, networks);
+  if (!book) return std::unexpected(book.error());
+  address_book_ = std::move(*book);
+  return {};
+}
+
+Status Daemon::OpenFabric() {
   if (const Status opened = OpenSource(); !opened) return opened;
   const TimePoint before = clock_.Now();
   fabric::EndpointOptions options;
   options.net_type = options_.net_type;
-  options.one_machine = bootstrap::OneMachine(members_);
+  options.bind_address = address_book_.bind_address();
+  options.one_machine = bootstrap::OneNetwork(members_);
   options.head_size = wire::kHeaderSize;
   Result<std::unique_ptr<fabric::Endpoint>> endpoint = fabric::OpenLibfabricEndpoint(options, log_);
-  if (!endpoint) return std::unexpected(endpoint.error());
+  if (!endpoint) return std::unexpected(address_book_.Explain(endpoint.error(), host_));
   endpoint_ = std::move(*endpoint);
   timings_.fabric_us = SinceStart();
   registered_in_ = clock_.Now() - before;
@@ -150,6 +167,7 @@ Status Daemon::OpenFabric() {
 }
 
 void Daemon::LogStart() {
+  log_.Info("log_type: {}", NameOf(options_.log_type));
   // These lines are what sites look for, word for word.
   log_.Info("user-facing log_level: {}", static_cast<int>(options_.log_level));
   log_.Info("profile_metrics: {}", options_.IsProfiling() ? "enabled" : "disabled");
@@ -159,9 +177,11 @@ void Daemon::LogStart() {
   log_.Info("provider registration completed after {} us",
             std::chrono::duration_cast<std::chrono::microseconds>(registered_in_).count());
   const std::optional<Rank> parent = forest_->Parent(world_.rank(), 0);
-  log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, depth {}", world_.rank(),
-            world_.size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
-            parent ? std::to_string(*parent) : "none", forest_->Depth(world_.rank(), 0));
+  const std::vector<Rank> children = forest_->Children(world_.rank(), 0);
+  log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, children {}, depth {}",
+            world_.rank(), world_.size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
+            parent ? std::to_string(*parent) : "none",
+            children.empty() ? "none" : fmt::format("{}", fmt::join(children, " ")), forest_->Depth(world_.rank(), 0));
 }
 
 Status Daemon::Mount() {
@@ -183,7 +203,7 @@ Status Daemon::Connect() {
   for (const bootstrap::PeerAddress& peer : peer_addresses_) book.push_back(peer.address);
   if (const Status connected = endpoint_->Connect(book); !connected) return connected;
   if (IsFirst()) {
-    const Status written = bootstrap::WriteAddressBook(job_, members_, peer_addresses_);
+    const Status written = address_book_.Write(job_, members_, peer_addresses_);
     if (!written) return written;
   }
   return StartServing();
@@ -203,6 +223,7 @@ Status Daemon::StartServing() {
   channel.self = rank;
   channel.ranks = world_.size();
   channel.job = identity_;
+  log_.Debug("cache budget: {} bytes, {} of them for nodes", MemoryBudget(), NodeBudget());
   recorder_ = MakeRecorder(options_, clock_);
   cache_ = std::make_unique<cache::Cache>(MemoryBudget() - NodeBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
@@ -215,6 +236,7 @@ Status Daemon::StartServing() {
   channel_->Start(*fetcher_);
   const Status started = server_->Start();
   timings_.serving_us = SinceStart();
+  if (started) log_.Info("serving {} after {} us", mount_point_, timings_.serving_us);
   return started;
 }
 

@@ -39,6 +39,7 @@ std::string EncodeMember(const Member& member) {
       .Add(member.boot_id)
       .Add(member.mount_point)
       .Add(member.mount_digest)
+      .Add(member.network)
       .Take();
 }
 
@@ -50,6 +51,7 @@ Result<Member> DecodeMember(std::string_view encoded) {
   member.boot_id = fields.Next();
   member.mount_point = fields.Next();
   member.mount_digest = fields.Next();
+  member.network = fields.Next();
   const auto [rest, error] = std::from_chars(pid.data(), pid.data() + pid.size(), member.pid);
   if (!fields.AtEnd() || error != std::errc() || rest != pid.data() + pid.size()) {
     return Fail(EBADMSG, "what a rank says of itself is malformed: is every rank the same cu_fuse?");
@@ -63,6 +65,11 @@ std::string BootId() {
   return id;
 }
 
+std::string NetworkId() {
+  char name[64] = {};  // "net:[4026531840]"
+  return readlink("/proc/self/ns/net", name, sizeof name - 1) < 0 ? "" : name;
+}
+
 Result<std::vector<Member>> ExchangeMembers(World& world, const Member& mine) {
   std::vector<Member> members;
   for (const std::string& encoded : world.AllGather(EncodeMember(mine))) {
@@ -73,9 +80,10 @@ Result<std::vector<Member>> ExchangeMembers(World& world, const Member& mine) {
   return members;
 }
 
-bool OneMachine(std::span<const Member> members) {
+bool OneNetwork(std::span<const Member> members) {
   return std::ranges::all_of(members, [&](const Member& member) {
-    return !member.boot_id.empty() && member.boot_id == members.front().boot_id;
+    return !member.boot_id.empty() && member.boot_id == members.front().boot_id &&
+           member.network == members.front().network;
   });
 }
 
@@ -118,17 +126,6 @@ Result<std::vector<PeerAddress>> ExchangeAddresses(World& world, const PeerAddre
     peers.push_back(std::move(*peer));
   }
   return peers;
-}
-
-Status WriteAddressBook(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers) {
-  std::string nodes;
-  std::string book;
-  for (size_t rank = 0; rank < members.size(); ++rank) {
-    nodes += members[rank].host + "\n";
-    book += members[rank].host + " " + peers[rank].text + "\n";
-  }
-  if (const Status written = WriteWholeFile(job.node_file(), nodes); !written) return written;
-  return WriteWholeFile(job.address_book(), book);
 }
 
 }  // namespace copper::bootstrap

@@ -219,7 +219,7 @@ Result<Choice> Choose(const EndpointOptions& options) {
   }
   Choice choice;
   choice.infos = QueryProviders(options.head_size);
-  for (const InfoPtr& info : choice.infos) SetSourcePort(*info, bind.port);
+  for (const InfoPtr& info : choice.infos) SetSource(*info, bind);
   choice.best_first = RankCandidates(DescribeProviders(choice.infos), {*net_type, bind.host, options.one_machine});
   return choice;
 }

@@ -32,7 +32,32 @@ IpAddress Classify(const std::string& address) {
   return {IN6_IS_ADDR_LINKLOCAL(&v6) ? Scope::kLinkLocal : Scope::kGlobal, true};
 }
 
+// Nothing where it is no such number.
+std::optional<uint64_t> ParseHex(std::string_view text) {
+  uint64_t number = 0;
+  if (!text.starts_with("0x")) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), number, 16);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+bool IsLoopbackV4(const std::string& address) {
+  const IpAddress ip = Classify(address);
+  return ip.scope == Scope::kLoopback && !ip.v6;
+}
+
+// Two processes that use one NIC have addresses that differ in the lowest bits only (libfabric, struct cxip_addr). And
+// every address of 127.0.0.0/8 is one of the loopback interface, though libfabric names the first only.
+bool IsSameHost(const std::string& one, const std::string& other) {
+  constexpr unsigned kCxiProcessBits = 9;
+  const auto a = ParseHex(one);
+  const auto b = ParseHex(other);
+  if (a && b) return *a >> kCxiProcessBits == *b >> kCxiProcessBits;
+  return one == other || (IsLoopbackV4(one) && IsLoopbackV4(other));
+}
+
 std::optional<std::string> Canonical(const std::string& host) {
+  if (ParseHex(host)) return host;
   std::array<std::byte, sizeof(in6_addr)> bits{};
   std::array<char, INET6_ADDRSTRLEN> text{};
   for (const int family : {AF_INET, AF_INET6}) {
@@ -85,7 +110,7 @@ bool NetTypeMatches(const Candidate& candidate, const NetType& type) {
 }
 
 bool AddressAllowed(const Candidate& candidate, const Selection& selection) {
-  if (!selection.bind_host.empty()) return candidate.address == selection.bind_host;
+  if (!selection.bind_host.empty()) return IsSameHost(candidate.address, selection.bind_host);
   const NetType& type = selection.net_type;
   const bool domain_named = candidate.domain == type.domain || candidate.domain == type.name;
   switch (Classify(candidate.address).scope) {
@@ -115,19 +140,21 @@ Result<NetType> ParseNetType(std::string_view text) {
 }
 
 Result<BindAddress> ParseBindAddress(std::string_view text) {
-  std::string_view host = text;
+  const size_t scheme = text.find("://");
+  const std::string_view plain = scheme == std::string_view::npos ? text : text.substr(scheme + 3);
+  std::string_view host = plain;
   std::optional<uint16_t> port = uint16_t{0};
-  if (text.starts_with('[') && text.contains("]:")) {
-    host = text.substr(1, text.find(']') - 1);
-    port = ParsePort(text.substr(text.find("]:") + 2));
-  } else if (std::ranges::count(text, ':') == 1) {
-    host = text.substr(0, text.find(':'));
-    port = ParsePort(text.substr(text.find(':') + 1));
+  if (plain.starts_with('[') && plain.contains("]:")) {
+    host = plain.substr(1, plain.find(']') - 1);
+    port = ParsePort(plain.substr(plain.find("]:") + 2));
+  } else if (std::ranges::count(plain, ':') == 1) {
+    host = plain.substr(0, plain.find(':'));
+    port = ParsePort(plain.substr(plain.find(':') + 1));
   }
   const auto canonical = Canonical(std::string(host));
   if (!canonical || !port) {
     return Fail(EINVAL, fmt::format("address '{}' to bind to is not an IP address: use 192.0.2.2, 192.0.2.2:4000 or "
-                                    "[fd00::2]:4000",
+                                    "[fd00::2]:4000 (or, of a fabric without IP addresses, 0x0004a3ff)",
                                     text));
   }
   return BindAddress{*canonical, *port};

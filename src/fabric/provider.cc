@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "copper/base/file.h"
+#include "copper/base/log.h"
 #include "copper/fabric/libfabric_endpoint.h"
 
 namespace copper::fabric {
@@ -36,7 +37,14 @@ InfoPtr Hints() {
   return hints;
 }
 
-// Empty where the address is not an IP one. The types are the provider's word; `memcpy` because alignment is not.
+// As fi_av_straddr writes those of cxi: the bytes as a number.
+std::string NumberAddress(const fi_info& info) {
+  uint64_t number = 0;
+  std::memcpy(&number, info.src_addr, info.src_addrlen);
+  return fmt::format("0x{:0{}x}", number, 2 * info.src_addrlen);
+}
+
+// The types are the provider's word; `memcpy` because alignment is not.
 std::string SourceAddress(const fi_info& info) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (info.src_addr == nullptr) return {};
@@ -48,6 +56,8 @@ std::string SourceAddress(const fi_info& info) {
     sockaddr_in6 v6{};
     std::memcpy(&v6, info.src_addr, sizeof(v6));
     inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+  } else if (info.src_addrlen == sizeof(uint32_t) || info.src_addrlen == sizeof(uint64_t)) {
+    return NumberAddress(info);
   }
   return text.data();
 }
@@ -80,23 +90,36 @@ std::vector<Candidate> DescribeProviders(const std::vector<InfoPtr>& infos) {
   return candidates;
 }
 
-void SetSourcePort(fi_info& info, uint16_t port) {
+void SetSource(fi_info& info, const BindAddress& source) {
   if (info.src_addr == nullptr || (info.addr_format != FI_SOCKADDR_IN && info.addr_format != FI_SOCKADDR_IN6)) return;
   static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-  const in_port_t big_endian = htons(port);
+  const in_port_t big_endian = htons(source.port);
   std::memcpy(static_cast<std::byte*>(info.src_addr) + offsetof(sockaddr_in, sin_port), &big_endian,
               sizeof(big_endian));
+  in_addr host{};
+  if (info.addr_format != FI_SOCKADDR_IN || inet_pton(AF_INET, source.host.c_str(), &host) != 1) return;
+  if (!SourceAddress(info).starts_with("127.") || !source.host.starts_with("127.")) return;
+  std::memcpy(static_cast<std::byte*>(info.src_addr) + offsetof(sockaddr_in, sin_addr), &host, sizeof(host));
+}
+
+std::vector<Candidate> ListEndpoints(const std::string& net_type) {
+  const std::vector<Candidate> candidates = DescribeProviders(QueryProviders(0));
+  std::vector<Candidate> usable;
+  const auto add = [&](const Candidate& candidate) {
+    if (std::ranges::find(usable, candidate) == usable.end()) usable.push_back(candidate);
+  };
+  for (const bool one_machine : {false, true}) {  // the second adds loopback, at the end
+    for (const size_t i : RankCandidates(candidates, {{"auto", {}}, {}, one_machine})) add(candidates[i]);
+  }
+  const Result<NetType> named = ParseNetType(net_type);
+  if (!named) return usable;
+  for (const size_t i : RankCandidates(candidates, {*named, {}, true})) add(candidates[i]);
+  return usable;
 }
 
 std::vector<std::string> ListProviders() {
-  const std::vector<Candidate> candidates = DescribeProviders(QueryProviders(0));
   std::vector<std::string> lines;
-  for (const bool one_machine : {false, true}) {  // the second adds loopback, at the end
-    for (const size_t i : RankCandidates(candidates, {{"auto", {}}, {}, one_machine})) {
-      const std::string line = Describe(candidates[i]);
-      if (std::ranges::find(lines, line) == lines.end()) lines.push_back(line);
-    }
-  }
+  for (const Candidate& candidate : ListEndpoints()) lines.push_back(Describe(candidate));
   return lines;
 }
 

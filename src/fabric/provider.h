@@ -14,7 +14,7 @@ std::vector<InfoPtr> QueryProviders(size_t head_size);
 
 std::vector<Candidate> DescribeProviders(const std::vector<InfoPtr>& infos);
 
-// Sets the port of the source address that `info` will bind to.
-void SetSourcePort(fi_info& info, uint16_t port);
+// Sets the port of the source address that `info` will bind to, and which of the loopback addresses it is.
+void SetSource(fi_info& info, const BindAddress& source);
 
 }  // namespace copper::fabric

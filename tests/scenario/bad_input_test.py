@@ -9,8 +9,6 @@ import unittest
 
 import copper_job
 
-HELP = copper_job.run(copper_job.CU_FUSE, "--help").stdout
-with_facility_book = unittest.skipUnless("--facility-address-book" in HELP, "this cu_fuse takes no facility address book")
 as_root = unittest.skipUnless(os.geteuid() == 0, "only root can prepare this")
 
 
@@ -82,10 +80,10 @@ class BadInput(copper_job.Scenario):
     def test_bad_words(self):
         self.refused("--log-type", "paper", says=["--log-type", "paper"])
 
-    @with_facility_book
     def test_bad_words_about_the_address_book(self):
         self.refused("--address-book-source", "phone", says=["--address-book-source", "phone"])
         self.refused("--address-book-source", "facility", says=["--facility-address-book"])
+        self.refused("--facility-address-book", "book", says=["--address-book-source"])
 
     def test_required_options(self):
         self.refused(mount="absent", says=["--mount"])
@@ -170,7 +168,6 @@ class BadInput(copper_job.Scenario):
         self.refused("--net-type", "tcp://nosuch0", says=["nosuch0"], lists=True)
         self.refused("--net-type", "tcp://a/b", says=["tcp://a/b"], lists=True)
 
-    @with_facility_book
     def test_a_port_in_use(self):
         job = self.start(1)
         host, address = copper_job.pathlib.Path(f"{job.directory}/logs/copper_address_book.txt").read_text().split()
@@ -182,9 +179,9 @@ class BadInput(copper_job.Scenario):
             busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             busy.bind((where, int(port)))
             busy.listen()
-            self.refused("--address-book-source", "facility", "--facility-address-book", book, ranks=1, says=[f"{where}:{port}"])
+            self.refused("--address-book-source", "facility", "--facility-address-book", book, ranks=1,
+                         says=[f"{where}:{port}", f"{book}, line 1", f"host {host}", "in use"])
 
-    @with_facility_book
     def test_facility_books_that_are_wrong(self):
         book = self.root / "book.txt"
         facility = ["--address-book-source", "facility", "--facility-address-book", book]
@@ -192,7 +189,13 @@ class BadInput(copper_job.Scenario):
         book.write_text("another-host 127.0.0.1\n")
         self.refused(*facility, says=[book, copper_job.host()])
         book.write_text(f"{copper_job.host()} 203.0.113.77\n")  # not an address of this machine
-        self.refused(*facility, ranks=1, says=["203.0.113.77"])
+        self.refused(*facility, ranks=1, says=["203.0.113.77", f"{book}, line 1", copper_job.host(), "127.0.0.1"])
+        book.write_text(f"{copper_job.host()} 127.0.0.1\n# twice\n{copper_job.host()}.site 127.0.0.2\n")
+        self.refused(*facility, says=[book, copper_job.host(), "127.0.0.1 in line 1", "127.0.0.2 in line 3"])
+        book.write_text(f"\n{copper_job.host()} 127.0.0.1:4242\n")
+        self.refused(*facility, says=[f"{book}, line 2", copper_job.host(), "127.0.0.1:4242", "without the port"])
+        book.write_text(f"{copper_job.host()}\n")
+        self.refused(*facility, says=[f"{book}, line 1", copper_job.host()])
 
     def test_a_world_that_does_not_fit_the_scheduler(self):
         """Two processes started by something whose MPI is another one: each believes that it is rank 0 of 1."""

@@ -53,6 +53,7 @@ class LostRanks(Ends):
         self.assertTrue(shown, job.last_words())
         self.assertRegex(shown.stdout, r"(?m)^ +0 .*does not answer")
         self.assertIn("3 ranks", shown.stdout)
+        self.assertIn("health: 1 of 4 ranks do not answer", shown.stdout)
         self.stop(job)
         self.gone(job)
 

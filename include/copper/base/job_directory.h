@@ -29,6 +29,7 @@ class JobDirectory {
   std::string ready_file() const { return logs() + "/ready.json"; }
   std::string node_file() const { return logs() + "/node_file.txt"; }
   std::string address_book() const { return logs() + "/copper_address_book.txt"; }
+  std::string full_address_book() const { return logs() + "/copper_address_book_full_output.txt"; }
   // How the last job here ended: {"status": n, "reason": "..."}.
   std::string exit_file() const { return logs() + "/exit.json"; }
   std::string log_file(const std::string& host, int pid) const;

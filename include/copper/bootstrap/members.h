@@ -22,16 +22,19 @@ struct Member {
   std::string boot_id;
   std::string mount_point;
   std::string mount_digest;  // storage::EncodeMountDigest
+  std::string network;       // NetworkId
 };
 
 // For the way between ranks: every field with its length before it, as strings may hold any byte. EBADMSG.
 std::string EncodeMember(const Member& member);
 Result<Member> DecodeMember(std::string_view encoded);
 
-std::string BootId();  // /proc/sys/kernel/random/boot_id
+std::string BootId();     // /proc/sys/kernel/random/boot_id
+std::string NetworkId();  // of the network namespace of this process
 
 Result<std::vector<Member>> ExchangeMembers(World& world, const Member& mine);
-bool OneMachine(std::span<const Member> members);
+// One machine, and one network namespace of it: the ranks reach each other over loopback.
+bool OneNetwork(std::span<const Member> members);
 // Two ranks of one machine with one mount point: EINVAL, with both named.
 Status CheckMountPoints(std::span<const Member> members);
 
@@ -43,9 +46,6 @@ struct PeerAddress {
   std::string text;  // for the address book
 };
 Result<std::vector<PeerAddress>> ExchangeAddresses(World& world, const PeerAddress& mine);
-
-// For rank 0 alone: logs/node_file.txt (a host a line) and logs/copper_address_book.txt (`host address` a line).
-Status WriteAddressBook(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers);
 
 struct StartTimings {  // in microseconds since the start of the process
   int64_t mpi_us = 0, fabric_us = 0, mount_us = 0, serving_us = 0;

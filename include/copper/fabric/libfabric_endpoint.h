@@ -8,6 +8,7 @@
 
 #include "copper/base/log.h"
 #include "copper/fabric/endpoint.h"
+#include "copper/fabric/net_type.h"
 
 namespace copper::fabric {
 
@@ -29,7 +30,10 @@ struct EndpointOptions {
 // understood), ENODEV (nothing fits), EADDRINUSE (the port of bind_address), or what the last candidate failed with.
 Result<std::unique_ptr<Endpoint>> OpenLibfabricEndpoint(const EndpointOptions& options, Logger& log);
 
-// What this host has: a line per usable (provider, domain, address), best first: "net://eth0 (192.0.2.2)".
+// What this host has, without opening it: every usable (provider, domain, address) once, best first, loopback last;
+// then what `net_type` names beside them (sockets, shm: never chosen unasked).
+std::vector<Candidate> ListEndpoints(const std::string& net_type = "auto");
+// The same in words, a line each: "net://eth0 (192.0.2.2)".
 std::vector<std::string> ListProviders();
 
 }  // namespace copper::fabric

@@ -22,7 +22,9 @@ struct NetType {
 // EINVAL with a message that gives the forms.
 Result<NetType> ParseNetType(std::string_view text);
 
-// "192.0.2.2", "192.0.2.2:4000", "fd00::2" or "[fd00::2]:4000".
+// "192.0.2.2", "192.0.2.2:4000", "fd00::2", "[fd00::2]:4000", or of a fabric that has no IP addresses, "0x0004a3ff"
+// (cxi: the address of the NIC; its lowest 9 bits, the process, are the provider's choice). What stands before "://" is
+// passed over.
 struct BindAddress {
   std::string host;   // in its canonical spelling
   uint16_t port = 0;  // 0: any free one
@@ -35,7 +37,7 @@ Result<BindAddress> ParseBindAddress(std::string_view text);
 struct Candidate {
   std::string provider;  // "net", "tcp;ofi_rxm", "cxi"
   std::string domain;    // "eth0", "cxi0"
-  std::string address;   // "192.0.2.2"; empty where addresses are not IP ones
+  std::string address;   // "192.0.2.2"; "0x0004a3ff" where addresses are small, but no IP ones; else empty
 
   bool operator==(const Candidate&) const = default;
 };

@@ -22,6 +22,9 @@ TEST(Ending, AllThereAndWhole) {
   EXPECT_THAT(network.Conductors(), ElementsAre(0));
   EXPECT_THAT(network[6].begun, ElementsAre(std::pair(StopReason::kRequest, Rank{0})));
   EXPECT_THAT(network[0].end->lost, IsEmpty());
+  EXPECT_EQ(network[0].end->served, (Served{.requests = 28, .from_source = 127})) << "by all, each once";
+  EXPECT_EQ(network[1].end->served, (Served{.requests = 2 + 4 + 5, .from_source = 2 + 8 + 16}))
+      << "by it and those below";
 }
 
 TEST(Ending, NobodyGoesBeforeTheLastHasLeft) {
@@ -67,6 +70,7 @@ TEST(Ending, AroundALostInnerRank) {
   EXPECT_THAT(network.Gone(), ElementsAre(0, 2, 3, 4, 5, 6));
   EXPECT_THAT(network.GoneWhole(), IsEmpty());
   EXPECT_THAT(network[0].end->lost, ElementsAre(1));
+  EXPECT_EQ(network[0].end->served.from_source, 127U - 2U);
 }
 
 TEST(Ending, AroundARankThatIsKnownToBeLost) {

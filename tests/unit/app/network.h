@@ -42,7 +42,8 @@ struct Node {
                       begun.emplace_back(reason, by);
                       if (unmounts) ending.Left();
                     },
-                .go = [this](const JobEnd& how) { end = how; }}),
+                .go = [this](const JobEnd& how) { end = how; },
+                .served = [rank] { return Served{.requests = rank + 1, .from_source = uint64_t{1} << rank}; }}),
         peers(rank, {channel, forest, loop, losses, clock, log},
               {.all_unmounted = [this](Rank last) { ending.Conduct(StopReason::kUnmounted, last); },
                .status = [rank] { return Json{{"rank", rank}, {"mounted", true}, {"requests", {{"total", 10U}}}}; }}),

@@ -203,9 +203,19 @@ TEST(Options, MissingOnesAreNamed) {
 
 TEST(Options, UnknownOnesAreRefused) {
   EXPECT_THAT(Refusal({"--cache"}), HasSubstr("--cache"));
-  EXPECT_THAT(Refusal({"--address-book-source", "facility"}), HasSubstr("--address-book-source"));
   EXPECT_THAT(Refusal({"stray"}), HasSubstr("stray"));
   EXPECT_THAT(Refusal({"--allow-other=yes"}), HasSubstr("allow-other"));
+}
+
+TEST(Options, AFacilityBookAndItsSourceNeedEachOther) {
+  EXPECT_EQ(Given({}).facility_address_book, "");
+  EXPECT_EQ(Given({"--address-book-source", "discover"}).facility_address_book, "");
+  EXPECT_EQ(Given({"--address-book-source", "facility", "--facility-address-book", "/a/../book"}).facility_address_book,
+            "/book");
+  EXPECT_EQ(Given({"-address_book_source", "facility", "-facility_address_book", "/b"}).facility_address_book, "/b");
+  EXPECT_THAT(Refusal({"--address-book-source", "facility"}), HasSubstr("--facility-address-book FILE"));
+  EXPECT_THAT(Refusal({"--facility-address-book", "/b"}), HasSubstr("--address-book-source facility"));
+  EXPECT_THAT(Refusal({"--address-book-source", "phone"}), HasSubstr("--address-book-source"));
 }
 
 TEST(Options, OnceIsEnough) {

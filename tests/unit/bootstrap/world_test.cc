@@ -11,6 +11,7 @@
 
 #include "copper/base/files.h"
 #include "copper/base/json.h"
+#include "copper/bootstrap/address_book.h"
 #include "copper/bootstrap/members.h"
 #include "in_ranks.h"
 
@@ -61,7 +62,7 @@ TEST_F(InsideMpi, AllHaveOneIdentity) {
 
 TEST_F(InsideMpi, MembersAndAddressesComeInOrder) {
   const std::string me = std::to_string(world_->rank());
-  const Result<std::vector<Member>> members = ExchangeMembers(*world_, {"n" + me, getpid(), "boot", "/m" + me, ""});
+  const Result<std::vector<Member>> members = ExchangeMembers(*world_, {"n" + me, getpid(), "boot", "/m" + me, "", ""});
   ASSERT_TRUE(members);
   EXPECT_EQ((*members)[2].host, "n2");
   const fabric::Address address(world_->rank() + 1, std::byte{7});
@@ -77,19 +78,79 @@ TEST_F(InsideMpi, ReadyTellsOfEveryRank) {
   ASSERT_TRUE(!first || mkdtemp(directory.data()) != nullptr);
   const JobDirectory job(world_->Broadcast(directory));
   ASSERT_TRUE(!first || job.Prepare());
-  const std::vector<Member> members(3, {"n\xff", 5, "boot", "/m", ""});
+  const std::vector<Member> members(3, {"n\xff", 5, "boot", "/m", "", ""});
   const std::vector<PeerAddress> peers(3, {{}, "10.0.0.1:5"});
   const int64_t time = 10 * (world_->rank() + 1);
   const std::vector<StartTimings> timings = GatherTimings(*world_, {time, time, time, time});
   if (!first) return;
   ASSERT_TRUE(WriteReadyFile(job, members, peers, JobId{}, timings));
-  ASSERT_TRUE(WriteAddressBook(job, members, peers));
   const Result<Json> ready = ParseJson(ReadWholeFile(job.ready_file()).value_or(""));
   ASSERT_TRUE(ready);
   EXPECT_EQ((*ready)["ranks"], 3);
   EXPECT_EQ((*ready)["addresses"].size(), 3U);
   EXPECT_EQ((*ready)["timings_us"]["serving"], (Json{{"min", 10}, {"median", 20}, {"max", 30}}));
+  EXPECT_EQ(std::system(("rm -r " + job.root()).c_str()), 0);
+}
+
+// A directory of all ranks' own.
+JobDirectory MakeJobDirectory(World& world) {
+  std::string directory = "/tmp/copper_books_XXXXXX";
+  const bool first = world.rank() == 0;
+  EXPECT_TRUE(!first || mkdtemp(directory.data()) != nullptr);
+  JobDirectory job(world.Broadcast(directory));
+  EXPECT_TRUE(!first || job.Prepare());
+  return job;
+}
+
+TEST_F(InsideMpi, RankZeroReadsTheFacilityBookForAll) {
+  const JobDirectory job = MakeJobDirectory(*world_);
+  const std::string me = std::to_string(world_->rank());
+  const bool first = world_->rank() == 0;
+  // Only rank 0 has it.
+  const std::string file = first ? job.root() + "/site" : "/nowhere/site";
+  const std::string lines = "# a site\nn2 10.0.0.2\nn0.site 10.0.0.0\nother x y\nn1 10.0.0.1\n";
+  ASSERT_TRUE(!first || WriteWholeFile(file, lines));
+  const std::vector<Member> members = {
+      {"n0", 1, "a", "/m", "", ""}, {"n1", 1, "b", "/m", "", ""}, {"n2", 1, "c", "/m", "", ""}};
+  const Result<AddressBook> book = AddressBook::Agree(*world_, members, {"tcp", file},
+                                                      {{"net", "eth0", "10.0.0." + me}, {"net", "e" + me, "::" + me}});
+  ASSERT_TRUE(book) << book.error().message;
+  EXPECT_EQ(book->bind_address(), "10.0.0." + me);
+  if (!first) return;
+  const std::vector<PeerAddress> peers = {{{}, "10.0.0.0:5"}, {{}, "10.0.0.1:5"}, {{}, "10.0.0.2:5"}};
+  ASSERT_TRUE(book->Write(job, members, peers));
+  EXPECT_EQ(ReadWholeFile(job.address_book()).value_or(""),
+            "# facility: " + file + "\nn0 10.0.0.0:5\nn1 10.0.0.1:5\nn2 10.0.0.2:5\n");
+  EXPECT_EQ(ReadWholeFile(job.full_address_book()).value_or(""),
+            "hostname | eth0 | e0 | e1 | e2 | facility\n"
+            "n0 | 10.0.0.0 | ::0 | - | - | 10.0.0.0\n"
+            "n1 | 10.0.0.1 | - | ::1 | - | 10.0.0.1\n"
+            "n2 | 10.0.0.2 | - | - | ::2 | 10.0.0.2\n"
+            "# facility: " +
+                file + "\n");
+  EXPECT_EQ(std::system(("rm -r " + job.root()).c_str()), 0);
+}
+
+TEST_F(InsideMpi, RankZeroSaysWhyABookIsOfNoUse) {
+  const std::vector<Member> members(3, {"n", 1, "a", "/m", "", ""});
+  const Result<AddressBook> book = AddressBook::Agree(*world_, members, {"auto", "/nowhere/site"}, {});
+  ASSERT_EQ(book.has_value(), world_->rank() != 0);
+  if (book) return;
+  EXPECT_NE(book.error().message.find("/nowhere/site"), std::string::npos);
+}
+
+TEST_F(InsideMpi, DiscoveredBooksAreWritten) {
+  const JobDirectory job = MakeJobDirectory(*world_);
+  const std::vector<Member> members(3, {"n\xff", 5, "boot", "/m", "", ""});
+  const Result<AddressBook> book = AddressBook::Agree(*world_, members, {"auto", ""}, {{"cxi", "cxi0", "0x0001"}});
+  ASSERT_TRUE(book) << book.error().message;
+  EXPECT_EQ(book->bind_address(), "");
+  if (world_->rank() != 0) return;
+  ASSERT_TRUE(book->Write(job, members, std::vector<PeerAddress>(3, {{}, "10.0.0.1:5"})));
   EXPECT_EQ(ReadWholeFile(job.address_book()).value_or(""), "n\xff 10.0.0.1:5\nn\xff 10.0.0.1:5\nn\xff 10.0.0.1:5\n");
+  EXPECT_EQ(ReadWholeFile(job.full_address_book()).value_or(""),
+            "hostname | cxi0\nn\xff | 0x0001\n# discover, net type auto\n");
+  EXPECT_EQ(ReadWholeFile(job.node_file()).value_or(""), "n\xff\nn\xff\nn\xff\n");
   EXPECT_EQ(std::system(("rm -r " + job.root()).c_str()), 0);
 }
 

@@ -260,6 +260,12 @@ TEST_F(OpenTest, AChosenPortIsUsed) {
   EXPECT_EQ((*second)->DescribeAddress((*second)->address()), address);
 }
 
+TEST_F(OpenTest, AnyLoopbackAddressWillDo) {
+  const auto endpoint = Open("tcp", "127.0.0.7");
+  ASSERT_TRUE(endpoint) << endpoint.error().message;
+  EXPECT_THAT((*endpoint)->DescribeAddress((*endpoint)->address()), StartsWith("127.0.0.7:"));
+}
+
 TEST_F(OpenTest, LoopbackServesOneMachineOnly) {
   const auto endpoint = Open("tcp");
   ASSERT_TRUE(endpoint) << endpoint.error().message;

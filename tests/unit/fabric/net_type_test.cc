@@ -57,6 +57,14 @@ TEST(BindAddressTest, ParsesHostsWithAndWithoutPort) {
   EXPECT_EQ(*ParseBindAddress("[fd00::2]:4000"), (BindAddress{"fd00::2", 4000}));
 }
 
+TEST(BindAddressTest, ParsesWhatAFabricWithoutIpAddressesHas) {
+  EXPECT_EQ(*ParseBindAddress("0x0004a3ff"), (BindAddress{"0x0004a3ff", 0}));
+  EXPECT_EQ(*ParseBindAddress("ofi+cxi://0x0004a3ff"), (BindAddress{"0x0004a3ff", 0}));
+  EXPECT_EQ(*ParseBindAddress("tcp://192.0.2.2:4000"), (BindAddress{"192.0.2.2", 4000}));
+  EXPECT_FALSE(ParseBindAddress("0x"));
+  EXPECT_FALSE(ParseBindAddress("0x4g"));
+}
+
 TEST(BindAddressTest, RefusesNamesAndBadPorts) {
   for (const char* text : {"", "node7", "192.0.2", "192.0.2.2:", "192.0.2.2:70000", "192.0.2.2:4x", "[fd00::2]:x"}) {
     const auto address = ParseBindAddress(text);
@@ -111,10 +119,19 @@ TEST(RankCandidatesTest, NamesOfProvidersAndDomains) {
   EXPECT_THAT(Rank(kWorkstation, "verbs"), IsEmpty());
 }
 
+TEST(RankCandidatesTest, TheAddressOfANicDecidesWhateverTheProcessOnIt) {
+  const std::vector<Candidate> host = {{"cxi", "cxi0", "0x000001ff"}, {"cxi", "cxi1", "0x000003ff"}};
+  EXPECT_THAT(Rank(host, "cxi", false, "0x00000207"), ElementsAre("cxi://cxi1 (0x000003ff)"));
+  EXPECT_THAT(Rank(host, "auto", false, "0x00000007"), ElementsAre("cxi://cxi0 (0x000001ff)"));
+  EXPECT_THAT(Rank(host, "cxi", false, "0x00000407"), IsEmpty());
+}
+
 TEST(RankCandidatesTest, AnAddressToBindToDecides) {
   EXPECT_THAT(Rank(kWorkstation, "auto", false, "172.17.0.1"),
               ElementsAre("net://docker0 (172.17.0.1)", "tcp;ofi_rxm://docker0 (172.17.0.1)"));
   EXPECT_THAT(Rank(kWorkstation, "auto", false, "127.0.0.1"),
+              ElementsAre("net://lo (127.0.0.1)", "tcp;ofi_rxm://lo (127.0.0.1)"));
+  EXPECT_THAT(Rank(kWorkstation, "auto", false, "127.0.0.9"),
               ElementsAre("net://lo (127.0.0.1)", "tcp;ofi_rxm://lo (127.0.0.1)"));
   EXPECT_THAT(Rank(kWorkstation, "auto", false, "198.51.100.1"), IsEmpty());
 }

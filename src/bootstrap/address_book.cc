@@ -1,0 +1,114 @@
+#include "copper/bootstrap/address_book.h"
+
+#include <algorithm>
+
+#include "bootstrap/fields.h"
+#include "copper/base/files.h"
+#include "copper/base/log.h"
+
+namespace copper::bootstrap {
+namespace {
+
+using fabric::Candidate;
+
+std::string EncodeEndpoints(const std::vector<Candidate>& endpoints) {
+  std::string text;
+  for (const Candidate& endpoint : endpoints)
+    text += endpoint.provider + "\t" + endpoint.domain + "\t" + endpoint.address + "\n";
+  return text;
+}
+
+// What stands before the next `mark`; takes both from the text.
+std::string Take(std::string_view& text, char mark) {
+  const size_t end = std::min(text.find(mark), text.size());
+  std::string taken(text.substr(0, end));
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return taken;
+}
+
+std::vector<Candidate> DecodeEndpoints(std::string_view text) {
+  std::vector<Candidate> endpoints;
+  while (!text.empty()) {
+    std::string provider = Take(text, '\t');
+    std::string domain = Take(text, '\t');
+    endpoints.push_back({std::move(provider), std::move(domain), Take(text, '\n')});
+  }
+  return endpoints;
+}
+
+std::string EncodeEntries(std::span<const BookEntry> entries) {
+  FieldWriter fields;
+  for (const BookEntry& entry : entries) fields.Add(entry.address).Add(std::to_string(entry.line));
+  return fields.Take();
+}
+
+BookEntry DecodeEntry(std::string_view entries, Rank rank) {
+  FieldReader fields(entries);
+  for (Rank before = 0; before < rank; ++before) {
+    fields.Next();
+    fields.Next();
+  }
+  BookEntry entry{fields.Next(), 0};
+  entry.line = std::strtoull(fields.Next().c_str(), nullptr, 10);
+  return entry;
+}
+
+Result<std::vector<BookEntry>> ReadFacilityBook(const std::string& file, std::span<const Member> members) {
+  const Result<std::string> text = ReadWholeFile(file);
+  if (!text) return Fail(text.error().code, "cannot read the facility address book: " + text.error().message);
+  std::vector<std::string> hosts;
+  for (const Member& member : members) hosts.push_back(member.host);
+  return FilterBook(*text, file, hosts);
+}
+
+}  // namespace
+
+Result<AddressBook> AddressBook::Agree(World& world, std::span<const Member> members, const Options& options,
+                                       const std::vector<Candidate>& mine) {
+  AddressBook book;
+  book.options_ = options;
+  const std::vector<std::string> encoded = world.AllGather(EncodeEndpoints(mine));
+  NetworkWish wish{options.net_type, options.facility_file, {}, OneNetwork(members)};
+  Status checked;
+  if (world.rank() == 0) {
+    std::vector<std::vector<Candidate>> has;
+    for (const std::string& one : encoded) has.push_back(DecodeEndpoints(one));
+    if (!options.facility_file.empty()) {
+      Result<std::vector<BookEntry>> entries = ReadFacilityBook(options.facility_file, members);
+      if (entries)
+        wish.of_facility = std::move(*entries);
+      else
+        checked = std::unexpected(entries.error());
+    }
+    if (checked) checked = CheckNetworks(wish, members, has);
+    book.full_book_ = FullBook(members, has, wish.of_facility);
+  }
+  const std::string entries = world.Broadcast(checked ? EncodeEntries(wish.of_facility) : "");
+  if (!checked) return std::unexpected(checked.error());
+  if (!entries.empty()) book.mine_ = DecodeEntry(entries, world.rank());
+  return book;
+}
+
+Error AddressBook::Explain(const Error& error, const std::string& host) const {
+  if (mine_.address.empty()) return error;
+  return {error.code, fmt::format("{}, line {}, gives host {} the address {}: {}", options_.facility_file, mine_.line,
+                                  host, mine_.address, error.message)};
+}
+
+Status AddressBook::Write(const JobDirectory& job, std::span<const Member> members,
+                          std::span<const PeerAddress> peers) const {
+  const bool facility = !options_.facility_file.empty();
+  const std::string source =
+      facility ? "# facility: " + options_.facility_file + "\n" : "# discover, net type " + options_.net_type + "\n";
+  std::string nodes;
+  std::string book = facility ? source : "";
+  for (size_t rank = 0; rank < members.size(); ++rank) {
+    nodes += members[rank].host + "\n";
+    book += members[rank].host + " " + peers[rank].text + "\n";
+  }
+  if (const Status written = WriteWholeFile(job.node_file(), nodes); !written) return written;
+  if (const Status written = WriteWholeFile(job.full_address_book(), full_book_ + source); !written) return written;
+  return WriteWholeFile(job.address_book(), book);
+}
+
+}  // namespace copper::bootstrap
