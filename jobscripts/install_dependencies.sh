@@ -16,7 +16,7 @@ while (($#)); do
   case $1 in
     --python) packages+=(python3 python3-numpy python3-scipy python3-sympy python3-pandas python3-matplotlib) ;;
     --test) packages+=(python3 clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 binutils coreutils util-linux
-                      hdf5-tools python3-h5py slurm-wlm munge shellcheck) ;;
+                      hdf5-tools python3-h5py slurm-wlm munge shellcheck iproute2) ;;
     -h | --help) print_header "$0" && exit 0 ;;
     *) die 2 "unknown option $1: see $0 --help" ;;
   esac
