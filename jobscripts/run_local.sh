@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Copper on this machine, as NODES nodes: builds it, starts it with one mount per node, runs a command through every mount
-# at once, cold and warm, stops it, runs the same without Copper, and prints what was asked for and what it took.
+# at once, cold and warm, stops it, runs the same without Copper, and prints what was asked for, what it took, and the
+# summary of the job's profile.
 #
 #   run_local.sh [-n NODES]                   imports numpy, scipy and pandas with Debian's python3
 #   run_local.sh [-n NODES] -- COMMAND...     runs COMMAND, with {mount} in its words replaced by the mount
@@ -140,7 +141,8 @@ start_job() {
   use_mpiexec -n "$nodes"
   # Never released: they end with this script.
   start_daemons "$place/launcher.txt" - "$end_signal" \
-    "${daemon_command[@]}" "$cu_fuse" --mount "$place/mnt/%r" --target / --log-output-dir "$job"
+    "${daemon_command[@]}" "$cu_fuse" --mount "$place/mnt/%r" --target / --log-output-dir "$job" \
+    --profile-metrics --profile-top-n 20
   wait_with_daemons "$copper" wait "$job" --timeout 120 || die 1 "Copper did not get ready"
 }
 
@@ -207,3 +209,5 @@ stop_job
 say "the same without Copper, $nodes at once"
 run_everywhere native "${natives[@]}"
 report
+"$copper" aggregate-profiling "$job" >/dev/null || die 1 'the profile could not be summarised'
+cat -- "$job/profiling/cluster/cluster-profiling_summary.md"
