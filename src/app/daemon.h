@@ -50,8 +50,9 @@ class Daemon {
   Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootstrap::World world, TimePoint started);
   ~Daemon();  // takes down what is still up
 
-  // Collective. After it every rank serves, or none does, nothing is mounted, and all have the same error.
-  Status Start();
+  // Collective. After it every rank serves, or none does, nothing is mounted, and all have the same error. `serving` is
+  // called when this rank serves, before anybody can know that all do.
+  Status Start(const std::function<void()>& serving);
 
   struct Outcome {
     int status = 0;  // of the process
@@ -112,8 +113,10 @@ class Daemon {
   void Unmount();
   void StopParts();
   Outcome Leave();
-  bool LeaveWorld(const Outcome& outcome, profile::Profile& own);
-  void ReduceWithoutMpi(profile::Profile own);
+  bool LeaveWorld(const Outcome& outcome, const profile::Profile& own);
+  // `profile`: this rank's own before, of all at rank 0 afterwards, see profile::Reducer.
+  bool ReduceOverMpi(const Outcome& outcome, const profile::Profile& own, std::optional<profile::Profile>& profile);
+  void ReduceOverRpc(const profile::Profile& own);
   void RecordEnd(const Outcome& outcome);
   int64_t SinceStart() const;
 

@@ -14,8 +14,9 @@ using profile::Profile;
 // Every rank is on its way when the barrier begins.
 constexpr auto kBarrierTimeout = std::chrono::seconds(10);
 constexpr auto kReduceTimeout = std::chrono::seconds(60);
-// With both.
-constexpr auto kFinalizeTimeout = kBarrierTimeout + kReduceTimeout + std::chrono::seconds(10);
+// The others wait in Finalize for rank 0, which writes the profile.
+constexpr auto kFinalizeTimeout = std::chrono::seconds(60);
+constexpr auto kGuardsGrace = std::chrono::seconds(10);  // beyond what has a deadline of its own
 constexpr std::string_view kTag = "final";
 
 }  // namespace
@@ -27,12 +28,12 @@ Daemon::Outcome Daemon::Leave() {
     outcome = {.status = 1, .reason = outcome.reason + "; no word from the other ranks came in time"};
     record_.Reason("ended without the others: " + outcome.reason);
   }
-  Profile own = OwnProfile(std::string(kTag));
+  const Profile own = OwnProfile(std::string(kTag));
   if (end.whole) {
     outcome.whole = LeaveWorld(outcome, own);
     if (!outcome.whole) outcome.reason += "; some rank was lost at the very end";
   } else {
-    ReduceWithoutMpi(std::move(own));
+    ReduceOverRpc(own);
   }
   world_.Abandon();
   StopParts();
@@ -40,33 +41,40 @@ Daemon::Outcome Daemon::Leave() {
   return outcome;
 }
 
-bool Daemon::LeaveWorld(const Outcome& outcome, Profile& own) {
+bool Daemon::LeaveWorld(const Outcome& outcome, const Profile& own) {
+  std::optional<Profile> profile = own;
+  if (!ReduceOverMpi(outcome, own, profile)) return false;
+  if (profile) profile_->WriteFinal(*std::move(profile));
   // If MPI hangs after all, the job has ended nevertheless.
   const MpiGuard guard(kFinalizeTimeout, MpiGuard::kAfterDeath, outcome.status, [&](const std::string& reason) {
     record_.Reason("MPI did not end in order: " + reason);
-    profile_->WriteOwn(own);
     RecordEnd(outcome);
   });
-  if (!world_.Barrier(kBarrierTimeout)) {
-    profile_->WriteOwn(own);
-    return false;
-  }
-  StopParts();
-  std::optional<Profile> profile = own;
-  const Status reduced = bootstrap::MpiReducer(world_).Reduce(profile, clock_.Now() + kReduceTimeout);
-  if (!reduced) {
-    log_.Error("the profile could not be reduced: {}", reduced.error().Describe());
-    profile_->WriteOwn(own);
-    return false;
-  }
-  if (profile) profile_->WriteFinal(*std::move(profile));
   world_.Finalize();
   return true;
 }
 
+bool Daemon::ReduceOverMpi(const Outcome& outcome, const Profile& own, std::optional<Profile>& profile) {
+  constexpr auto kLongest = kBarrierTimeout + kReduceTimeout + kGuardsGrace;
+  const MpiGuard guard(kLongest, MpiGuard::kAfterDeath, outcome.status, [&](const std::string& reason) {
+    record_.Reason("the profile could not be reduced: " + reason);
+    profile_->WriteOwn(own);
+    RecordEnd(outcome);
+  });
+  Status reduced = world_.Barrier(kBarrierTimeout);
+  if (reduced) {
+    StopParts();
+    reduced = bootstrap::MpiReducer(world_).Reduce(profile, clock_.Now() + kReduceTimeout);
+  }
+  if (reduced) return true;
+  log_.Error("the profile could not be reduced: {}", reduced.error().Describe());
+  profile_->WriteOwn(own);
+  return false;
+}
+
 // After a loss: whoever conducted the end asks all others, which wait for it.
-void Daemon::ReduceWithoutMpi(Profile own) {
-  std::optional<Profile> profile = std::move(own);
+void Daemon::ReduceOverRpc(const Profile& own) {
+  std::optional<Profile> profile = own;
   const TimePoint deadline = clock_.Now() + kReduceTimeout;
   if (end_ && end_->conducted) {
     if (rpc_reducer_->Reduce(profile, deadline)) profile_->WriteFinal(*std::move(profile));

@@ -52,7 +52,8 @@ int RefuseAlone(const std::string& message, bool is_first, const JobRecord& reco
 }
 
 // Up to where every rank serves; null where that failed, with `status` to leave with.
-std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, bool is_first, TimePoint started) {
+std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, bool is_first, TimePoint started,
+                                    const Supervisor& supervisor) {
   // Before threads, MPI and the fabric: nothing may fork later.
   Result<fuse::Mounter> mounter = fuse::Mounter::Fork([&record, parent = getppid()](pid_t daemon) {
     AwaitEnd(parent);  // it knows more
@@ -65,7 +66,7 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
   Result<bootstrap::World> world = bootstrap::World::Init(bootstrap::ReadLauncherEnvironment());
   if (!world) return RefuseAlone(world.error().Describe(), is_first, record), nullptr;
   auto daemon = std::make_unique<Daemon>(options, record, std::move(*mounter), std::move(*world), started);
-  const Status up = daemon->Start();
+  const Status up = daemon->Start([&supervisor] { supervisor.TellServing(); });
   if (up) return daemon;
   is_first = daemon->IsFirst();
   daemon.reset();
@@ -77,9 +78,8 @@ int RunJob(const Options& options, const bootstrap::LauncherView& launcher, Time
   const Result<Supervisor> supervisor =
       Supervisor::Fork(launcher.size.has_value(), [&](pid_t daemon, int signal) { record.Death(daemon, signal); });
   if (!supervisor) return RefuseAlone(supervisor.error().Describe(), launcher.IsFirst(), record);
-  std::unique_ptr<Daemon> daemon = StartDaemon(options, record, launcher.IsFirst(), started);
+  std::unique_ptr<Daemon> daemon = StartDaemon(options, record, launcher.IsFirst(), started, *supervisor);
   if (!daemon) return kFailed;
-  supervisor->TellServing();
   LetCrashesEndBySignal();
   const Daemon::Outcome outcome = daemon->Serve();
   daemon.reset();

@@ -9,8 +9,6 @@
 #include "app/checks.h"
 #include "app/daemon.h"
 #include "app/source_share.h"
-#include "copper/base/file.h"
-#include "copper/base/memory_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
 #include "copper/wire/header.h"
 
@@ -20,12 +18,6 @@ namespace {
 constexpr uint32_t kDefaultTrees = 32;
 // Where the kernel lets it be set, it reads a chunk ahead in one request.
 constexpr unsigned kReadAheadKb = kChunkSize / 1024;
-
-// As --log-type has it.
-const char* NameOf(LogType type) {
-  if (type == LogType::kBoth) return "both";
-  return type == LogType::kFile ? "file" : "stdout";
-}
 
 std::string Resolve(const std::string& path) {
   std::error_code failed;
@@ -53,10 +45,11 @@ int64_t Daemon::SinceStart() const {
   return std::chrono::duration_cast<std::chrono::microseconds>(clock_.Now() - started_).count();
 }
 
-Status Daemon::Start() {
+Status Daemon::Start(const std::function<void()>& serving) {
   using Step = Status (Daemon::*)();
   for (const Step step : {&Daemon::CheckHost, &Daemon::Meet, &Daemon::ChooseNetwork, &Daemon::OpenFabric,
                           &Daemon::Mount, &Daemon::Connect, &Daemon::ProveMount, &Daemon::GatherTimings}) {
+    if (step == &Daemon::GatherTimings) serving();
     const Status mine = (this->*step)();
     if (!mine) record_.Reason("cannot start: " + mine.error().Describe());
     const Status agreed = world_.Agree(mine, host_);
@@ -166,24 +159,6 @@ Status Daemon::OpenFabric() {
   return {};
 }
 
-void Daemon::LogStart() {
-  log_.Info("log_type: {}", NameOf(options_.log_type));
-  // These lines are what sites look for, word for word.
-  log_.Info("user-facing log_level: {}", static_cast<int>(options_.log_level));
-  log_.Info("profile_metrics: {}", options_.IsProfiling() ? "enabled" : "disabled");
-  log_.Info("profile_top_n: {}", options_.profile_top_n);
-  log_.Info("profile_paths_full: {}", options_.profile_paths_full ? "enabled" : "disabled");
-  log_.Info("server running at address: {}", endpoint_->DescribeAddress(endpoint_->address()));
-  log_.Info("provider registration completed after {} us",
-            std::chrono::duration_cast<std::chrono::microseconds>(registered_in_).count());
-  const std::optional<Rank> parent = forest_->Parent(world_.rank(), 0);
-  const std::vector<Rank> children = forest_->Children(world_.rank(), 0);
-  log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, children {}, depth {}",
-            world_.rank(), world_.size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
-            parent ? std::to_string(*parent) : "none",
-            children.empty() ? "none" : fmt::format("{}", fmt::join(children, " ")), forest_->Depth(world_.rank(), 0));
-}
-
 Status Daemon::Mount() {
   Result<UniqueFd> connection =
       mounter_.Mount({.point = mount_point_, .source = "copper", .allow_other = options_.allow_other});
@@ -238,80 +213,6 @@ Status Daemon::StartServing() {
   timings_.serving_us = SinceStart();
   if (started) log_.Info("serving {} after {} us", mount_point_, timings_.serving_us);
   return started;
-}
-
-// By default half of the memory is left to the workload; ranks on one host share the other half.
-uint64_t Daemon::MemoryBudget() const {
-  if (options_.cache_budget_bytes) return *options_.cache_budget_bytes;
-  const auto on_this_host = static_cast<uint64_t>(
-      std::ranges::count(members_, boot_id_, [](const bootstrap::Member& member) { return member.boot_id; }));
-  return MemoryLimit() / 2 / on_this_host;
-}
-
-// The share of the nodes that the kernel knows, which only the kernel can let go.
-uint64_t Daemon::NodeBudget() const {
-  return MemoryBudget() / 8;
-}
-
-fetch::Fetcher::Options Daemon::FetcherOptions() const {
-  fetch::Fetcher::Options options;
-  options.self = world_.rank();
-  options.absent_ttl =
-      options_.absent_ttl_ms < 0 ? Duration::max() : Duration(std::chrono::milliseconds(options_.absent_ttl_ms));
-  options.max_cacheable = options_.max_cacheable_bytes;
-  options.listing_limit_bytes = MemoryBudget() / 2;
-  for (const bootstrap::Member& member : members_) options.hosts.push_back(member.host);
-  return options;
-}
-
-fuse::Server::Options Daemon::ServerOptions() {
-  const auto print = [](const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; };
-  fuse::Server::Options options;
-  options.threads = options_.threads;
-  options.node_budget_bytes = NodeBudget();
-  options.store_ahead_bytes = std::min<uint64_t>(options.store_ahead_bytes, MemoryBudget() / 8);
-  options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };
-  options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
-  options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
-  options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(StopReason::kIoctl); }); };
-  options.on_snapshot_command = [this](const std::string& tag, JobProfile::Done done) {
-    loop_->Submit([this, tag, done = std::move(done)]() mutable { profile_->Snapshot(tag, std::move(done)); });
-  };
-  options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
-    loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
-  };
-  options.recorder = recorder_.get();
-  options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };
-  return options;
-}
-
-std::string Daemon::AddressBookText() const {
-  std::string book;
-  for (size_t rank = 0; rank < members_.size(); ++rank) {
-    book += members_[rank].host + " " + peer_addresses_[rank].text + "\n";
-  }
-  return book;
-}
-
-Json Daemon::OwnStatus() {
-  return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
-}
-
-JobProfile::Options Daemon::ProfileOptions() const {
-  return {.is_on = options_.IsProfiling(), .interval = std::chrono::seconds(options_.profile_snapshot_interval_s)};
-}
-
-profile::Profile Daemon::OwnProfile(const std::string& tag) {
-  return app::OwnProfile({.tag = tag,
-                          .target = target_,
-                          .who = who_,
-                          .timings = timings_,
-                          .registration = registered_in_,
-                          .uptime = clock_.Now() - started_,
-                          .forest = *forest_,
-                          .counters = counters_,
-                          .cache = *cache_,
-                          .recorder = recorder_.get()});
 }
 
 Status Daemon::ProveMount() {

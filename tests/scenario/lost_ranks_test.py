@@ -20,7 +20,7 @@ class LostRanks(Ends):
         self.kill(job, lost)
         time.sleep(1)
         living = [copper_job.identity(pid) is not None for pid in pids]
-        self.assertEqual([rank not in lost for rank in range(ranks)], living, "the others live")
+        self.assertEqual([rank not in lost for rank in range(ranks)], living, f"the others live\n{job.last_words()}")
         for mount in self.survivors(job, lost):
             self.assertTrue(json.loads(pathlib.Path(f"{mount}/.copper/status.json").read_text())["mounted"])
         stopped = self.stop(job, stop_at and job.mounts[stop_at])

@@ -80,7 +80,7 @@ class WithH5py(unittest.TestCase):
 
     def test_job_ranks_and_what_they_did(self):
         job = self.file["job"][0]
-        self.assertEqual((b"final", 4, 1, 8, 1), tuple(job))
+        self.assertEqual((b"final", b"/", 4, 1, 8, 1), tuple(job))
         ranks = self.file["ranks"]
         self.assertEqual([0, 1, 3], list(ranks["rank"]))
         self.assertEqual([b"node0", b"node1", b"node3"], list(ranks["host"]))

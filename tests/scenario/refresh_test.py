@@ -235,7 +235,7 @@ class Refresh(copper_job.Scenario):
         refused("nothing running", self.root)
         self.assertEqual(2, job.copper("refresh").returncode)
         job.end()
-        refused("nothing running.*ended", job.directory, "/pkg")
+        refused("(?s)nothing running.*ended", job.directory, "/pkg")
 
     def test_a_rank_that_does_not_answer(self):
         """The others are refreshed, and the answer names it."""

@@ -146,7 +146,7 @@ class Refusals(Workstation):
         self.assertNotIn("good", launched.stderr)
 
     def test_a_network_that_is_not_there(self):
-        self.refuse("-n", "cxi", because=r"cannot open the fabric .net type cxi.: nothing here fits that")
+        self.refuse("-n", "cxi", because=r"has no network that fits --net-type cxi; it has:\n +net://")
 
     def test_cores_that_are_not_there(self):
         launched = self.refuse("-b", "4000", because="did not get ready")

@@ -10,10 +10,12 @@
 #include "app/job_record.h"
 #include "copper/base/files.h"
 #include "copper/base/last_reason.h"
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::app {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 using testing::HasSubstr;
 

@@ -6,10 +6,12 @@
 #include <filesystem>
 
 #include "copper/base/files.h"
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::app {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 using testing::HasSubstr;
 

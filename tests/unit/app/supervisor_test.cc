@@ -9,10 +9,12 @@
 #include <utility>
 
 #include "app/main_loop.h"
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::app {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 // Each test has a process of its own in the place of the launcher's child: `daemon` runs below it.
 class SupervisorTest : public testing::Test {

@@ -4,13 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "unit/base/temp_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper {
 namespace {
 
+using fakes::TemporaryDirectory;
+
 TEST(Files, WhatIsWrittenIsRead) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const std::string content(200'000, 'x');
   ASSERT_TRUE(WriteWholeFile(directory.At("f"), content, 0600));
   EXPECT_EQ(*ReadWholeFile(directory.At("f")), content);
@@ -23,7 +25,7 @@ TEST(Files, WhatIsWrittenIsRead) {
 }
 
 TEST(Files, ErrorsNameTheFile) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const auto absent = ReadWholeFile(directory.At("absent"));
   ASSERT_FALSE(absent);
   EXPECT_EQ(absent.error().code, ENOENT);
@@ -35,7 +37,7 @@ TEST(Files, ErrorsNameTheFile) {
 }
 
 TEST(Files, DirectoriesAreMadeWithTheirParents) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   EXPECT_TRUE(MakeDirectories(directory.At("a/b/c")));
   EXPECT_TRUE(MakeDirectories(directory.At("a/b/c")));
   EXPECT_TRUE(MakeDirectories(directory.At("a/b/d/")));

@@ -7,10 +7,12 @@
 #include <thread>
 
 #include "copper/base/files.h"
-#include "unit/base/temp_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 constexpr auto kDeadline = std::chrono::seconds(30);
 
@@ -31,7 +33,7 @@ size_t EntriesIn(const std::string& directory) {
 }
 
 TEST(JobDirectory, PrepareMakesItAndForgetsTheLastJob) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const JobDirectory job(directory.At("deep/job"));
   ASSERT_TRUE(job.Prepare());
   struct stat found{};
@@ -49,7 +51,7 @@ TEST(JobDirectory, PrepareMakesItAndForgetsTheLastJob) {
 }
 
 TEST(JobDirectory, PrepareRefusesWhatIsSomebodyElses) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const JobDirectory job(directory.path());
   if (geteuid() == 0) {
     ASSERT_EQ(mkdir(job.control().c_str(), 0777), 0);
@@ -64,7 +66,7 @@ TEST(JobDirectory, PrepareRefusesWhatIsSomebodyElses) {
 }
 
 TEST(JobDirectory, PrepareFollowsNoSymlinkToControl) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const JobDirectory job(directory.At("job"));
   ASSERT_TRUE(MakeDirectories(job.root()));
   ASSERT_TRUE(MakeDirectories(directory.At("elsewhere")));
@@ -73,7 +75,7 @@ TEST(JobDirectory, PrepareFollowsNoSymlinkToControl) {
 }
 
 TEST(JobDirectory, AskAndAnswer) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const JobDirectory job(directory.path());
   ASSERT_TRUE(job.Prepare());
   std::thread answering([&job] {
@@ -91,7 +93,7 @@ TEST(JobDirectory, AskAndAnswer) {
 }
 
 TEST(JobDirectory, NobodyTakesTheRequest) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const JobDirectory job(directory.path());
   ASSERT_TRUE(job.Prepare());
   const auto answer = AskJob(job, {{"verb", "ping"}}, std::chrono::milliseconds(1));
@@ -102,7 +104,7 @@ TEST(JobDirectory, NobodyTakesTheRequest) {
 }
 
 TEST(JobDirectory, TheRequestIsTakenButNotAnswered) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const JobDirectory job(directory.path());
   ASSERT_TRUE(job.Prepare());
   std::thread taking([&job] { EXPECT_EQ(NextRequests(job).size(), 1U); });
@@ -114,7 +116,7 @@ TEST(JobDirectory, TheRequestIsTakenButNotAnswered) {
 
 // As the asking side leaves it on a full disk.
 TEST(JobDirectory, ARequestMayBeAName) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const JobDirectory job(directory.At("job"));
   ASSERT_TRUE(job.Prepare());
   ASSERT_TRUE(WriteWholeFile(job.control() + "/77.stop.request", ""));
@@ -126,7 +128,7 @@ TEST(JobDirectory, ARequestMayBeAName) {
 }
 
 TEST(JobDirectory, WhatIsNoRequestIsNotTakenForOne) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   const JobDirectory job(directory.path());
   ASSERT_TRUE(job.Prepare());
   ASSERT_TRUE(WriteWholeFile(job.control() + "/1.request", "stop, please"));

@@ -5,10 +5,12 @@
 
 #include <fstream>
 
-#include "unit/base/temp_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -17,7 +19,7 @@ using testing::IsEmpty;
 class LastReasonTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(job_.Prepare()); }
-  TempDirectory directory_;
+  TemporaryDirectory directory_;
   JobDirectory job_{directory_.path()};
 };
 

@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "copper/base/files.h"
-#include "unit/base/temp_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 // The name of a function as it stands in a line, as a regex. clang 19 knows none for a default argument of a consteval
 // constructor, and leaves it empty.
@@ -43,7 +45,7 @@ struct Speaker {
 };
 
 TEST(Log, LinesHaveTimeLevelFunctionAndMessage) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   Logger log(LogLevel::kDebug, LogType::kFile, directory.At("log"));
   log.Info("user-facing log_level: {}", 4);
   log.Fatal("one");
@@ -65,7 +67,7 @@ TEST(Log, LinesHaveTimeLevelFunctionAndMessage) {
 }
 
 TEST(Log, TheFileIsMadeWithItsFirstLine) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   Logger log(LogLevel::kWarning, LogType::kFile, directory.At("log"));
   log.Info("too quiet");
   EXPECT_EQ(directory.entries(), 0U);
@@ -76,7 +78,7 @@ TEST(Log, TheFileIsMadeWithItsFirstLine) {
 }
 
 TEST(Log, LevelZeroWritesNothing) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   Logger log(LogLevel::kNone, LogType::kBoth, directory.At("log"));
   testing::internal::CaptureStdout();
   log.Fatal("unheard");
@@ -86,7 +88,7 @@ TEST(Log, LevelZeroWritesNothing) {
 }
 
 TEST(Log, GoesToStdoutWhereAsked) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   testing::internal::CaptureStdout();
   {
     Logger only(LogLevel::kInfo, LogType::kStdout, directory.At("only"));
@@ -103,7 +105,7 @@ TEST(Log, GoesToStdoutWhereAsked) {
 }
 
 TEST(Log, LinesOfManyThreadsStayWhole) {
-  const TempDirectory directory;
+  const TemporaryDirectory directory;
   {
     Logger log(LogLevel::kInfo, LogType::kFile, directory.At("log"));
     std::vector<std::jthread> threads;

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include "copper/base/files.h"
-#include "temp_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 class MemoryLimitTest : public testing::Test {
  protected:
@@ -21,7 +23,7 @@ class MemoryLimitTest : public testing::Test {
     return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   }
 
-  TempDirectory directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(MemoryLimitTest, IsTheMachinesWhereNothingElseIsSaid) {

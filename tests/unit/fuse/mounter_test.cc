@@ -17,10 +17,12 @@
 #include <string>
 #include <vector>
 
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::fuse {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 using testing::HasSubstr;
 

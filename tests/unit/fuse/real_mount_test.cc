@@ -20,11 +20,13 @@
 #include "copper/base/control_ioctl.h"
 #include "copper/fuse/mounter.h"
 #include "copper/fuse/server.h"
+#include "fakes/temporary_directory.h"
 #include "fakes/test_job.h"
-#include "temporary_directory.h"
 
 namespace copper::fuse {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 namespace fs = std::filesystem;
 

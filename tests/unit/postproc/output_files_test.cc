@@ -7,10 +7,12 @@
 #include <fstream>
 
 #include "copper/base/files.h"
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::postproc {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 std::string TextOfFile(const std::string& path) {
   return ReadWholeFile(path).value_or("cannot be read");

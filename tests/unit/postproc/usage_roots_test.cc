@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <fstream>
 
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::postproc {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 using profile::PathKind;
 using testing::ElementsAre;

@@ -13,7 +13,7 @@
 
 #include "copper/base/files.h"
 #include "copper/profile/profile_file.h"
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 #include "verbs.h"
 
 namespace copper::postproc {
@@ -83,7 +83,7 @@ class JobFixture : public testing::Test {
     return text;
   }
 
-  TemporaryDirectory directory_;
+  fakes::TemporaryDirectory directory_;
   const std::string job_ = directory_.At("job");
 };
 

@@ -9,10 +9,12 @@
 #include <random>
 
 #include "copper/profile/profile_file.h"
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::profile {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 constexpr size_t kPaths = 1'000'000;
 

@@ -6,10 +6,12 @@
 #include "copper/base/files.h"
 #include "copper/profile/profile_file.h"
 #include "fakes/sample_profile.h"
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::profile {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 using ::testing::HasSubstr;
 

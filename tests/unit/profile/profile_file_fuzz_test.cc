@@ -12,10 +12,12 @@
 #include "copper/profile/profile_file.h"
 #include "copper/profile/schema.h"
 #include "fakes/sample_profile.h"
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::profile {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;

@@ -5,10 +5,12 @@
 
 #include "copper/base/files.h"
 #include "fakes/sample_profile.h"
-#include "temporary_directory.h"
+#include "fakes/temporary_directory.h"
 
 namespace copper::profile {
 namespace {
+
+using fakes::TemporaryDirectory;
 
 TEST(TableOccupancy, IsReadAsItWasWritten) {
   const std::vector<Occupancy> rows = {

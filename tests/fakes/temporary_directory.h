@@ -6,16 +6,19 @@
 #include <filesystem>
 #include <string>
 
-namespace copper::profile {
+namespace copper::fakes {
 
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    char name[] = "/tmp/copper-profile-XXXXXX";
+    char name[] = "/tmp/copper-unit-XXXXXX";
     if (mkdtemp(name) == nullptr) throw std::filesystem::filesystem_error("mkdtemp", {errno, std::generic_category()});
     path_ = name;
   }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
@@ -30,4 +33,4 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-}  // namespace copper::profile
+}  // namespace copper::fakes

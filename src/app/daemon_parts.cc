@@ -1,0 +1,112 @@
+// What a daemon tells its parts, and what it says of itself.
+
+#include <algorithm>
+
+#include "app/daemon.h"
+#include "app/profiling.h"
+#include "copper/base/memory_limit.h"
+
+namespace copper::app {
+namespace {
+
+// As --log-type has it.
+const char* NameOf(LogType type) {
+  if (type == LogType::kBoth) return "both";
+  return type == LogType::kFile ? "file" : "stdout";
+}
+
+}  // namespace
+
+void Daemon::LogStart() {
+  log_.Info("log_type: {}", NameOf(options_.log_type));
+  // These lines are what sites look for, word for word.
+  log_.Info("user-facing log_level: {}", static_cast<int>(options_.log_level));
+  log_.Info("profile_metrics: {}", options_.IsProfiling() ? "enabled" : "disabled");
+  log_.Info("profile_top_n: {}", options_.profile_top_n);
+  log_.Info("profile_paths_full: {}", options_.profile_paths_full ? "enabled" : "disabled");
+  log_.Info("server running at address: {}", endpoint_->DescribeAddress(endpoint_->address()));
+  log_.Info("provider registration completed after {} us",
+            std::chrono::duration_cast<std::chrono::microseconds>(registered_in_).count());
+  const std::optional<Rank> parent = forest_->Parent(world_.rank(), 0);
+  const std::vector<Rank> children = forest_->Children(world_.rank(), 0);
+  log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, children {}, depth {}",
+            world_.rank(), world_.size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
+            parent ? std::to_string(*parent) : "none",
+            children.empty() ? "none" : fmt::format("{}", fmt::join(children, " ")), forest_->Depth(world_.rank(), 0));
+}
+
+// By default half of the memory is left to the workload; ranks on one host share the other half.
+uint64_t Daemon::MemoryBudget() const {
+  if (options_.cache_budget_bytes) return *options_.cache_budget_bytes;
+  const auto on_this_host = static_cast<uint64_t>(
+      std::ranges::count(members_, boot_id_, [](const bootstrap::Member& member) { return member.boot_id; }));
+  return MemoryLimit() / 2 / on_this_host;
+}
+
+// The share of the nodes that the kernel knows, which only the kernel can let go.
+uint64_t Daemon::NodeBudget() const {
+  return MemoryBudget() / 8;
+}
+
+fetch::Fetcher::Options Daemon::FetcherOptions() const {
+  fetch::Fetcher::Options options;
+  options.self = world_.rank();
+  options.absent_ttl =
+      options_.absent_ttl_ms < 0 ? Duration::max() : Duration(std::chrono::milliseconds(options_.absent_ttl_ms));
+  options.max_cacheable = options_.max_cacheable_bytes;
+  options.listing_limit_bytes = MemoryBudget() / 2;
+  for (const bootstrap::Member& member : members_) options.hosts.push_back(member.host);
+  return options;
+}
+
+fuse::Server::Options Daemon::ServerOptions() {
+  const auto print = [](const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; };
+  fuse::Server::Options options;
+  options.threads = options_.threads;
+  options.node_budget_bytes = NodeBudget();
+  options.store_ahead_bytes = std::min<uint64_t>(options.store_ahead_bytes, MemoryBudget() / 8);
+  options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };
+  options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
+  options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
+  options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(StopReason::kIoctl); }); };
+  options.on_snapshot_command = [this](const std::string& tag, JobProfile::Done done) {
+    loop_->Submit([this, tag, done = std::move(done)]() mutable { profile_->Snapshot(tag, std::move(done)); });
+  };
+  options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
+    loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
+  };
+  options.recorder = recorder_.get();
+  options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };
+  return options;
+}
+
+std::string Daemon::AddressBookText() const {
+  std::string book;
+  for (size_t rank = 0; rank < members_.size(); ++rank) {
+    book += members_[rank].host + " " + peer_addresses_[rank].text + "\n";
+  }
+  return book;
+}
+
+Json Daemon::OwnStatus() {
+  return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
+}
+
+JobProfile::Options Daemon::ProfileOptions() const {
+  return {.is_on = options_.IsProfiling(), .interval = std::chrono::seconds(options_.profile_snapshot_interval_s)};
+}
+
+profile::Profile Daemon::OwnProfile(const std::string& tag) {
+  return app::OwnProfile({.tag = tag,
+                          .target = target_,
+                          .who = who_,
+                          .timings = timings_,
+                          .registration = registered_in_,
+                          .uptime = clock_.Now() - started_,
+                          .forest = *forest_,
+                          .counters = counters_,
+                          .cache = *cache_,
+                          .recorder = recorder_.get()});
+}
+
+}  // namespace copper::app
