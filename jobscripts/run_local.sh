@@ -142,7 +142,7 @@ start_job() {
   # Never released: they end with this script.
   start_daemons "$place/launcher.txt" - "$end_signal" \
     "${daemon_command[@]}" "$cu_fuse" --mount "$place/mnt/%r" --target / --log-output-dir "$job" \
-    --profile-metrics --profile-top-n 20
+    --profile-metrics
   wait_with_daemons "$copper" wait "$job" --timeout 120 || die 1 "Copper did not get ready"
 }
 

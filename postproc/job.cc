@@ -26,20 +26,36 @@ Result<Json> ReadJsonObject(const std::string& path) {
   return json;
 }
 
-// Those of a job that has not ended in order (it would have removed its ready.json), on this host.
-std::string DescribeProcesses(const JobDirectory& job, const std::string& reasons) {
+struct Process {
+  size_t rank = 0;
+  std::string host;
+  int pid = 0;
+  bool IsHere() const { return host == ShortHost(); }
+  // Only where it is here.
+  bool IsAlive() const { return kill(pid, 0) == 0 || errno == EPERM; }
+};
+
+// Those of a job that has not ended in order: it would have removed its ready.json.
+std::vector<Process> ReadProcesses(const JobDirectory& job) {
   const Result<Json> ready = ReadJsonObject(job.ready_file());
-  if (!ready) return "";
+  if (!ready) return {};
   const Json hosts = ready->value("hosts", Json::array());
   const Json pids = ready->value("pids", Json::array());
-  std::string lines;
+  std::vector<Process> processes;
   for (size_t rank = 0; rank < std::min(hosts.size(), pids.size()); ++rank) {
-    if (!hosts[rank].is_string() || !pids[rank].is_number_integer() || hosts[rank] != Json(ShortHost())) continue;
-    const std::string who = "rank " + std::to_string(rank) + " on " + hosts[rank].get<std::string>() + ", process " +
-                            std::to_string(pids[rank].get<int>()) + ": ";
-    if (reasons.contains(who)) continue;
-    const bool there = kill(pids[rank].get<int>(), 0) == 0 || errno == EPERM;
-    lines += "\n  " + who + (there ? "is there, but does not answer" : "is gone without a trace");
+    if (!hosts[rank].is_string() || !pids[rank].is_number_integer()) continue;
+    processes.push_back({rank, hosts[rank].get<std::string>(), pids[rank].get<int>()});
+  }
+  return processes;
+}
+
+std::string DescribeProcesses(const JobDirectory& job, const std::string& reasons) {
+  std::string lines;
+  for (const Process& process : ReadProcesses(job)) {
+    const std::string who = "rank " + std::to_string(process.rank) + " on " + process.host + ", process " +
+                            std::to_string(process.pid) + ": ";
+    if (!process.IsHere() || reasons.contains(who)) continue;
+    lines += "\n  " + who + (process.IsAlive() ? "is there, but does not answer" : "is gone without a trace");
   }
   return lines;
 }
@@ -77,6 +93,14 @@ std::string DescribeRemains(const JobDirectory& job) {
   std::string reasons;
   for (const std::string& reason : ReadReasons(job)) reasons += "\n  " + reason;
   return remains + reasons + DescribeProcesses(job, reasons);
+}
+
+bool HasDied(const JobDirectory& job) {
+  const Result<Json> ready = ReadJsonObject(job.ready_file());
+  if (!ready || TextOf(*ready, "pid_namespace") != Namespace("pid")) return false;
+  const std::vector<Process> processes = ReadProcesses(job);
+  const auto may_live = [](const Process& process) { return !process.IsHere() || process.IsAlive(); };
+  return !processes.empty() && std::ranges::none_of(processes, may_live);
 }
 
 Watchdog::Watchdog(std::chrono::duration<double> seconds, std::string message)

@@ -43,6 +43,9 @@ std::optional<Exit> ReadExit(const JobDirectory& job);
 // this host are gone without a trace or still there. Lines to follow a message, each with a line break before it.
 std::string DescribeRemains(const JobDirectory& job);
 
+// Whether it is known that a job which has not ended in order has no process left: only where all were on this host.
+bool HasDied(const JobDirectory& job);
+
 // Runs `act`; where it takes longer, prints the message and ends the process with status 1: a call on a mount whose
 // daemon is frozen comes back only with the daemon.
 template <class Act>

@@ -19,7 +19,7 @@ int Tell(bool done, const std::string& message) {
 }
 
 int GiveByDirectory(const JobDirectory& job, const Order& order) {
-  const Result<Json> answer = AskJob(job, order.request, order.timeout);
+  const Result<Json> answer = AskJob(job, order.request, order.timeout, [&job] { return HasDied(job); });
   if (answer) return Tell(answer->value("ok", false), answer->value("message", std::string("no reason given")));
   const bool ended = answer.error().code == ESRCH;
   return Refuse(answer.error().Describe() + (ended ? DescribeRemains(job) : ""));

@@ -24,7 +24,7 @@ int Ended(const std::string& reason, bool lost_ranks) {
 }
 
 int StopByDirectory(const JobDirectory& job, Duration timeout) {
-  const Result<Json> answer = AskJob(job, {{"verb", "stop"}}, timeout);
+  const Result<Json> answer = AskJob(job, {{"verb", "stop"}}, timeout, [&job] { return HasDied(job); });
   if (!answer) return Refuse(answer.error().Describe() + DescribeRemains(job));
   const std::string message = answer->value("message", std::string("no reason given"));
   if (answer->value("ok", false)) return Ended(message, !answer->value("whole", true));

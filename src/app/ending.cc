@@ -172,7 +172,8 @@ void Ending::OnLeft(Rank from, const rpc::Request& request, rpc::Responder respo
     lost_.erase(from);
     count_ += static_cast<uint32_t>(request.argument);
     death_below_ = death_below_ || (request.argument >> kDeathShift) != 0;
-    lost_.merge(UnpackRanks(request.path, parts_.forest.ranks()));
+    const std::vector<Rank> lost = UnpackLost(request.path, parts_.forest.ranks());
+    lost_.insert(lost.begin(), lost.end());
     served_below_ += UnpackServed(request.path);
     gone = phase_ == Phase::kGone;
   }
@@ -231,7 +232,7 @@ void Ending::Report(Rank to) {
     report.kind = rpc::Kind::kLeft;
     report.argument = (count_ + 1) | (death ? uint64_t{1} << kDeathShift : 0);
     served += served_below_;
-    report.path = PackServed(served) + PackRanks(lost_, wire::kMaxRequestPayload - sizeof served);
+    report.path = PackLeft(served, lost_);
     conductor = conductor_;
   }
   parts_.channel.Call(to, std::move(report), parts_.clock.Now() + kAnswerTime,

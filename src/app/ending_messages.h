@@ -6,9 +6,11 @@
 #include <set>
 #include <string_view>
 
+#include "app/rank_list.h"
 #include "app/served.h"
 #include "app/stop_reason.h"
 #include "copper/rpc/channel.h"
+#include "copper/wire/header.h"
 
 namespace copper::app {
 
@@ -51,23 +53,13 @@ inline Served UnpackServed(std::string_view payload) {
   if (payload.size() >= sizeof served) std::memcpy(&served, payload.data(), sizeof served);
   return served;
 }
-inline std::string PackRanks(const std::set<Rank>& ranks, size_t most_bytes) {
-  std::string packed;
-  for (const Rank rank : ranks) {
-    if (packed.size() + sizeof rank > most_bytes) break;
-    packed.append(reinterpret_cast<const char*>(&rank), sizeof rank);
-  }
-  return packed;
+inline std::string PackLeft(const Served& served, const std::set<Rank>& lost) {
+  const std::vector<std::byte> ranks = PackRanks(lost, wire::kMaxRequestPayload - sizeof served);
+  return PackServed(served).append(reinterpret_cast<const char*>(ranks.data()), ranks.size());
 }
-inline std::set<Rank> UnpackRanks(std::string_view payload, uint32_t all_ranks) {
-  const std::string_view packed = payload.substr(std::min(payload.size(), sizeof(Served)));
-  std::set<Rank> ranks;
-  for (size_t at = 0; at + sizeof(Rank) <= packed.size(); at += sizeof(Rank)) {
-    Rank rank = 0;
-    std::memcpy(&rank, packed.data() + at, sizeof rank);
-    if (rank < all_ranks) ranks.insert(rank);
-  }
-  return ranks;
+inline std::vector<Rank> UnpackLost(std::string_view payload, uint32_t all_ranks) {
+  payload.remove_prefix(std::min(payload.size(), sizeof(Served)));
+  return UnpackRanks(std::as_bytes(std::span(payload)), all_ranks);
 }
 
 }  // namespace copper::app

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "app/rank_list.h"
 #include "copper/base/log.h"
 
 namespace copper::app {
@@ -13,25 +14,6 @@ constexpr auto kBase = std::chrono::seconds(3);
 constexpr auto kPerLevel = std::chrono::milliseconds(250);
 // When a rank makes the second pass by itself.
 constexpr auto kUntil = std::chrono::seconds(60);
-
-Bytes EncodeRanks(const std::vector<Rank>& ranks) {
-  const size_t count = std::min(ranks.size(), kChunkSize / sizeof(uint32_t));
-  std::vector<std::byte> bytes;
-  for (const Rank rank : std::span(ranks).first(count)) {
-    for (unsigned shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<std::byte>(rank >> shift));
-  }
-  return Bytes::Copy(bytes);
-}
-
-std::vector<Rank> DecodeRanks(std::span<const std::byte> bytes, uint32_t ranks) {
-  std::vector<Rank> decoded;
-  for (; bytes.size() >= 4; bytes = bytes.subspan(4)) {
-    Rank rank = 0;
-    for (unsigned at = 0; at < 4; ++at) rank |= std::to_integer<Rank>(bytes[at]) << 8 * at;
-    if (rank < ranks) decoded.push_back(rank);
-  }
-  return decoded;
-}
 
 Result<std::string> Tell(const std::string& path, const std::set<Rank>& lost, uint32_t ranks) {
   if (lost.empty()) return fmt::format("refreshed {} on {} rank{}", path, ranks, ranks == 1 ? "" : "s");
@@ -102,7 +84,7 @@ void Refresher::Handle(const rpc::Request& request, rpc::Responder respond) {
   parts_.loop.Submit([this, pass, respond = std::move(respond)]() mutable {
     Ask(pass, everyone_.Children(self_, pass.id.leader), true,
         [respond = std::move(respond)](const Answers& answers) mutable {
-          respond({.argument = answers.reached, .payload = EncodeRanks(answers.lost)});
+          respond({.argument = answers.reached, .payload = Bytes::Copy(PackRanks(answers.lost, kChunkSize))});
         });
   });
 }
@@ -128,7 +110,7 @@ void Refresher::Call(const Pass& pass, Rank rank, const std::shared_ptr<Gatherin
                           Answers& answers = gathering->answers;
                           if (reply && reply->error == 0) {
                             answers.reached += reply->argument;
-                            std::ranges::copy(DecodeRanks(reply->payload.span(), everyone_.ranks()),
+                            std::ranges::copy(UnpackRanks(reply->payload.span(), everyone_.ranks()),
                                               std::back_inserter(answers.lost));
                           } else {
                             answers.lost.push_back(rank);

@@ -36,6 +36,11 @@ std::string ToHex(const JobId& id) {
   return text;
 }
 
+std::string Namespace(const std::string& kind) {
+  char name[64] = {};
+  return readlink(("/proc/self/ns/" + kind).c_str(), name, sizeof name - 1) < 0 ? "" : name;
+}
+
 std::string ShortHost() {
   char name[256] = {};
   if (gethostname(name, sizeof name - 1) != 0) return "unknown";

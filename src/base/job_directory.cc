@@ -22,6 +22,7 @@ constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kTakenWithin = std::chrono::seconds(5);  // a living job looks once a second
 constexpr auto kTakenByDeputyWithin = std::chrono::seconds(12);
 constexpr auto kAnswerWithin = std::chrono::seconds(10);  // once it has ended
+constexpr auto kCheckEvery = std::chrono::seconds(1);     // whether anybody is left to answer
 constexpr std::string_view kOkSuffix = ".ok.answer";
 constexpr std::string_view kFailedSuffix = ".failed.answer";
 
@@ -143,7 +144,8 @@ Status JobDirectory::Prepare() const {
   return {};
 }
 
-Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeout) {
+Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeout,
+                    const std::function<bool()>& has_died) {
   const Result<JobIdentity> random = JobIdentity::Random();
   if (!random) return std::unexpected(random.error());
   const TimePoint begin = std::chrono::steady_clock::now();
@@ -156,8 +158,15 @@ Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeo
   }
   TimePoint give_up = begin + timeout;
   bool has_ended = false;
+  bool is_dead = false;
+  TimePoint next_check = begin;
   while (std::chrono::steady_clock::now() < give_up) {
     if (Result<Json> answer = TakeAnswer(base); answer || answer.error().code != ENOENT) return answer;
+    if (is_dead) return Fail(ESRCH, "the job in " + job.root() + " has died meanwhile: none of its processes is left");
+    if (std::chrono::steady_clock::now() >= next_check) {
+      is_dead = has_died();  // then there is one more look for an answer
+      next_check = std::chrono::steady_clock::now() + kCheckEvery;
+    }
     // The job's last acts: it removes ready.json, then it answers.
     const bool ended = may_run && access(job.ready_file().c_str(), F_OK) != 0;
     if (ended && !std::exchange(has_ended, true)) {

@@ -66,8 +66,7 @@ std::string BootId() {
 }
 
 std::string NetworkId() {
-  char name[64] = {};  // "net:[4026531840]"
-  return readlink("/proc/self/ns/net", name, sizeof name - 1) < 0 ? "" : name;
+  return Namespace("net");
 }
 
 Result<std::vector<Member>> ExchangeMembers(World& world, const Member& mine) {

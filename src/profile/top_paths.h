@@ -3,6 +3,7 @@
 // 2012.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -10,9 +11,10 @@
 
 namespace copper::profile {
 
-// How many paths are kept for the best `top_n`.
+// How many paths are kept for the best `top_n`: many more, since what a path may have been overcounted by is the events
+// over that number. A thousand of them are 200 KB in each thread.
 constexpr size_t TopCapacity(uint32_t top_n) {
-  return size_t{8} * top_n;
+  return top_n == 0 ? 0 : std::max<size_t>(1024, size_t{8} * top_n);
 }
 
 // A path that only one side has may have had as many events on the other as that one's least, if it is full. The result

@@ -59,6 +59,18 @@ class Use(Workstation):
         self.stop(COPPER_LAUNCH_COMMAND=command, COPPER_JOB_ID="mine")
         self.assert_nothing_left()
 
+    def test_the_book_of_a_facility(self):
+        book = self.root / "site.txt"
+        book.write_text(f"# of the whole site\n\nelsewhere.site 10.0.0.1\n{copper_job.host()}.site 127.0.0.1\n")
+        launched = self.launch("-F", str(book))
+        self.assertIn(f"address book: facility {book}", launched.stderr)
+        used = (self.job() / "logs/copper_address_book.txt").read_text().splitlines()
+        self.assertEqual(f"# facility: {book}", used[0])
+        self.assertEqual(4, sum(line.startswith(f"{copper_job.host()} 127.0.0.1") for line in used[1:]), used)
+        self.assert_serves()
+        self.stop()
+        self.assert_nothing_left()
+
     def test_two_jobs_do_not_touch_each_other(self):
         other = self.root / "other-logs"
         others = f"{self.root}/other/%r"
@@ -144,6 +156,11 @@ class Refusals(Workstation):
         launched = self.refuse(because=r"mpiexec has ended before it", COPPER_BIN=str(programs))
         self.assertEqual(4, launched.stderr.count("output.log: 2026-01-01 [Error] (Start) bad luck"), launched.stderr)
         self.assertNotIn("good", launched.stderr)
+
+    def test_a_book_without_this_host(self):
+        book = self.root / "site.txt"
+        book.write_text("elsewhere 10.0.0.1\n")
+        self.refuse("-F", str(book), because=f"address book {book} has no line for host {copper_job.host()}")
 
     def test_a_network_that_is_not_there(self):
         self.refuse("-n", "cxi", because=r"has no network that fits --net-type cxi; it has:\n +net://")

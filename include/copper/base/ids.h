@@ -26,6 +26,10 @@ struct JobIdentity {
 
 std::string ToHex(const JobId& id);
 
-std::string ShortHost();  // gethostname, up to the first dot
+std::string ShortHost();
+
+// Of this process: "net", "pid", ... as "pid:[4026531836]"; empty if that is not known. Processes that share it see the
+// same network, the same numbers of processes, ...
+std::string Namespace(const std::string& kind);  // gethostname, up to the first dot
 
 }  // namespace copper

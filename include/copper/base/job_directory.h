@@ -9,6 +9,7 @@
 // `<id>.ok.answer` and `<id>.failed.answer`.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -56,7 +57,10 @@ class JobDirectory {
 // takes a few seconds to tell; longer where ready.json says that something might: rank 0 may be lost, and a deputy
 // still to take over). ETIMEDOUT where it was taken, but not answered in time. ENOSPC where the disk takes not even a
 // name.
-Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeout);
+// `has_died`, looked at now and then, may know that nobody is left to answer: ESRCH.
+Result<Json> AskJob(
+    const JobDirectory& job, const Json& request, Duration timeout,
+    const std::function<bool()>& has_died = [] { return false; });
 
 // How a process outside the job waits for something in its directory, which may be on any file system: there is nothing
 // to wait on, so it looks again every 50 ms.

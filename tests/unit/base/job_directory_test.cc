@@ -148,5 +148,45 @@ TEST(JobDirectory, NamesItsFiles) {
   EXPECT_EQ(job.address_book(), "/jobs/1/logs/copper_address_book.txt");
 }
 
+TEST(JobDirectory, NobodyWaitsForAJobThatHasDiedSince) {
+  const TemporaryDirectory directory;
+  const JobDirectory job(directory.path());
+  ASSERT_TRUE(job.Prepare());
+  ASSERT_TRUE(WriteWholeFile(job.ready_file(), "{}"));
+  std::thread taker([&job] { NextRequests(job); });
+  const auto answer = AskJob(job, {{"verb", "stop"}}, kDeadline, [] { return true; });
+  taker.join();
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ESRCH);
+}
+
+TEST(JobDirectory, TheLastAnswerOfADyingJobIsTaken) {
+  const TemporaryDirectory directory;
+  const JobDirectory job(directory.path());
+  ASSERT_TRUE(job.Prepare());
+  ASSERT_TRUE(WriteWholeFile(job.ready_file(), "{}"));
+  std::string id;
+  std::thread taker([&] { id = NextRequests(job).at(0).id; });
+  const auto answer = AskJob(job, {{"verb", "stop"}}, kDeadline, [&] {
+    taker.join();
+    return Answer(job, id, {{"ok", true}}).has_value();  // and is gone
+  });
+  ASSERT_TRUE(answer);
+  EXPECT_EQ((*answer)["ok"], true);
+}
+
+TEST(JobDirectory, ResultsOfAnEarlierJobAreSetAside) {
+  const TemporaryDirectory directory;
+  const JobDirectory job(directory.path());
+  for (int earlier = 1; earlier <= 2; ++earlier) {
+    ASSERT_TRUE(MakeDirectories(job.profiling("final")));
+    ASSERT_TRUE(WriteWholeFile(job.profile_file("final"), std::to_string(earlier)));
+    ASSERT_TRUE(job.Prepare());
+    EXPECT_NE(access(job.profiling("final").c_str(), F_OK), 0);
+  }
+  EXPECT_EQ(ReadWholeFile(directory.At("profiling.1/final/copper_profile.h5")).value_or(""), "1");
+  EXPECT_EQ(ReadWholeFile(directory.At("profiling.2/final/copper_profile.h5")).value_or(""), "2");
+}
+
 }  // namespace
 }  // namespace copper
