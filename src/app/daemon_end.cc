@@ -46,21 +46,23 @@ bool Daemon::LeaveWorld(const Outcome& outcome, const Profile& own) {
   if (!ReduceOverMpi(outcome, own, profile)) return false;
   if (profile) profile_->WriteFinal(*std::move(profile));
   // If MPI hangs after all, the job has ended nevertheless.
-  const MpiGuard guard(kFinalizeTimeout, MpiGuard::kAfterDeath, outcome.status, [&](const std::string& reason) {
-    record_.Reason("MPI did not end in order: " + reason);
-    RecordEnd(outcome);
-  });
+  const MpiGuard guard(kFinalizeTimeout, MpiGuard::kAfterDeath, MpiGuard::WhenTold::kGoesOn, outcome.status,
+                       [&](const std::string& reason) {
+                         record_.Reason("MPI did not end in order: " + reason);
+                         RecordEnd(outcome);
+                       });
   world_.Finalize();
   return true;
 }
 
 bool Daemon::ReduceOverMpi(const Outcome& outcome, const Profile& own, std::optional<Profile>& profile) {
   constexpr auto kLongest = kBarrierTimeout + kReduceTimeout + kGuardsGrace;
-  const MpiGuard guard(kLongest, MpiGuard::kAfterDeath, outcome.status, [&](const std::string& reason) {
-    record_.Reason("the profile could not be reduced: " + reason);
-    profile_->WriteOwn(own);
-    RecordEnd(outcome);
-  });
+  const MpiGuard guard(kLongest, MpiGuard::kAfterDeath, MpiGuard::WhenTold::kGoesOn, outcome.status,
+                       [&](const std::string& reason) {
+                         record_.Reason("the profile could not be reduced: " + reason);
+                         profile_->WriteOwn(own);
+                         RecordEnd(outcome);
+                       });
   Status reduced = world_.Barrier(kBarrierTimeout);
   if (reduced) {
     StopParts();
@@ -88,14 +90,13 @@ void Daemon::ReduceOverRpc(const Profile& own) {
 // The last act of the job, by whoever conducted its end, and by whoever was asked in control/.
 void Daemon::RecordEnd(const Outcome& outcome) {
   log_.Info("ended: {}", outcome.reason);
-  if (!claim_) claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), UniqueFd());
   const bool ours = claim_->Holds();
   if (ours && end_ && (end_->conducted || end_->alone)) {
     unlink(job_.ready_file().c_str());
     if (const Status recorded = record_.Exit(outcome.status, outcome.reason, end_->lost); !recorded)
       log_.Error("{}", recorded.error().Describe());
   }
-  claim_.reset();  // a next job may start as soon as somebody knows that this one has ended
+  claim_->Release();  // a next job may start as soon as somebody knows that this one has ended
   if (control_) control_->Finish(outcome.status, outcome.reason, outcome.whole, Acts() && ours);
 }
 

@@ -36,7 +36,6 @@ void Daemon::MeetPeers() {
   fetcher_->SetLossListener([this](Rank parent, bool lost) { OnLoss(parent, lost); });
   if (rank >= kFirstRanks) return;
   deputy_ = std::make_unique<Deputy>(rank, *peers_, log_, [this] { OnActing(); });
-  claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), std::move(job_lock_));
   control_ = std::make_unique<Control>(
       job_,
       Control::Hooks{
@@ -49,12 +48,13 @@ void Daemon::MeetPeers() {
 
 // Snapshots are written by whichever rank was asked for one.
 void Daemon::MeetReducers() {
+  claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), std::move(job_lock_));
   reducing_ = std::make_unique<WorkerPool>("copper-reduce", kReducingThreads);
   const auto own = [this](const std::string& tag) { return OwnProfile(tag); };
   rpc_reducer_ = std::make_unique<RpcReducer>(
       world_.rank(), RpcReducer::Parts{*channel_, *forest_, losses_, *reducing_, clock_, log_}, own);
-  profile_ = std::make_unique<JobProfile>(ProfileOptions(), job_,
-                                          JobProfile::Parts{*rpc_reducer_, *reducing_, *loop_, clock_, log_}, own);
+  profile_ = std::make_unique<JobProfile>(
+      ProfileOptions(), job_, JobProfile::Parts{*rpc_reducer_, *reducing_, *loop_, clock_, log_, *claim_}, own);
 }
 
 void Daemon::OnLoss(Rank rank, bool lost) {

@@ -54,11 +54,15 @@ bool JobClaim::HasLock() {
   return locked_;
 }
 
-bool JobClaim::IsReadyFileOurs() const {
-  const Result<std::string> text = ReadWholeFile(job_.ready_file());
+bool JobClaim::IsOurs() const {
+  return IsSameDirectory() && (IsReadyFileOurs() || IsOfThisJob(job_.exit_file()));
+}
+
+bool JobClaim::IsOfThisJob(const std::string& file) const {
+  const Result<std::string> text = ReadWholeFile(file);
   if (!text) return false;
-  const Result<Json> ready = ParseJson(*text);
-  return ready && ready->is_object() && ready->value("job", Json()) == Json(job_id_);
+  const Result<Json> json = ParseJson(*text);
+  return json && json->is_object() && json->value("job", Json()) == Json(job_id_);
 }
 
 }  // namespace copper::app

@@ -22,16 +22,21 @@ class JobClaim {
   // `locked` is what LockJobDirectory gave to rank 0; the others have none, and take the lock when rank 0 is gone.
   JobClaim(JobDirectory job, std::string job_id, UniqueFd locked);
   bool Holds();
+  // The same without the lock: the job is running here, or was the last to end. Any thread.
+  bool IsOurs() const;
+  // The last call: another job may have it.
+  void Release() { directory_.Reset(); }
 
  private:
   bool IsSameDirectory() const;
   bool HasLock();
-  bool IsReadyFileOurs() const;
+  bool IsReadyFileOurs() const { return IsOfThisJob(job_.ready_file()); }
+  bool IsOfThisJob(const std::string& file) const;
 
   const JobDirectory job_;
   const std::string job_id_;
   bool locked_;
-  const UniqueFd directory_;
+  UniqueFd directory_;
 };
 
 }  // namespace copper::app

@@ -107,12 +107,14 @@ Result<std::string> JobProfile::Write(const std::string& tag, TimePoint deadline
   if (const Status reduced = parts_.reducer.Reduce(profile, deadline); !reduced)
     return std::unexpected(reduced.error());
   CutTop(*profile);
+  if (!parts_.claim.IsOurs()) return Fail(ESTALE, job_.root() + " is not this job's any more");
   const std::string file = job_.profile_file(tag);
   if (const Status written = profile::WriteProfile(file, *profile); !written) return std::unexpected(written.error());
   return "wrote " + file + " from " + std::to_string(profile->ranks.size()) + " ranks" + NameLost(*profile);
 }
 
 void JobProfile::WriteFinal(Profile whole) {
+  if (!parts_.claim.IsOurs()) return;
   CutTop(whole);
   Status written = profile::WriteOccupancy(job_.final_tables(), whole.ranks);
   if (written && whole.IsOn()) written = profile::WriteProfile(job_.profile_file(whole.tag), whole);
@@ -122,7 +124,7 @@ void JobProfile::WriteFinal(Profile whole) {
 }
 
 void JobProfile::WriteOwn(const Profile& own) const {
-  if (!own.IsOn() || own.ranks.empty()) return;
+  if (!own.IsOn() || own.ranks.empty() || !parts_.claim.IsOurs()) return;
   const std::string file = job_.rank_profile_file(own.ranks.front().rank);
   const Status written = profile::WriteProfile(file, own);
   if (!written) return parts_.log.Error("{}", written.error().Describe());

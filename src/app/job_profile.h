@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "app/job_lock.h"
 #include "copper/base/clock.h"
 #include "copper/base/job_directory.h"
 #include "copper/base/log.h"
@@ -36,6 +37,7 @@ class JobProfile {
     Executor& loop;
     const Clock& clock;
     Logger& log;
+    const JobClaim& claim;  // nothing is written where another job has begun, or the directory is gone
   };
   struct Options {
     bool is_on = false;               // whether anything is recorded

@@ -42,7 +42,8 @@ void JobRecord::Reason(const std::string& reason) const {
 
 Status JobRecord::Exit(int status, const std::string& reason, const std::set<Rank>& lost) const {
   if (!MayWrite()) return {};
-  const Json record = {{"status", status}, {"reason", reason}, {"lost", lost}};
+  Json record = {{"status", status}, {"reason", reason}, {"lost", lost}};
+  if (ours_) record["job"] = job_id_;
   return WriteWholeFile(job_.exit_file(), record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 

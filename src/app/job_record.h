@@ -18,8 +18,11 @@ class JobRecord {
  public:
   JobRecord(JobDirectory job, std::string host, Rank rank);
 
-  // The directory is this job's from now on.
-  void SetOurs() { ours_ = true; }
+  // The directory is this job's from now on. Once.
+  void SetOurs(std::string job_id) {
+    job_id_ = std::move(job_id);
+    ours_ = true;
+  }
 
   // Of this rank: why it failed (copper/base/last_reason.h).
   void Reason(const std::string& reason) const;
@@ -36,6 +39,7 @@ class JobRecord {
   const JobDirectory job_;
   const std::string host_;
   const Rank rank_;
+  std::string job_id_;  // with ours_
   std::atomic<bool> ours_{false};
 };
 

@@ -60,9 +60,9 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
     record.Death(daemon, 0);
   });
   if (!mounter) return RefuseAlone(mounter.error().Describe(), is_first, record), nullptr;
-  const MpiGuard guard(kStartTimeout, MpiGuard::kAfterDeath, kFailed, [&](const std::string& reason) {
-    RefuseAlone("the start was broken off: " + reason, is_first, record);
-  });
+  const MpiGuard guard(
+      kStartTimeout, MpiGuard::kAfterDeath, MpiGuard::WhenTold::kEnds, kFailed,
+      [&](const std::string& reason) { RefuseAlone("the start was broken off: " + reason, is_first, record); });
   Result<bootstrap::World> world = bootstrap::World::Init(bootstrap::ReadLauncherEnvironment());
   if (!world) return RefuseAlone(world.error().Describe(), is_first, record), nullptr;
   auto daemon = std::make_unique<Daemon>(options, record, std::move(*mounter), std::move(*world), started);

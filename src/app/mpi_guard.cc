@@ -25,9 +25,10 @@ std::string Describe(int signal) {
 
 }  // namespace
 
-MpiGuard::MpiGuard(Duration patience, Duration patience_after_death, int status,
+MpiGuard::MpiGuard(Duration patience, Duration patience_after_death, WhenTold when_told, int status,
                    std::function<void(const std::string&)> on_failure)
     : patience_after_death_(patience_after_death),
+      when_told_(when_told),
       status_(status),
       on_failure_(std::move(on_failure)),
       signals_(OpenSignals()),
@@ -57,7 +58,7 @@ void MpiGuard::Watch(TimePoint deadline) {
     if (signalled && info.ssi_signo == SIGUSR1 && !death) {
       death = true;
       deadline = std::min(deadline, now + patience_after_death_);
-    } else if (signalled && info.ssi_signo != SIGUSR1) {
+    } else if (signalled && info.ssi_signo != SIGUSR1 && when_told_ == WhenTold::kEnds) {
       reason = Describe(static_cast<int>(info.ssi_signo));
     } else if (now >= deadline) {
       reason = death ? "the launcher says that another rank has died" : "MPI did not return in time";

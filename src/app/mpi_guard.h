@@ -19,9 +19,13 @@ class MpiGuard {
   // What all ranks have contributed to completes within this once a rank has died.
   static constexpr Duration kAfterDeath = std::chrono::seconds(5);
 
+  // What becomes of the process when it is told to end (SIGTERM, SIGINT, SIGHUP). At the end of the job it is on its
+  // way already, with the profile in its hands.
+  enum class WhenTold { kEnds, kGoesOn };
+
   // `patience_after_death` counts from SIGUSR1. `on_failure` is called with the reason, in the guard's thread, right
   // before the process ends with `status`.
-  MpiGuard(Duration patience, Duration patience_after_death, int status,
+  MpiGuard(Duration patience, Duration patience_after_death, WhenTold when_told, int status,
            std::function<void(const std::string& reason)> on_failure);
   // MPI has done what it should. Signals that come later wait for the main loop.
   ~MpiGuard();
@@ -32,6 +36,7 @@ class MpiGuard {
   void Watch(TimePoint deadline);
 
   const Duration patience_after_death_;
+  const WhenTold when_told_;
   const int status_;
   const std::function<void(const std::string&)> on_failure_;
   const UniqueFd signals_;  // signalfd

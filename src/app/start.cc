@@ -132,7 +132,7 @@ Status Daemon::ChooseNetwork() {
   const Result<JobIdentity> identity = bootstrap::ShareIdentity(world_);
   if (!identity) return std::unexpected(identity.error());
   identity_ = *identity;
-  record_.SetOurs();  // rank 0 has the lock
+  record_.SetOurs(ToHex(identity_.id));  // rank 0 has the lock
   const std::vector<fabric::Candidate> networks = fabric::ListEndpoints(options_.net_type);
   for (const fabric::Candidate& network : networks) log_.Debug("this host has {}", Describe(network));
   Result<bootstrap::AddressBook> book =

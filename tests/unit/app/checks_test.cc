@@ -146,5 +146,20 @@ TEST_F(JobClaimTest, ADeputyOfAFrozenRankZeroHasItUntilAnotherJobBegins) {
   EXPECT_FALSE(deputy.Holds());
 }
 
+TEST_F(JobClaimTest, ARankThatComesLateWritesNothingIntoAnotherJob) {
+  Begin("1");
+  const JobClaim late(job_, "1", UniqueFd());
+  EXPECT_TRUE(late.IsOurs());
+  std::filesystem::remove(job_.ready_file());
+  JobRecord record(job_, "node", 0);
+  record.SetOurs("1");
+  ASSERT_TRUE(record.Exit(0, "ended"));
+  EXPECT_TRUE(late.IsOurs()) << "it was the last to end";
+  Begin("2");
+  EXPECT_FALSE(late.IsOurs());
+  std::filesystem::remove_all(job_.root());
+  EXPECT_FALSE(late.IsOurs());
+}
+
 }  // namespace
 }  // namespace copper::app
