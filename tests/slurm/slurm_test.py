@@ -187,11 +187,16 @@ class Interactive(launchers.Killed, Slurm):
             with contextlib.suppress(OSError):
                 if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("srun"):
                     os.kill(pid, signal.SIGKILL)
-        # slurmd either goes on with the step, which then serves as before, or kills it, the mounters too.
-        if copper_job.until(lambda: not copper_job.daemons_of(self.root), 10):
+        # slurmd goes on with the step, which then serves as before, or kills it, the mounters too: at once, or some time later.
+        dead = copper_job.until(lambda: not copper_job.daemons_of(self.root), 10)
+        if not dead:
+            stopped = self.call(self.script("stop"), "-d", self.base)
+            dead = stopped.returncode != 0
+            self.assertRegex(stopped.stderr, "died meanwhile|nothing running|mounts are left" if dead else "has ended")
+        if dead:
             self.launch()
-        self.assert_serves()
-        self.stop()
+            self.assert_serves()
+            self.stop()
         self.assert_nothing_left(20)
 
 
