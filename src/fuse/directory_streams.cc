@@ -2,18 +2,31 @@
 
 #include <algorithm>
 
-namespace copper::fuse {
+#include "copper/base/hash.h"
 
-void DirectoryStreams::Kept::Take(const fetch::Listed& listed) {
-  listing = listed.listing;
-  valid_until = listed.valid_until;
-  version = listed.listing->directory().version();
-  names = listed.listing->size();
-  bytes = listed.listing->packed().size();
+namespace copper::fuse {
+namespace {
+
+uint64_t DigestOfNames(const Listing& listing) {
+  uint64_t digest = listing.size();
+  for (size_t i = 0; i < listing.size(); ++i) digest = Hash(listing[i].name, digest);
+  return digest;
 }
 
-bool DirectoryStreams::Kept::IsOf(const Listing& other) const {
-  return version == other.directory().version() && names == other.size() && bytes == other.packed().size();
+}  // namespace
+
+void DirectoryStreams::Kept::Take(const fetch::Listed& listed) {
+  valid_until = listed.valid_until;
+  if (listing.lock() == listed.listing) return;
+  listing = listed.listing;
+  version = listed.listing->directory().version();
+  names = listed.listing->size();
+  digest = DigestOfNames(*listed.listing);
+}
+
+bool DirectoryStreams::Kept::IsOf(const ListingPtr& other) const {
+  if (listing.lock() == other) return true;
+  return version == other->directory().version() && names == other->size() && digest == DigestOfNames(*other);
 }
 
 DirectoryPosition DirectoryStreams::Kept::At(uint64_t offset) const {
@@ -21,7 +34,7 @@ DirectoryPosition DirectoryStreams::Kept::At(uint64_t offset) const {
 }
 
 DirectoryPosition DirectoryStreams::Begin(const fetch::Listed& listed) {
-  if (kept_.empty() || kept_.back().listing.lock() != listed.listing) {
+  if (kept_.empty() || !kept_.back().IsOf(listed.listing)) {
     if (kept_.size() == kKept) kept_.erase(kept_.begin());
     kept_.emplace_back().generation = next_generation_;
     next_generation_ = (next_generation_ + 1) & 0x7fffffff;  // offsets are signed
@@ -43,7 +56,7 @@ std::optional<DirectoryPosition> DirectoryStreams::Continue(uint64_t offset) {
 
 std::optional<DirectoryPosition> DirectoryStreams::Resume(uint64_t offset, const fetch::Listed& listed) {
   Kept* const kept = Find(offset);
-  if (kept == nullptr || !kept->IsOf(*listed.listing)) return std::nullopt;
+  if (kept == nullptr || !kept->IsOf(listed.listing)) return std::nullopt;
   kept->Take(listed);
   return kept->At(offset);
 }

@@ -34,7 +34,7 @@ class DirectoryStreams {
  public:
   static constexpr size_t kKept = 4;
 
-  // A stream begins with this listing.
+  // A stream begins with this listing. One with the same names is the same, however often it was made.
   DirectoryPosition Begin(const fetch::Listed& listed);
   // nullopt: nothing is known of the listing that the stream began with; it must fail rather than go on with another.
   std::optional<DirectoryPosition> Continue(uint64_t offset);
@@ -50,11 +50,11 @@ class DirectoryStreams {
     TimePoint valid_until = kNever;
     FileVersion version;  // of the directory
     size_t names = 0;
-    size_t bytes = 0;
+    uint64_t digest = 0;  // of the names: what else is known of them need not be the same
 
     DirectoryPosition At(uint64_t offset) const;
     void Take(const fetch::Listed& listed);
-    bool IsOf(const Listing& other) const;
+    bool IsOf(const ListingPtr& other) const;
   };
   Kept* Find(uint64_t offset);
 
