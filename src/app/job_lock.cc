@@ -55,7 +55,7 @@ bool JobClaim::HasLock() {
 }
 
 bool JobClaim::IsOurs() const {
-  return IsSameDirectory() && (IsReadyFileOurs() || IsOfThisJob(job_.exit_file()));
+  return IsSameDirectory() && (locked_ || IsReadyFileOurs() || IsOfThisJob(job_.exit_file()));
 }
 
 bool JobClaim::IsOfThisJob(const std::string& file) const {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <string>
 
 #include "copper/base/job_directory.h"
@@ -22,7 +23,7 @@ class JobClaim {
   // `locked` is what LockJobDirectory gave to rank 0; the others have none, and take the lock when rank 0 is gone.
   JobClaim(JobDirectory job, std::string job_id, UniqueFd locked);
   bool Holds();
-  // The same without the lock: the job is running here, or was the last to end. Any thread.
+  // The same without taking the lock: it has it, the job is running here, or was the last to end. Any thread.
   bool IsOurs() const;
   // The last call: another job may have it.
   void Release() { directory_.Reset(); }
@@ -35,7 +36,7 @@ class JobClaim {
 
   const JobDirectory job_;
   const std::string job_id_;
-  bool locked_;
+  std::atomic<bool> locked_;
   UniqueFd directory_;
 };
 

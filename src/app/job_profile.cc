@@ -102,19 +102,23 @@ void JobProfile::Start(const std::string& tag, Duration time, Done done) {
   });
 }
 
+std::string JobProfile::NotOurs() const {
+  return job_.root() + " is gone, or another job's by now";
+}
+
 Result<std::string> JobProfile::Write(const std::string& tag, TimePoint deadline) {
   std::optional<Profile> profile = own_(tag);
   if (const Status reduced = parts_.reducer.Reduce(profile, deadline); !reduced)
     return std::unexpected(reduced.error());
   CutTop(*profile);
-  if (!parts_.claim.IsOurs()) return Fail(ESTALE, job_.root() + " is not this job's any more");
+  if (!parts_.claim.IsOurs()) return Fail(ESTALE, "no profile is written: " + NotOurs());
   const std::string file = job_.profile_file(tag);
   if (const Status written = profile::WriteProfile(file, *profile); !written) return std::unexpected(written.error());
   return "wrote " + file + " from " + std::to_string(profile->ranks.size()) + " ranks" + NameLost(*profile);
 }
 
 void JobProfile::WriteFinal(Profile whole) {
-  if (!parts_.claim.IsOurs()) return;
+  if (!parts_.claim.IsOurs()) return parts_.log.Warning("no profile is written: {}", NotOurs());
   CutTop(whole);
   Status written = profile::WriteOccupancy(job_.final_tables(), whole.ranks);
   if (written && whole.IsOn()) written = profile::WriteProfile(job_.profile_file(whole.tag), whole);

@@ -65,6 +65,7 @@ class JobProfile {
 
  private:
   void Start(const std::string& tag, Duration time, Done done);
+  std::string NotOurs() const;
   Result<std::string> Write(const std::string& tag, TimePoint deadline);
 
   const Options options_;
