@@ -40,7 +40,7 @@ uint64_t Daemon::MemoryBudget() const {
   if (options_.cache_budget_bytes) return *options_.cache_budget_bytes;
   const auto on_this_host = static_cast<uint64_t>(
       std::ranges::count(members_, boot_id_, [](const bootstrap::Member& member) { return member.boot_id; }));
-  return MemoryLimit() / 2 / on_this_host;
+  return MemoryLimit() / 2 / std::max<uint64_t>(on_this_host, 1);
 }
 
 // The share of the nodes that the kernel knows, which only the kernel can let go.

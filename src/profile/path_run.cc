@@ -9,7 +9,7 @@
 namespace copper::profile {
 namespace {
 
-constexpr size_t kRowBeyondPath = 9 * 10;  // eight integers of at most ten bytes, and the kind
+constexpr size_t kRowBeyondPath = size_t{9} * 10;  // eight integers of at most ten bytes, and the kind
 
 size_t SharedPrefix(std::string_view a, std::string_view b) {
   return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());

@@ -117,6 +117,7 @@ class Job:
         self.directory = f"{root}/job"
         self.mounts = [(mount or f"{root}/mnt/%r").replace("%r", str(rank)) for rank in range(ranks)]
         self.expired = False
+        self.has_stopped = False  # then its launcher is on its way out
         self._recorded = set()
         self.survive = survive  # the loss of a rank: the launcher is told not to end the others
         flags = ["-disable-auto-cleanup"] if survive else []
@@ -132,6 +133,7 @@ class Job:
         self.launcher = None
 
     def start(self):
+        self.has_stopped = False
         os.makedirs(os.path.dirname(self.mounts[0]), exist_ok=True)
         self.launcher = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output,
                                          env=self.environment, start_new_session=True)
@@ -143,7 +145,9 @@ class Job:
         return self
 
     def copper(self, *words, timeout=60):
-        return run(COPPER, *words, timeout=timeout)
+        done = run(COPPER, *words, timeout=timeout)
+        self.has_stopped = self.has_stopped or (words[0] == "stop" and done.returncode == 0)
+        return done
 
     def record(self):
         """Notes every process of the job, to look for it at the end."""
@@ -229,7 +233,8 @@ class Job:
     def end(self):
         """Stops what still runs; raises if anything is left, and removes it."""
         try:
-            stopped = self.stop() if self.launcher and self.launcher.poll() is None and not self.expired else None
+            running = self.launcher and self.launcher.poll() is None and not self.has_stopped
+            stopped = self.stop() if running and not self.expired else None
             status = self.wait_for_end() if self.launcher else 0
             left = self.left_behind()
             if self.expired:

@@ -36,7 +36,7 @@ struct PathUse {
 class PathRun {
  public:
   static constexpr size_t kMaxPiece = (size_t{1} << 20) - 256;
-  static constexpr size_t kMaxPath = 64 * 1024;
+  static constexpr size_t kMaxPath = size_t{64} * 1024;
 
   // In ascending order of bytes, each path once, none longer than kMaxPath; others are left out.
   void Append(std::string_view path, const PathUse& use);
