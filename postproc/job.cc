@@ -36,11 +36,9 @@ struct Process {
 };
 
 // Those of a job that has not ended in order: it would have removed its ready.json.
-std::vector<Process> ReadProcesses(const JobDirectory& job) {
-  const Result<Json> ready = ReadJsonObject(job.ready_file());
-  if (!ready) return {};
-  const Json hosts = ready->value("hosts", Json::array());
-  const Json pids = ready->value("pids", Json::array());
+std::vector<Process> ProcessesOf(const Json& ready) {
+  const Json hosts = ready.value("hosts", Json::array());
+  const Json pids = ready.value("pids", Json::array());
   std::vector<Process> processes;
   for (size_t rank = 0; rank < std::min(hosts.size(), pids.size()); ++rank) {
     if (!hosts[rank].is_string() || !pids[rank].is_number_integer()) continue;
@@ -50,8 +48,10 @@ std::vector<Process> ReadProcesses(const JobDirectory& job) {
 }
 
 std::string DescribeProcesses(const JobDirectory& job, const std::string& reasons) {
+  const Result<Json> ready = ReadJsonObject(job.ready_file());
+  if (!ready) return "";
   std::string lines;
-  for (const Process& process : ReadProcesses(job)) {
+  for (const Process& process : ProcessesOf(*ready)) {
     const std::string who = "rank " + std::to_string(process.rank) + " on " + process.host + ", process " +
                             std::to_string(process.pid) + ": ";
     if (!process.IsHere() || reasons.contains(who)) continue;
@@ -98,7 +98,7 @@ std::string DescribeRemains(const JobDirectory& job) {
 bool HasDied(const JobDirectory& job) {
   const Result<Json> ready = ReadJsonObject(job.ready_file());
   if (!ready || TextOf(*ready, "pid_namespace") != Namespace("pid")) return false;
-  const std::vector<Process> processes = ReadProcesses(job);
+  const std::vector<Process> processes = ProcessesOf(*ready);
   const auto may_live = [](const Process& process) { return !process.IsHere() || process.IsAlive(); };
   return !processes.empty() && std::ranges::none_of(processes, may_live);
 }

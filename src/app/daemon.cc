@@ -91,16 +91,16 @@ void Daemon::OnEnd(StopReason reason, Rank asked_by) {
   end_reason_ = Describe(reason, asked_by);
   log_.Info("ending: {}", end_reason_);
   loop_->TickEvery(TickPause());
-  const auto left = [this] { ending_->Left(); };  // the others may still ask for files until all have come here
+  // The others may still ask for files until all have come here. In the loop, so that it is after what follows, whether
+  // or not a snapshot is waited for.
+  auto left = [this] { loop_->Submit([this] { ending_->Left(); }); };
   if (ending_->conducts()) {
     profile_->SnapshotBeforeEnd(left);
-    server_->Stop();
-    Unmount();
   } else {
-    server_->Stop();
-    Unmount();
     left();
   }
+  server_->Stop();
+  Unmount();
 }
 
 void Daemon::OnGo(const JobEnd& end) {

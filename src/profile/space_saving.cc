@@ -62,9 +62,7 @@ void SpaceSaving::Swap(size_t one, size_t other) {
 
 std::vector<TopPath> SpaceSaving::Rows() const {
   std::vector<TopPath> rows(rows_.begin(), rows_.end());
-  std::ranges::sort(rows, [](const TopPath& a, const TopPath& b) {
-    return a.events != b.events ? a.events > b.events : a.path < b.path;
-  });
+  SortTop(rows);
   return rows;
 }
 

@@ -15,6 +15,12 @@ uint64_t Unseen(const std::vector<TopPath>& top, size_t capacity) {
 
 }  // namespace
 
+void SortTop(std::vector<TopPath>& rows) {
+  std::ranges::sort(rows, [](const TopPath& a, const TopPath& b) {
+    return a.events != b.events ? a.events > b.events : a.path < b.path;
+  });
+}
+
 void MergeTop(std::vector<TopPath>& into, std::vector<TopPath> other, uint32_t top_n) {
   const size_t capacity = TopCapacity(top_n);
   const uint64_t unseen_here = Unseen(into, capacity);
@@ -34,9 +40,7 @@ void MergeTop(std::vector<TopPath>& into, std::vector<TopPath> other, uint32_t t
     into.back().events += unseen_here;
     into.back().excess += unseen_here;
   }
-  std::ranges::sort(into, [](const TopPath& a, const TopPath& b) {
-    return a.events != b.events ? a.events > b.events : a.path < b.path;
-  });
+  SortTop(into);
   if (into.size() > capacity) into.resize(capacity);
 }
 

@@ -17,6 +17,9 @@ constexpr size_t TopCapacity(uint32_t top_n) {
   return top_n == 0 ? 0 : std::max<size_t>(1024, size_t{8} * top_n);
 }
 
+// Most events first.
+void SortTop(std::vector<TopPath>& rows);
+
 // A path that only one side has may have had as many events on the other as that one's least, if it is full. The result
 // keeps at most TopCapacity(top_n).
 void MergeTop(std::vector<TopPath>& into, std::vector<TopPath> other, uint32_t top_n);

@@ -3,6 +3,8 @@
 #include <ostream>
 #include <random>
 
+#include "sample_profile.h"
+
 namespace copper::fakes {
 
 using profile::PathKind;
@@ -77,11 +79,7 @@ Tables TablesOf(const Profile& profile) {
 }
 
 bool Tables::operator==(const Tables& other) const {
-  const Profile& a = head;
-  const Profile& b = other.head;
-  return a.tag == b.tag && a.target == b.target && a.job_ranks == b.job_ranks && a.metrics == b.metrics &&
-         a.top_n == b.top_n && a.paths_full == b.paths_full && a.operations == b.operations && a.events == b.events &&
-         a.ranks == b.ranks && a.top == b.top && paths == other.paths;
+  return Same(head, other.head) && paths == other.paths;
 }
 
 void PrintTo(const Tables& tables, std::ostream* out) {
