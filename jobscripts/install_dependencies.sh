@@ -4,6 +4,7 @@
 #   install_dependencies.sh            what it takes to build and run Copper
 #   install_dependencies.sh --python   also the Python packages that run_local.sh and the scenarios import
 #   install_dependencies.sh --test     also what the tests, sanitizers and checks need
+#   install_dependencies.sh --kernels  also what tests/kernels needs
 set -euo pipefail
 # shellcheck source=jobscripts/common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
@@ -17,6 +18,7 @@ while (($#)); do
     --python) packages+=(python3 python3-numpy python3-scipy python3-sympy python3-pandas python3-matplotlib) ;;
     --test) packages+=(python3 clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 binutils coreutils util-linux
                       hdf5-tools python3-h5py slurm-wlm munge shellcheck iproute2) ;;
+    --kernels) packages+=(qemu-system-x86 busybox-static cpio kmod) ;;
     -h | --help) print_header "$0" && exit 0 ;;
     *) die 2 "unknown option $1: see $0 --help" ;;
   esac
