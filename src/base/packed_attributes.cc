@@ -1,9 +1,13 @@
 #include "copper/base/packed_attributes.h"
 
+#include <algorithm>
+
 namespace copper {
 namespace {
 
 constexpr size_t kTargetSizeAt = 20;
+// In this order: the seconds of each, then the nanoseconds of each.
+constexpr FileTime Attributes::* kTimes[] = {&Attributes::atime, &Attributes::mtime, &Attributes::ctime};
 
 bool IsKnownMode(uint32_t mode) {
   switch (mode & S_IFMT) {
@@ -21,8 +25,9 @@ bool IsKnownMode(uint32_t mode) {
 }
 
 bool IsSound(const Attributes& attributes) {
-  return IsKnownMode(attributes.mode) && (attributes.IsSymlink() || attributes.symlink_target.empty()) &&
-         !attributes.symlink_target.contains('\0');
+  return IsKnownMode(attributes.mode) &&
+         std::ranges::all_of(kTimes, [&](auto time) { return (attributes.*time).IsSound(); }) &&
+         (attributes.IsSymlink() || attributes.symlink_target.empty()) && !attributes.symlink_target.contains('\0');
 }
 
 }  // namespace
@@ -47,9 +52,8 @@ void Pack(const Attributes& attributes, Writer& writer) {
   writer.Add(attributes.inode);
   writer.Add(attributes.size);
   writer.Add(attributes.blocks);
-  writer.Add(attributes.atime_ns);
-  writer.Add(attributes.mtime_ns);
-  writer.Add(attributes.ctime_ns);
+  for (const auto time : kTimes) writer.Add((attributes.*time).seconds);
+  for (const auto time : kTimes) writer.Add((attributes.*time).nanoseconds);
   writer.AddText(attributes.symlink_target);
 }
 
@@ -65,9 +69,8 @@ bool Unpack(Reader& reader, Attributes& attributes) {
   attributes.inode = reader.Take<uint64_t>();
   attributes.size = reader.Take<uint64_t>();
   attributes.blocks = reader.Take<uint64_t>();
-  attributes.atime_ns = reader.Take<int64_t>();
-  attributes.mtime_ns = reader.Take<int64_t>();
-  attributes.ctime_ns = reader.Take<int64_t>();
+  for (const auto time : kTimes) (attributes.*time).seconds = reader.Take<int64_t>();
+  for (const auto time : kTimes) (attributes.*time).nanoseconds = reader.Take<uint32_t>();
   attributes.symlink_target = reader.TakeText(target_size);
   return reader.ok() && IsSound(attributes);
 }

@@ -9,7 +9,7 @@ uint64_t HashOf(const PathKey& key) {
 }
 
 uint64_t HashOf(const ChunkKey& key) {
-  const uint64_t version = Hash(key.version.inode ^ static_cast<uint64_t>(key.version.mtime_ns), key.epoch);
+  const uint64_t version = Hash(key.version.Folded(), key.epoch);
   return Hash(key.path, Hash(key.chunk, version));
 }
 

@@ -7,17 +7,6 @@ namespace {
 
 constexpr double kForTheJob = 10 * 365 * 86400.0;
 
-timespec ToTimespec(int64_t ns) {
-  constexpr int64_t kSecond = 1'000'000'000;
-  int64_t seconds = ns / kSecond;
-  int64_t rest = ns % kSecond;
-  if (rest < 0) {  // before 1970: the nanoseconds still count forward
-    rest += kSecond;
-    --seconds;
-  }
-  return {.tv_sec = seconds, .tv_nsec = rest};
-}
-
 }  // namespace
 
 double Timeout(TimePoint valid_until, TimePoint now) {
@@ -36,9 +25,9 @@ struct stat ToStat(const Attributes& attributes, uint64_t inode_number) {
   result.st_size = static_cast<off_t>(attributes.size);
   result.st_blocks = static_cast<blkcnt_t>(attributes.blocks);
   result.st_blksize = attributes.block_size;
-  result.st_atim = ToTimespec(attributes.atime_ns);
-  result.st_mtim = ToTimespec(attributes.mtime_ns);
-  result.st_ctim = ToTimespec(attributes.ctime_ns);
+  result.st_atim = attributes.atime.ToTimespec();
+  result.st_mtim = attributes.mtime.ToTimespec();
+  result.st_ctim = attributes.ctime.ToTimespec();
   return result;
 }
 

@@ -17,7 +17,7 @@ constexpr size_t kStreamsCharge = sizeof(DirectoryStreams) + 128;
 }  // namespace
 
 size_t InodeTable::KeyHash::operator()(const Key& key) const {
-  return Hash(key.path, key.version.inode ^ static_cast<uint64_t>(key.version.mtime_ns));
+  return Hash(key.path, key.version.Folded());
 }
 
 InodeTable::InodeTable(size_t budget_bytes) : budget_(budget_bytes) {

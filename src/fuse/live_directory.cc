@@ -13,11 +13,6 @@ namespace {
 
 constexpr uint64_t kNoDevice = UINT64_MAX;  // so that inode numbers are not those of any source
 
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 std::shared_ptr<const Attributes> MakeAttributes(uint32_t mode, std::string_view path, size_t size) {
   Attributes made;
   made.mode = mode;
@@ -28,7 +23,7 @@ std::shared_ptr<const Attributes> MakeAttributes(uint32_t mode, std::string_view
   made.inode = Hash(path);
   made.size = size;
   made.blocks = (size + 511) / 512;
-  made.atime_ns = made.mtime_ns = made.ctime_ns = NowNs();
+  made.atime = made.mtime = made.ctime = FileTime::Now();
   return std::make_shared<const Attributes>(std::move(made));
 }
 

@@ -22,6 +22,7 @@ wire::Header HeaderOf(const Request& request) {
   header.kind = request.kind;
   header.tree = request.tree;
   header.version = request.version;
+  header.ctime = request.ctime;
   header.argument = request.argument;
   header.argument2 = request.argument2;
   header.hops = request.hops;
@@ -35,6 +36,7 @@ Result<Reply> ParseReply(const wire::Header& header, Bytes payload, Kind asked) 
   reply.error = header.error;
   reply.flags = header.flags & static_cast<uint8_t>(~wire::kReply);
   reply.version = header.version;
+  reply.ctime = header.ctime;
   reply.argument = header.argument;
   reply.argument2 = header.argument2;
   reply.payload = std::move(payload);

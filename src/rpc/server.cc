@@ -34,6 +34,7 @@ Request RequestOf(const wire::Header& header, std::string_view path) {
           .tree = header.tree,
           .path = std::string(path),
           .version = header.version,
+          .ctime = header.ctime,
           .argument = header.argument,
           .argument2 = header.argument2,
           .hops = header.hops,
@@ -95,6 +96,7 @@ void FabricChannel::State::SendReply(const wire::Header& request, Reply reply) {
   header.credits = options_.credits;
   header.error = reply.error;
   header.version = reply.version;
+  header.ctime = reply.ctime;
   header.argument = reply.argument;
   header.argument2 = reply.argument2;
   Transmit(request.origin, header, std::move(reply.payload), [state = weak_from_this()](const Status& sent) {

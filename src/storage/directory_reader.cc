@@ -3,7 +3,6 @@
 #include <dirent.h>
 
 #include <algorithm>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +17,7 @@ namespace {
 
 // A change within the same tick of a directory's mtime as the one before it leaves no trace; no source's tick is
 // longer.
-constexpr int64_t kQuietNs = 2'000'000'000;
+constexpr auto kQuiet = std::chrono::seconds(2);
 
 // Looking at an entry costs about 2 us on a local file system and 200 us or more over a network. The first may take
 // longer, as long as so many cheap ones together.
@@ -29,12 +28,6 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
 };
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
-
-int64_t WallClockNs() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return Nanoseconds(now);
-}
 
 Result<Directory> OpenStream(UniqueFd fd) {
   Directory directory(fdopendir(fd.get()));
@@ -148,8 +141,8 @@ class Collector {
 
 bool IsUnchanged(int directory, const Attributes& before) {
   struct stat now{};
-  return Stat(directory, now) && Nanoseconds(now.st_mtim) == before.mtime_ns &&
-         Nanoseconds(now.st_ctim) == before.ctime_ns;
+  return Stat(directory, now) && FileTime::From(now.st_mtim) == before.mtime &&
+         FileTime::From(now.st_ctim) == before.ctime;
 }
 
 }  // namespace
@@ -157,7 +150,7 @@ bool IsUnchanged(int directory, const Attributes& before) {
 Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, LookCost& look_cost, const Clock& clock) {
   const Result<Attributes> before = LookAt(fd.get(), "");
   if (!before) return std::unexpected(before.error());
-  const bool quiet = before->mtime_ns <= WallClockNs() - kQuietNs;
+  const bool quiet = Between(before->mtime, FileTime::Now()) >= kQuiet;
   const Result<Directory> directory = OpenStream(std::move(fd));
   if (!directory) return std::unexpected(directory.error());
   const int descriptor = dirfd(directory->get());

@@ -38,12 +38,8 @@ Result<Attributes> LookAt(int directory, const char* name) {
   return attributes;
 }
 
-int64_t Nanoseconds(const timespec& time) {
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
 FileVersion VersionOf(const struct stat& found) {
-  return {found.st_ino, static_cast<uint64_t>(found.st_size), Nanoseconds(found.st_mtim)};
+  return {found.st_ino, static_cast<uint64_t>(found.st_size), FileTime::From(found.st_mtim)};
 }
 
 Attributes AttributesOf(const struct stat& found) {
@@ -58,9 +54,9 @@ Attributes AttributesOf(const struct stat& found) {
   attributes.size = static_cast<uint64_t>(found.st_size);
   attributes.blocks = static_cast<uint64_t>(found.st_blocks);
   attributes.block_size = static_cast<uint32_t>(found.st_blksize);
-  attributes.atime_ns = Nanoseconds(found.st_atim);
-  attributes.mtime_ns = Nanoseconds(found.st_mtim);
-  attributes.ctime_ns = Nanoseconds(found.st_ctim);
+  attributes.atime = FileTime::From(found.st_atim);
+  attributes.mtime = FileTime::From(found.st_mtim);
+  attributes.ctime = FileTime::From(found.st_ctim);
   return attributes;
 }
 

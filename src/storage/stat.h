@@ -15,7 +15,6 @@ Status Stat(int fd, struct stat& found);
 // lstat, and for a symlink readlink, of a name in an open directory; of the descriptor itself where `name` is "".
 Result<Attributes> LookAt(int directory, const char* name);
 
-int64_t Nanoseconds(const timespec& time);
 FileVersion VersionOf(const struct stat& found);
 Attributes AttributesOf(const struct stat& found);
 

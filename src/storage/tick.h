@@ -3,21 +3,19 @@
 // version is for good. (Git calls entries of an index "racily clean" for the same reason.)
 #pragma once
 
-#include <cstdint>
-
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
 
 namespace copper::storage {
 
 // Of kernels (a jiffy, up to 10 ms), with as much again for clocks of servers that are not quite ours.
-inline constexpr int64_t kTickNs = 20'000'000;
+inline constexpr std::chrono::nanoseconds kTick = std::chrono::milliseconds(20);
 // Of sources that keep whole seconds, as Lustre: told by a time without a fraction.
-inline constexpr int64_t kSlowTickNs = 1'000'000'000 + kTickNs;
+inline constexpr std::chrono::nanoseconds kSlowTick = std::chrono::seconds(1) + kTick;
 
-// How long after `now_ns` (since the epoch) the tick of this version goes on. Zero for almost every file, and for times
+// How long after `now` the tick of this version goes on. Zero for almost every file, and for times
 // in the future, which say nothing.
-Duration LeftOfTick(const FileVersion& version, int64_t now_ns);
+Duration LeftOfTick(const FileVersion& version, const FileTime& now);
 
 // Sleeps until it is over.
 void AwaitEndOfTick(const FileVersion& version);

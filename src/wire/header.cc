@@ -29,10 +29,13 @@ constexpr size_t kArgument2 = 60;
 constexpr size_t kInode = 64;
 constexpr size_t kSize = 72;
 constexpr size_t kMtime = 80;
-constexpr size_t kArgument = 88;
-constexpr size_t kPayloadSize = 96;
-constexpr size_t kReserved2 = 100;
-constexpr size_t kTag = 112;
+constexpr size_t kCtime = 88;
+constexpr size_t kMtimeNanoseconds = 96;
+constexpr size_t kCtimeNanoseconds = 100;
+constexpr size_t kArgument = 104;
+constexpr size_t kPayloadSize = 112;
+constexpr size_t kReserved2 = 116;
+constexpr size_t kTag = 176;
 }  // namespace at
 static_assert(at::kTag + kTagSize == kHeaderSize);
 
@@ -58,7 +61,10 @@ void PutFields(const Header& header, std::byte* head) {
   Put(head + at::kArgument2, header.argument2);
   Put(head + at::kInode, header.version.inode);
   Put(head + at::kSize, header.version.size);
-  Put(head + at::kMtime, header.version.mtime_ns);
+  Put(head + at::kMtime, header.version.mtime.seconds);
+  Put(head + at::kMtimeNanoseconds, header.version.mtime.nanoseconds);
+  Put(head + at::kCtime, header.ctime.seconds);
+  Put(head + at::kCtimeNanoseconds, header.ctime.nanoseconds);
   Put(head + at::kArgument, header.argument);
 }
 
@@ -79,7 +85,10 @@ Header GetFields(const std::byte* head) {
   header.argument2 = Get<uint32_t>(head + at::kArgument2);
   header.version.inode = Get<uint64_t>(head + at::kInode);
   header.version.size = Get<uint64_t>(head + at::kSize);
-  header.version.mtime_ns = Get<int64_t>(head + at::kMtime);
+  header.version.mtime.seconds = Get<int64_t>(head + at::kMtime);
+  header.version.mtime.nanoseconds = Get<uint32_t>(head + at::kMtimeNanoseconds);
+  header.ctime.seconds = Get<int64_t>(head + at::kCtime);
+  header.ctime.nanoseconds = Get<uint32_t>(head + at::kCtimeNanoseconds);
   header.argument = Get<uint64_t>(head + at::kArgument);
   return header;
 }
@@ -100,7 +109,8 @@ bool IsReservedZero(std::span<const std::byte> head) {
 bool IsSound(const Header& header, std::span<const std::byte> head, size_t payload_size) {
   return Get<uint32_t>(head.data() + at::kMagic) == kMagic && Get<uint16_t>(head.data() + at::kVersion) == kVersion &&
          IsKnownKind(header.kind) && AreFlagsSound(header) && header.error >= 0 && header.error <= kMaxErrno &&
-         IsReservedZero(head) && Get<uint32_t>(head.data() + at::kPayloadSize) == payload_size &&
+         header.version.mtime.IsSound() && header.ctime.IsSound() && IsReservedZero(head) &&
+         Get<uint32_t>(head.data() + at::kPayloadSize) == payload_size &&
          payload_size <= (header.IsReply() ? kMaxPayload : kMaxRequestPayload);
 }
 

@@ -11,7 +11,7 @@
 namespace copper::fakes {
 namespace {
 
-constexpr int64_t kQuietNs = 2'000'000'000;
+constexpr auto kQuiet = std::chrono::seconds(2);
 constexpr auto kBlockDeadline = std::chrono::seconds(10);
 constexpr size_t kHoleSize = 4096;
 
@@ -222,7 +222,8 @@ Result<Listing> MemoryStore::List(const std::string& path, storage::ListLimit li
     const Status added = listing.Add(name, attributes.inode, type, attributes_in_listings_ ? &attributes : nullptr);
     if (!added) return std::unexpected(added.error());
   }
-  return listing.Build(node.answers_absence && node.attributes.mtime_ns <= now_ - kQuietNs);
+  return listing.Build(node.answers_absence &&
+                       Between(node.attributes.mtime, FileTime::FromNanoseconds(now_)) >= kQuiet);
 }
 
 Result<Bytes> MemoryStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) {
@@ -276,7 +277,7 @@ MemoryStore::NodePtr MemoryStore::Make(uint32_t mode) {
 
 void MemoryStore::Touch(Node& node) {
   Attributes& attributes = node.attributes;
-  attributes.mtime_ns = attributes.ctime_ns = attributes.atime_ns = change_time_ + changes_++;
+  attributes.mtime = attributes.ctime = attributes.atime = FileTime::FromNanoseconds(change_time_ + changes_++);
 }
 
 MemoryStore::NodePtr MemoryStore::MakeParents(const std::string& path) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "copper/base/file_time.h"
+
 namespace copper {
 
 // Chunks are what is fetched, cached and sent: byte i of a file lies in chunk i / kChunkSize. 1 MiB: larger messages
@@ -19,10 +21,12 @@ inline constexpr size_t kChunkSize = size_t{1} << 20;
 struct FileVersion {
   uint64_t inode = 0;
   uint64_t size = 0;  // bytes
-  int64_t mtime_ns = 0;
+  FileTime mtime{};
 
   bool operator==(const FileVersion&) const = default;
   explicit operator bool() const { return *this != FileVersion{}; }
+  // For hash tables.
+  uint64_t Folded() const { return inode ^ mtime.Folded(); }
 };
 
 struct Attributes {
@@ -36,13 +40,13 @@ struct Attributes {
   uint64_t size = 0;
   uint64_t blocks = 0;  // of 512 bytes
   uint32_t block_size = 4096;
-  int64_t atime_ns = 0;
-  int64_t mtime_ns = 0;
-  int64_t ctime_ns = 0;
+  FileTime atime{};
+  FileTime mtime{};
+  FileTime ctime{};
   std::string symlink_target;  // of a symlink, else empty
 
   bool operator==(const Attributes&) const = default;
-  FileVersion version() const { return {inode, size, mtime_ns}; }
+  FileVersion version() const { return {inode, size, mtime}; }
   bool IsDirectory() const { return S_ISDIR(mode); }
   bool IsRegular() const { return S_ISREG(mode); }
   bool IsSymlink() const { return S_ISLNK(mode); }

@@ -1,5 +1,5 @@
 // One hash for keys, shards and trees (XXH3, xxhash.com): the same value on every node and in every version of Copper
-// that speaks wire version 1, since the choice of a tree depends on it.
+// that speaks one wire version, since the choice of a tree depends on it.
 #pragma once
 
 #include <cstdint>

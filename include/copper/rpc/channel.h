@@ -34,6 +34,7 @@ struct Request {
   TreeId tree = 0;
   std::string path{};
   FileVersion version{};
+  FileTime ctime{};  // of the file that `version` is of, beside it: versions are compared without
   uint64_t argument = 0;
   uint32_t argument2 = 0;
   uint16_t hops = 0;     // this one included: 1 from the leaf, then 1 more each time it is passed on
@@ -44,6 +45,7 @@ struct Reply {
   int error = 0;      // the peer's errno
   uint8_t flags = 0;  // wire::Flags; kReply is the channel's business
   FileVersion version{};
+  FileTime ctime{};  // of the file that `version` is of, beside it: versions are compared without
   uint64_t argument = 0;
   uint32_t argument2 = 0;  // how long this is true, in ms; UINT32_MAX: for the job
   // With kZeros none is sent: the asking side gets `argument` zero bytes here (a payload given to a Responder says how

@@ -1,4 +1,4 @@
-// Wire version 1: the header of every message. The layout, byte by byte, is in src/wire/README.md.
+// Wire version 2: the header of every message. The layout, byte by byte, is in src/wire/README.md.
 //
 // All integers are little endian and of fixed width. Decoding trusts nothing: a message that is too short, of another
 // version or job, of an unknown kind, or whose tag does not match is an error, never a crash.
@@ -16,8 +16,8 @@
 
 namespace copper::wire {
 
-inline constexpr uint16_t kVersion = 1;
-inline constexpr size_t kHeaderSize = 128;
+inline constexpr uint16_t kVersion = 2;
+inline constexpr size_t kHeaderSize = 192;
 inline constexpr size_t kMaxPayload = kChunkSize;
 // Of requests, whose payload is a path.
 inline constexpr size_t kMaxRequestPayload = size_t{64} << 10;
@@ -59,6 +59,7 @@ struct Header {
   uint16_t credits = 0;       // reply: how many requests the asking side may have under way here
   int32_t error = 0;          // reply: errno, 0 for success
   FileVersion version{};      // of what is asked for or sent
+  FileTime ctime{};           // beside it, of the same file
   uint64_t argument = 0;      // request: chunk, piece or offset; reply: total size, or what was found
   uint32_t argument2 = 0;     // request: whence; entry limit; reply: ms it is true, UINT32_MAX: for the job
 
@@ -70,8 +71,8 @@ struct Header {
 // in a request. Any thread, without setting up libsodium first.
 std::vector<std::byte> Encode(const Header& header, std::span<const std::byte> payload, const JobKey& key);
 
-// EBADMSG: unparsable (magic, version, kind, flags, errno, reserved bytes, length). EPERM: another job's, or the tag
-// does not match.
+// EBADMSG: unparsable (magic, version, kind, flags, errno, times, reserved bytes, length). EPERM: another job's, or the
+// tag does not match.
 Result<Header> Decode(std::span<const std::byte> head, std::span<const std::byte> payload, const JobIdentity& job);
 
 }  // namespace copper::wire

@@ -30,9 +30,9 @@ TEST(Attributes, KnowTheirTypeAndVersion) {
   EXPECT_TRUE(attributes.IsRegular());
   attributes.inode = 1;
   attributes.size = 2;
-  attributes.mtime_ns = 3;
-  attributes.ctime_ns = 4;
-  EXPECT_EQ(attributes.version(), (FileVersion{1, 2, 3}));
+  attributes.mtime = {3, 4};
+  attributes.ctime = {5, 6};
+  EXPECT_EQ(attributes.version(), (FileVersion{1, 2, {3, 4}}));
   EXPECT_TRUE(attributes.version());
   EXPECT_FALSE(FileVersion{});
 }

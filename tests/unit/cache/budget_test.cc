@@ -12,7 +12,7 @@ namespace copper::cache {
 namespace {
 
 constexpr size_t kCharge = 100'000;
-const FileVersion kVersion{1, 2, 3};
+const FileVersion kVersion{1, 2, {3, 4}};
 
 class Eviction : public testing::Test {
  protected:

@@ -87,19 +87,20 @@ TEST(Table, WhatWasGotOutlivesTheEntry) {
 
 TEST(Table, ChunksOfDifferentVersionsAreDifferentKeys) {
   Cache cache;
-  const FileVersion version{1, 2, 3};
+  const FileVersion version{1, 2, {3, 4}};
   const auto put = [&](const ChunkKey& key, size_t size) {
     cache.data().Put(key, {.bytes = Bytes::Zeros(size)}, size);
   };
   put({"/f", version, 0}, 1);
   put({"/f", version, 1}, 2);
-  put({"/f", {1, 2, 4}, 0}, 3);
-  put({"/f", {1, 5, 3}, 0}, 4);
-  put({"/f", {9, 2, 3}, 0}, 5);
+  put({"/f", {1, 2, {4, 4}}, 0}, 3);
+  put({"/f", {1, 5, {3, 4}}, 0}, 4);
+  put({"/f", {9, 2, {3, 4}}, 0}, 5);
   put({"/g", version, 0}, 6);
-  EXPECT_EQ(cache.data().usage().entries, 6U);
+  put({"/f", {1, 2, {3, 5}}, 0}, 7);
+  EXPECT_EQ(cache.data().usage().entries, 7U);
   EXPECT_EQ(cache.data().Get({"/f", version, 0})->bytes.size(), 1U);
-  EXPECT_EQ(cache.data().Get({"/f", {1, 5, 3}, 0})->bytes.size(), 4U);
+  EXPECT_EQ(cache.data().Get({"/f", {1, 5, {3, 4}}, 0})->bytes.size(), 4U);
   EXPECT_EQ(cache.data().Get({"/g", version, 0})->bytes.size(), 6U);
   EXPECT_EQ(cache.metadata().usage().entries, 0U);
 }

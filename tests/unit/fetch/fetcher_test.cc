@@ -202,7 +202,7 @@ TEST_P(FetchTest, APieceOfAListingThatHasLeftTheTableIsStillGiven) {
   EXPECT_EQ(second.version, first.version);
   EXPECT_EQ(second.payload.size(), kChunkSize);
   FileVersion other = first.version;
-  ++other.mtime_ns;
+  ++other.mtime.nanoseconds;
   EXPECT_EQ(ask(1, other).error, ESTALE) << "never pieces of two listings";
 }
 
@@ -305,7 +305,7 @@ TEST_P(FetchTest, AChunkPastTheEndIsRefused) {
   rpc::Request request;
   request.kind = rpc::Kind::kRead;
   request.path = "/f";
-  request.version = {1, kChunkSize, 1};
+  request.version = {1, kChunkSize, {1, 0}};
   for (const uint64_t chunk : {uint64_t{1}, UINT64_MAX, UINT64_MAX / kChunkSize}) {
     request.argument = chunk;
     const auto reply = Await<rpc::Reply>([&](auto done) {

@@ -11,7 +11,7 @@ Attributes Directory(int64_t mtime) {
   Attributes directory;
   directory.mode = 040755;
   directory.inode = 7;
-  directory.mtime_ns = mtime;
+  directory.mtime = {mtime, 0};
   return directory;
 }
 

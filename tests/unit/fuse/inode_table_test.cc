@@ -18,7 +18,7 @@ Node::Known File(uint64_t inode, int64_t mtime = 1, uint64_t device = 1) {
   attributes->device = device;
   attributes->inode = inode;
   attributes->size = 100;
-  attributes->mtime_ns = mtime;
+  attributes->mtime = {mtime, 0};
   return {attributes, kNever};
 }
 
@@ -36,7 +36,7 @@ TEST(InodeTable, ANewVersionIsANewNodeAndTheOldOneStays) {
   EXPECT_NE(fresh, old);
   EXPECT_NE(fresh->number(), old->number());
   EXPECT_EQ(table.Find(old->id()), old);
-  EXPECT_EQ(old->version().mtime_ns, 1);
+  EXPECT_EQ(old->version().mtime.seconds, 1);
 }
 
 TEST(InodeTable, RenewedFilesAreNewNodesAndDirectoriesStay) {
@@ -60,7 +60,7 @@ TEST(InodeTable, ADirectoryStaysItselfWithNewAttributes) {
   InodeTable table;
   const NodePtr node = table.Enter("/d", Directory(10, 1));
   EXPECT_EQ(table.Enter("/d", Directory(10, 2)), node);
-  EXPECT_EQ(node->known().attributes->mtime_ns, 2);
+  EXPECT_EQ(node->known().attributes->mtime.seconds, 2);
   EXPECT_EQ(table.FindDirectory("/d"), node);
   EXPECT_EQ(table.FindDirectory("/f"), nullptr);
 }

@@ -36,8 +36,8 @@ TEST_F(ServedNames, LookupGivesAttributesForTheWholeJob) {
   const Attributes source = store().Peek("/lib/a.py");
   EXPECT_EQ(found.out.attr.size, source.size);
   EXPECT_EQ(found.out.attr.mode, source.mode);
-  EXPECT_EQ(found.out.attr.mtime, static_cast<uint64_t>(source.mtime_ns / 1'000'000'000));
-  EXPECT_EQ(found.out.attr.mtimensec, static_cast<uint32_t>(source.mtime_ns % 1'000'000'000));
+  EXPECT_EQ(found.out.attr.mtime, static_cast<uint64_t>(source.mtime.seconds));
+  EXPECT_EQ(found.out.attr.mtimensec, source.mtime.nanoseconds);
   EXPECT_EQ(found.out.entry_valid, kTenYears);
   EXPECT_EQ(found.out.attr_valid, kTenYears);
 

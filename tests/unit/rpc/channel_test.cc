@@ -29,12 +29,13 @@ TEST_F(ChannelTest, EveryFieldOfRequestAndReplyArrives) {
   Inbox inbox;
   handlers_[1].SetScript(inbox.Script());
   StartAll();
-  const FileVersion version{5, 6, -7};
+  const FileVersion version{5, 6, {-7, 8}};
   Outcome outcome = Ask(0, 1,
                         {.kind = Kind::kList,
                          .tree = 3,
                          .path = "/dir",
                          .version = version,
+                         .ctime = {-9, 10},
                          .argument = 1ULL << 40,
                          .argument2 = 9,
                          .hops = 2,
@@ -48,16 +49,23 @@ TEST_F(ChannelTest, EveryFieldOfRequestAndReplyArrives) {
   EXPECT_EQ(request.tree, 3U);
   EXPECT_EQ(request.path, "/dir");
   EXPECT_EQ(request.version, version);
+  EXPECT_EQ(request.ctime, (FileTime{-9, 10}));
   EXPECT_EQ(request.argument, 1ULL << 40);
   EXPECT_EQ(request.argument2, 9U);
   EXPECT_EQ(request.hops, 2U);
   EXPECT_EQ(request.attempt, 1U);
-  items[0].respond({.error = ENOENT, .flags = wire::kUnchanged, .version = {1, 2, 3}, .argument = 4, .argument2 = 5});
+  items[0].respond({.error = ENOENT,
+                    .flags = wire::kUnchanged,
+                    .version = {1, 2, {3, 4}},
+                    .ctime = {5, 6},
+                    .argument = 4,
+                    .argument2 = 5});
   const Result<Reply> reply = outcome.Get();
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->error, ENOENT);
   EXPECT_EQ(reply->flags, wire::kUnchanged);
-  EXPECT_EQ(reply->version, (FileVersion{1, 2, 3}));
+  EXPECT_EQ(reply->version, (FileVersion{1, 2, {3, 4}}));
+  EXPECT_EQ(reply->ctime, (FileTime{5, 6}));
   EXPECT_EQ(reply->argument, 4U);
   EXPECT_EQ(reply->argument2, 5U);
   EXPECT_TRUE(reply->payload.empty());

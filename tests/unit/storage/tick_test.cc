@@ -16,35 +16,44 @@
 namespace copper::storage {
 namespace {
 
-constexpr int64_t kSecond = 1'000'000'000;
-constexpr int64_t kNow = 1'700'000'000 * kSecond + 123;
+constexpr std::chrono::nanoseconds kSecond = std::chrono::seconds(1);
+constexpr std::chrono::nanoseconds kZero = std::chrono::nanoseconds::zero();
+constexpr FileTime kNow{1'700'000'000, 123};
+constexpr FileTime kThisSecond{1'700'000'000, 0};
 
-int64_t Left(int64_t mtime_ns) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(LeftOfTick({1, 1, mtime_ns}, kNow)).count();
+FileTime Later(const FileTime& time, std::chrono::nanoseconds by) {
+  return FileTime::FromNanoseconds(time.seconds * FileTime::kPerSecond + time.nanoseconds + by.count());
+}
+
+std::chrono::nanoseconds Left(const FileTime& mtime) {
+  return LeftOfTick({1, 1, mtime}, kNow);
 }
 
 TEST(Tick, WhatHasNotChangedLatelyIsRead) {
-  EXPECT_EQ(Left(0), 0);
-  EXPECT_EQ(Left(kNow - kSecond), 0);
-  EXPECT_EQ(Left(kNow - kTickNs), 0);
-  EXPECT_EQ(Left(kNow - 123 - 2 * kSecond), 0);
-  EXPECT_EQ(Left(-5), 0) << "before 1970";
+  EXPECT_EQ(Left({}), kZero);
+  EXPECT_EQ(Left(Later(kNow, -kSecond)), kZero);
+  EXPECT_EQ(Left(Later(kNow, -kTick)), kZero);
+  EXPECT_EQ(Left(Later(kThisSecond, -2 * kSecond)), kZero);
+  EXPECT_EQ(Left({-1, 5}), kZero) << "before 1970";
+  for (const int64_t seconds : {INT64_MIN, int64_t{-10'000'000'000}}) EXPECT_EQ(Left({seconds, 0}), kZero) << seconds;
 }
 
 TEST(Tick, ThatOfAFreshChangeGoesOn) {
-  EXPECT_EQ(Left(kNow), kTickNs);
-  EXPECT_EQ(Left(kNow - 5), kTickNs - 5);
-  EXPECT_EQ(Left(kNow + 5), kTickNs + 5) << "a server whose clock is a little ahead";
+  constexpr std::chrono::nanoseconds kLittle(5);
+  EXPECT_EQ(Left(kNow), kTick);
+  EXPECT_EQ(Left(Later(kNow, -kLittle)), kTick - kLittle);
+  EXPECT_EQ(Left(Later(kNow, kLittle)), kTick + kLittle) << "a server whose clock is a little ahead";
 }
 
 TEST(Tick, SourcesOfWholeSecondsTickSlowly) {
-  EXPECT_EQ(Left(kNow - 123), kSlowTickNs - 123);
-  EXPECT_EQ(Left(kNow - 123 - kSecond), kSlowTickNs - 123 - kSecond);
+  EXPECT_EQ(Left(kThisSecond), kSlowTick - std::chrono::nanoseconds(123));
+  EXPECT_EQ(Left(Later(kThisSecond, -kSecond)), kTick - std::chrono::nanoseconds(123));
 }
 
 TEST(Tick, TimesInTheFutureSayNothing) {
-  EXPECT_EQ(Left(kNow + 3 * kSecond + 1), 0);
-  EXPECT_EQ(Left(kNow - 123 + 100 * kSecond), 0);
+  EXPECT_EQ(Left(Later(kNow, 3 * kSecond + std::chrono::nanoseconds(1))), kZero);
+  EXPECT_EQ(Left(Later(kThisSecond, 100 * kSecond)), kZero);
+  for (const int64_t seconds : {INT64_MAX, int64_t{10'000'000'000}}) EXPECT_EQ(Left({seconds, 0}), kZero) << seconds;
 }
 
 class TickTest : public SourceTest {};
@@ -53,8 +62,7 @@ TEST_F(TickTest, AFileIsReadWhenTheTickOfItsLastChangeIsOver) {
   tree_.Write("/fresh", "content");
   const FileVersion version = VersionOf("/fresh");
   EXPECT_EQ(ReadText("/fresh", version, 0, 7), "content");
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  EXPECT_GE(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count(), version.mtime_ns + kTickNs);
+  EXPECT_GE(Between(version.mtime, FileTime::Now()), kTick);
 }
 
 // A file system whose times move with the kernel's ticks, whoever looks; in a mount namespace of its own.

@@ -23,6 +23,10 @@ JobIdentity RandomJob(Random& random) {
   return job;
 }
 
+FileTime RandomTime(Random& random) {
+  return {static_cast<int64_t>(random()), static_cast<uint32_t>(random() % FileTime::kPerSecond)};
+}
+
 Header RandomHeader(Random& random, const JobIdentity& job) {
   Header header;
   header.kind = static_cast<Kind>(1 + random() % 10);
@@ -37,7 +41,8 @@ Header RandomHeader(Random& random, const JobIdentity& job) {
   header.hops = static_cast<uint16_t>(random());
   header.credits = static_cast<uint16_t>(random());
   header.error = static_cast<int32_t>(random() % 4096);
-  header.version = {random(), random(), static_cast<int64_t>(random())};
+  header.version = {random(), random(), RandomTime(random)};
+  header.ctime = RandomTime(random);
   header.argument = random();
   header.argument2 = static_cast<uint32_t>(random());
   return header;
@@ -94,24 +99,29 @@ TEST_F(HeaderTest, LayoutIsAsDocumented) {
   header.credits = 0x5556;
   header.error = 0x0261;
   header.argument2 = 0x71727374;
-  header.version = {0x8182838485868788, 0x9192939495969798, -2};
+  header.version = {0x8182838485868788, 0x9192939495969798, {-2, 0x21222324}};
+  header.ctime = {-3, 0x31323334};
   header.argument = 0xb1b2b3b4b5b6b7b8;
   const auto head = Encode(header, RandomBytes(random_, 7), job_.key);
-  const auto expected = std::to_array<uint8_t>({'C',  'u',  'C',  'r',  1,    0,    3,    1,  // magic .. flags
-                                                0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab,
-                                                0xac, 0xad, 0xae, 0xaf,                          // job
-                                                0x04, 0x03, 0x02, 0x01, 0x14, 0x13, 0x12, 0x11,  // origin, tree
-                                                0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21,  // request id
-                                                0x34, 0x33, 0x32, 0x31, 0x44, 0x43, 0x42, 0x41,  // sequence, remaining
-                                                0x52, 0x51, 0x54, 0x53, 0x56, 0x55, 0,    0,  // attempt, hops, credits
-                                                0x61, 0x02, 0,    0,    0x74, 0x73, 0x72, 0x71,  // error, argument2
-                                                0x88, 0x87, 0x86, 0x85, 0x84, 0x83, 0x82, 0x81,  // inode
-                                                0x98, 0x97, 0x96, 0x95, 0x94, 0x93, 0x92, 0x91,  // size
-                                                0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,  // mtime
-                                                0xb8, 0xb7, 0xb6, 0xb5, 0xb4, 0xb3, 0xb2, 0xb1,  // argument
-                                                7,    0,    0,    0,                             // payload size
-                                                0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0});
-  ASSERT_EQ(expected.size(), 112U);
+  const auto expected = std::to_array<uint8_t>(
+      {'C',  'u',  'C',  'r',  2,    0,    3,    1,  // magic .. flags
+       0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf,  // job
+       0x04, 0x03, 0x02, 0x01, 0x14, 0x13, 0x12, 0x11,                                                  // origin, tree
+       0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21,                                                  // request id
+       0x34, 0x33, 0x32, 0x31, 0x44, 0x43, 0x42, 0x41,  // sequence, remaining
+       0x52, 0x51, 0x54, 0x53, 0x56, 0x55, 0,    0,     // attempt, hops, credits
+       0x61, 0x02, 0,    0,    0x74, 0x73, 0x72, 0x71,  // error, argument2
+       0x88, 0x87, 0x86, 0x85, 0x84, 0x83, 0x82, 0x81,  // inode
+       0x98, 0x97, 0x96, 0x95, 0x94, 0x93, 0x92, 0x91,  // size
+       0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,  // mtime, seconds
+       0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,  // ctime, seconds
+       0x24, 0x23, 0x22, 0x21, 0x34, 0x33, 0x32, 0x31,  // their nanoseconds
+       0xb8, 0xb7, 0xb6, 0xb5, 0xb4, 0xb3, 0xb2, 0xb1,  // argument
+       7,    0,    0,    0,                             // payload size
+       0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0, 0, 0, 0,
+       0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0, 0, 0, 0,
+       0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0, 0, 0, 0});
+  ASSERT_EQ(expected.size(), 176U);
   for (size_t i = 0; i < expected.size(); ++i) {
     EXPECT_EQ(std::to_integer<uint8_t>(head[i]), expected[i]) << "at offset " << i;
   }
@@ -163,18 +173,21 @@ TEST_F(HeaderTest, ForeignJobsAndWrongKeysAreForeign) {
 
 TEST_F(HeaderTest, ParseErrorsAreUnparsable) {
   EXPECT_EQ(DecodePatched(0, 'X', false), EBADMSG);  // magic
-  EXPECT_EQ(DecodePatched(4, 2, false), EBADMSG);    // a later version
+  EXPECT_EQ(DecodePatched(4, 1, false), EBADMSG);    // an earlier version
+  EXPECT_EQ(DecodePatched(4, 3, false), EBADMSG);    // a later one
   EXPECT_EQ(DecodePatched(6, 0, false), EBADMSG);    // kinds
   EXPECT_EQ(DecodePatched(6, 12, false), EBADMSG);
   EXPECT_EQ(DecodePatched(7, 9, true), EBADMSG);       // an unknown flag
   EXPECT_EQ(DecodePatched(7, kZeros, true), EBADMSG);  // a reply's flag in a request
   EXPECT_EQ(DecodePatched(54, 1, false), EBADMSG);     // reserved
-  EXPECT_EQ(DecodePatched(100, 1, false), EBADMSG);
-  EXPECT_EQ(DecodePatched(111, 1, false), EBADMSG);
-  EXPECT_EQ(DecodePatched(57, 0x10, true), EBADMSG);  // errno from 4096 on
-  EXPECT_EQ(DecodePatched(59, 0x80, true), EBADMSG);  // a negative one
-  EXPECT_EQ(DecodePatched(96, 41, false), EBADMSG);   // payload size
-  EXPECT_EQ(DecodePatched(24, 0, false) | DecodePatched(127, 0, false), EPERM);
+  EXPECT_EQ(DecodePatched(116, 1, false), EBADMSG);
+  EXPECT_EQ(DecodePatched(175, 1, false), EBADMSG);
+  EXPECT_EQ(DecodePatched(99, 0x40, false), EBADMSG);   // nanoseconds from a second on: of mtime
+  EXPECT_EQ(DecodePatched(103, 0x40, false), EBADMSG);  // and of ctime
+  EXPECT_EQ(DecodePatched(57, 0x10, true), EBADMSG);    // errno from 4096 on
+  EXPECT_EQ(DecodePatched(59, 0x80, true), EBADMSG);    // a negative one
+  EXPECT_EQ(DecodePatched(112, 41, false), EBADMSG);    // payload size
+  EXPECT_EQ(DecodePatched(24, 0, false) | DecodePatched(191, 0, false), EPERM);
 }
 
 // Whoever holds the key makes messages that are well tagged and still too large.

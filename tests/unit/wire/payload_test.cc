@@ -23,6 +23,10 @@ std::string RandomName(Random& random, size_t max_size) {
   return name;
 }
 
+FileTime RandomTime(Random& random) {
+  return {static_cast<int64_t>(random()), static_cast<uint32_t>(random() % FileTime::kPerSecond)};
+}
+
 Attributes RandomAttributes(Random& random) {
   static constexpr uint32_t kTypes[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK};
   Attributes attributes;
@@ -36,9 +40,9 @@ Attributes RandomAttributes(Random& random) {
   attributes.size = random();
   attributes.blocks = random();
   attributes.block_size = static_cast<uint32_t>(random());
-  attributes.atime_ns = static_cast<int64_t>(random());
-  attributes.mtime_ns = static_cast<int64_t>(random());
-  attributes.ctime_ns = static_cast<int64_t>(random());
+  attributes.atime = RandomTime(random);
+  attributes.mtime = RandomTime(random);
+  attributes.ctime = RandomTime(random);
   if (attributes.IsSymlink()) attributes.symlink_target = RandomName(random, 4095);
   return attributes;
 }
@@ -142,6 +146,32 @@ TEST(AttributesTest, UnsoundOnesAreRejected) {
   EXPECT_TRUE(DecodeAttributes(EncodeAttributes(attributes).span()));
   attributes.symlink_target += '\0';
   EXPECT_FALSE(DecodeAttributes(EncodeAttributes(attributes).span()));
+  for (FileTime Attributes::* const time : {&Attributes::atime, &Attributes::mtime, &Attributes::ctime}) {
+    attributes = {};
+    attributes.mode = S_IFREG | 0644;
+    (attributes.*time).nanoseconds = FileTime::kPerSecond;
+    EXPECT_FALSE(DecodeAttributes(EncodeAttributes(attributes).span()));
+    (attributes.*time).nanoseconds = FileTime::kPerSecond - 1;
+    EXPECT_TRUE(DecodeAttributes(EncodeAttributes(attributes).span()));
+  }
+}
+
+// The ends of what fits into each field, in every combination of two.
+TEST(AttributesTest, ExtremesRoundTrip) {
+  constexpr int64_t kTimes[] = {INT64_MIN, -10'000'000'000, -1, 0, 4'294'967'296, 10'000'000'000, INT64_MAX};
+  constexpr uint64_t kNumbers[] = {0, 1, UINT32_MAX, uint64_t{1} << 32, INT64_MAX, UINT64_MAX};
+  for (const int64_t seconds : kTimes) {
+    for (const uint64_t number : kNumbers) {
+      Attributes attributes;
+      attributes.mode = S_IFCHR | 07777;
+      attributes.nlink = attributes.uid = attributes.gid = attributes.block_size = static_cast<uint32_t>(number);
+      attributes.rdev = attributes.device = attributes.inode = attributes.size = attributes.blocks = number;
+      attributes.atime = attributes.mtime = attributes.ctime = {seconds, 999'999'999};
+      const Result<Attributes> decoded = DecodeAttributes(EncodeAttributes(attributes).span());
+      ASSERT_TRUE(decoded);
+      EXPECT_EQ(*decoded, attributes);
+    }
+  }
 }
 
 TEST(ListingTest, RoundTrip) {
