@@ -1,6 +1,7 @@
 // What a daemon tells its parts, and what it says of itself.
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "app/daemon.h"
 #include "app/profiling.h"
@@ -13,6 +14,12 @@ namespace {
 const char* NameOf(LogType type) {
   if (type == LogType::kBoth) return "both";
   return type == LogType::kFile ? "file" : "stdout";
+}
+
+// For tests: as on an older kernel. Not documented for users.
+uint32_t MostProtocolMinor() {
+  const char* const given = std::getenv("COPPER_MOST_FUSE_MINOR");
+  return given == nullptr ? UINT32_MAX : static_cast<uint32_t>(std::strtoul(given, nullptr, 10));
 }
 
 }  // namespace
@@ -64,6 +71,7 @@ fuse::Server::Options Daemon::ServerOptions() {
   fuse::Server::Options options;
   options.threads = options_.threads;
   options.node_budget_bytes = NodeBudget();
+  options.most_protocol_minor = MostProtocolMinor();
   options.store_ahead_bytes = std::min<uint64_t>(options.store_ahead_bytes, MemoryBudget() / 8);
   options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };

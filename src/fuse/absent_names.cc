@@ -33,6 +33,13 @@ void AbsentNames::DropOld(TimePoint now) {
   drop_next_ = std::max(first, now + kDropPause);
 }
 
+std::optional<TimePoint> AbsentNames::TakeOne(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  const auto taken = names_.extract(path);
+  if (taken.empty()) return std::nullopt;
+  return taken.mapped();
+}
+
 std::vector<std::string> AbsentNames::Take(const std::string& path) {
   std::vector<std::string> taken;
   const std::lock_guard lock(mutex_);

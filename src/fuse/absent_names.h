@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -19,6 +20,8 @@ class AbsentNames {
 
   // Whether the kernel may remember this path as absent until then.
   bool Note(const std::string& path, TimePoint valid_until, TimePoint now);
+  // Forgets this one path, and says how long the kernel may believe it; nullopt: not noted.
+  std::optional<TimePoint> TakeOne(const std::string& path);
   // Forgets this path and all below it, and says which they were.
   std::vector<std::string> Take(const std::string& path);
   size_t size() const;

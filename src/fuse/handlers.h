@@ -37,6 +37,7 @@ class Handlers {
     std::function<void()> on_stop_command;
     Server::TextCommandHook on_refresh_command;
     Server::TextCommandHook on_snapshot_command;
+    uint32_t most_protocol_minor = UINT32_MAX;
     profile::Recorder* recorder = nullptr;  // null: nothing is recorded
   };
 
@@ -50,7 +51,10 @@ class Handlers {
   // Not where each path that is used is recorded: names that come with a listing are never looked up.
   bool WantsReaddirplus() const { return recorder() == nullptr || !recorder()->options().paths_full; }
 
+  // The kernel's greeting.
+  void OnGreeting(const fuse_conn_info& connection);
   // handlers_refresh.cc; see fetch::ChangeListener. Any thread.
+  void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added);
   void OnRefreshed(const std::string& path, std::move_only_function<void()> told);
 
   // handlers_names.cc
@@ -109,6 +113,7 @@ class Handlers {
 
   // An answer that was asked for before a refresh and sent after it is taken back: each who asks notes `refreshes_`
   // before, and looks at it again when the kernel has the answer.
+  void TakeBackAbsent(uint64_t directory, const std::string& name) const;
   void TakeBackName(const std::string& path) const;
   void TakeBackDirectory(Node& directory) const;
   void TakeBackListings(Node& directory) const;

@@ -4,6 +4,7 @@
 // unanswered requests hold. Stores are an optimisation and are dropped when too many wait; invalidations never are.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -25,6 +26,14 @@ class Notifier {
   explicit Notifier(size_t most_queued) : most_queued_(most_queued) {}
   ~Notifier();
 
+  // What can be told depends on the kernel's age. Before its greeting: nothing of this.
+  struct Abilities {
+    bool expires = false;  // FUSE_EXPIRE_ONLY: Linux 6.2, protocol 7.38, and some older ones that took it over
+    bool prunes = false;   // FUSE_NOTIFY_PRUNE: Linux 6.18, protocol 7.45
+  };
+  void SetAbilities(Abilities abilities) { abilities_ = abilities; }
+  Abilities abilities() const { return abilities_; }
+
   // The session must live until Stop.
   void Start(fuse_session* session);
   // Drops what has not been told. Waits for the call under way, so requests must still be answered, or the connection
@@ -35,7 +44,8 @@ class Notifier {
   void Store(uint64_t id, uint64_t offset, Bytes bytes, std::move_only_function<void()> stored = {});
   // The kernel's attributes and pages of a file, or names of a directory, are no longer true.
   void InvalidateInode(uint64_t id);
-  // Whatever the kernel knows of this name is no longer true.
+  // Whatever the kernel knows of this name is no longer true. A name that somebody uses is dropped, too: what is open
+  // there goes on, but getcwd(2) fails for good, /proc says "(deleted)", and what is mounted there goes.
   void InvalidateName(uint64_t directory, std::string name);
   // The same for a name of a directory, but the name stays until it is looked up again, and for good if that gives the
   // same node: processes that work in the directory, and what is mounted there, are left alone. Linux before 6.2
@@ -59,6 +69,7 @@ class Notifier {
   void Expire(uint64_t directory, const std::string& name);
 
   const size_t most_queued_;
+  std::atomic<Abilities> abilities_{};
   fuse_session* session_ = nullptr;
   std::mutex mutex_;  // guards what follows; not held while the kernel is told
   std::condition_variable work_;

@@ -9,8 +9,10 @@ namespace {
 
 using profile::Operation;
 
-void Init(void* handlers, fuse_conn_info* connection) {
-  Negotiate(*connection, static_cast<Handlers*>(handlers)->WantsReaddirplus());
+void Init(void* user_data, fuse_conn_info* connection) {
+  Handlers& handlers = *static_cast<Handlers*>(user_data);
+  handlers.OnGreeting(*connection);
+  Negotiate(*connection, handlers.WantsReaddirplus());
 }
 
 Handlers& HandlersOf(fuse_req_t request) {

@@ -33,14 +33,11 @@ struct Server::State final : public fetch::ChangeListener {
         notifier(std::make_shared<Notifier>(options.store_ahead_bytes)),
         replies(std::make_shared<PendingReplies>()),
         handlers({fetcher, counters, clock, inodes, absent, live, streamed, notifier, replies, options.on_stop_command,
-                  options.on_refresh_command, options.on_snapshot_command, options.recorder}) {}
+                  options.on_refresh_command, options.on_snapshot_command, options.most_protocol_minor,
+                  options.recorder}) {}
 
   void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) override {
-    const NodePtr directory = inodes.FindDirectory(path);
-    if (!directory) return;  // the kernel knows nothing of it
-    directory->Expire();
-    for (const std::string& name : added) notifier->InvalidateName(directory->id(), name);
-    notifier->InvalidateInode(directory->id());
+    handlers.OnDirectoryChanged(path, added);
   }
 
   void OnRefreshed(const std::string& path, std::move_only_function<void()> told) override {

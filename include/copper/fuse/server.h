@@ -36,7 +36,9 @@ class Server {
     TextCommandHook on_refresh_command;
     TextCommandHook on_snapshot_command;    // likewise
     profile::Recorder* recorder = nullptr;  // of requests; null: none is kept. With full paths READDIRPLUS is off
-    std::function<void()> on_unmounted;     // the mount went away without Stop; any thread; must not block
+    // For tests: as on a kernel whose protocol is 7.N at most. What depends on it: src/fuse/notifier.h.
+    uint32_t most_protocol_minor = UINT32_MAX;
+    std::function<void()> on_unmounted;  // the mount went away without Stop; any thread; must not block
   };
 
   // Takes over the connection's descriptor (Mounter::Mount). Serves from Start to Stop.

@@ -20,6 +20,15 @@ TEST(AbsentNames, AreTakenBackByPath) {
   EXPECT_THAT(names.Take("/"), UnorderedElementsAre("/a", "/ab"));
 }
 
+TEST(AbsentNames, OneIsTakenBackOnce) {
+  AbsentNames names;
+  for (const char* path : {"/a", "/a/b"}) EXPECT_TRUE(names.Note(path, kNow + seconds(2), kNow));
+  EXPECT_EQ(names.TakeOne("/b"), std::nullopt);
+  EXPECT_EQ(names.TakeOne("/a"), kNow + seconds(2));
+  EXPECT_EQ(names.TakeOne("/a"), std::nullopt);
+  EXPECT_EQ(names.size(), 1U);
+}
+
 TEST(AbsentNames, WhatTheKernelMayNotKeepNeedsNoMemory) {
   AbsentNames names;
   EXPECT_TRUE(names.Note("/a", kNow, kNow));

@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -11,72 +10,16 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <thread>
 
 #include "copper/base/control_ioctl.h"
-#include "copper/fuse/mounter.h"
-#include "copper/fuse/server.h"
-#include "fakes/temporary_directory.h"
-#include "fakes/test_job.h"
+#include "real_mount.h"
 
 namespace copper::fuse {
 namespace {
 
-using fakes::TemporaryDirectory;
-
 namespace fs = std::filesystem;
-
-class RealMount : public testing::Test {
- protected:
-  void SetUp() override { Start({}); }
-
-  void Start(Server::Options options) {
-    if (!CheckFuse()) GTEST_SKIP() << "no FUSE here: " << CheckFuse().error().Describe();
-    auto mounter = Mounter::Fork();  // before any thread
-    ASSERT_TRUE(mounter);
-    mounter_.emplace(std::move(*mounter));
-    auto connection = mounter_->Mount({.point = point_});
-    ASSERT_TRUE(connection) << connection.error().Describe();
-    job_ = std::make_unique<fakes::TestJob>(1);
-    options.live_files["status.json"] = [this] { return std::to_string(++renderings_) + "\n"; };
-    options.on_stop_command = [this] { ++stop_commands_; };
-    options.on_unmounted = [this] { ++unmounted_; };
-    server_ = std::make_unique<Server>(std::move(options), std::move(*connection), job_->node(0).fetcher(), counters_,
-                                       job_->clock(), log_);
-    ASSERT_TRUE(server_->Start());
-  }
-
-  void TearDown() override {
-    if (!mounter_) return;
-    EXPECT_TRUE(mounter_->Unmount());
-    server_.reset();
-    EXPECT_FALSE(fs::exists(point_));
-  }
-
-  std::string In(const std::string& path) const { return point_ + path; }
-  fakes::MemoryStore& store() { return job_->store(); }
-  uint64_t Count(profile::Operation operation) const { return counters_.Get(operation); }
-
-  static std::string ReadFile(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
-
-  TemporaryDirectory directory_;
-  const std::string point_ = directory_.path() + "/mnt";
-  Logger log_{LogLevel::kNone, LogType::kStdout, ""};
-  profile::Counters counters_;
-  std::optional<Mounter> mounter_;
-  std::unique_ptr<fakes::TestJob> job_;
-  std::atomic<int> renderings_{0}, stop_commands_{0}, unmounted_{0};
-  std::unique_ptr<Server> server_;
-};
 
 TEST_F(RealMount, WhatTheKernelHasSeenComesBackNoMore) {
   store().AddFile("/lib/a.py", "import b\n");
