@@ -45,7 +45,8 @@ Json ChannelJson(const rpc::ChannelCounters& channel) {
           {"timeouts", channel.timeouts},
           {"late_replies", channel.late_replies},
           {"send_failures", channel.send_failures},
-          {"given_up", channel.given_up}};
+          {"given_up", channel.given_up},
+          {"unfinished", channel.unfinished}};
 }
 
 Json TreePosition(Rank rank, const tree::Forest& forest) {

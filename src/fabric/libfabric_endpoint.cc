@@ -22,9 +22,8 @@
 namespace copper::fabric {
 namespace {
 
-// While sends are with the provider, or receives could not be posted, the thread looks this often, whatever wakes it.
+// While sends are with the provider the thread looks this often, whatever wakes it.
 constexpr Duration kSendCheck = std::chrono::milliseconds(100);
-constexpr Duration kPostRetry = std::chrono::milliseconds(1);
 
 class LibfabricEndpoint final : public Endpoint {
  public:
@@ -33,7 +32,7 @@ class LibfabricEndpoint final : public Endpoint {
         head_size_(head_size),
         log_(log),
         sender_(transport_),
-        receives_(std::in_place, transport_, head_size, log) {}
+        receives_(std::in_place, transport_, head_size, unfinished_, log) {}
   ~LibfabricEndpoint() override { Stop(); }
 
   Status Open();
@@ -41,6 +40,7 @@ class LibfabricEndpoint final : public Endpoint {
   const Address& address() const override { return transport_.address; }
   std::string DescribeAddress(const Address& other) const override { return transport_.DescribeAddress(other); }
   std::string provider() const override { return transport_.info->fabric_attr->prov_name; }
+  size_t unfinished() const override { return unfinished_; }
 
   Status Connect(std::span<const Address> book) override;
   void Start(Receiver& receiver) override;
@@ -63,6 +63,7 @@ class LibfabricEndpoint final : public Endpoint {
   Logger& log_;
   std::unique_ptr<Waiter> waiter_;
   Sender sender_;
+  std::atomic<size_t> unfinished_ = 0;
   std::optional<Receives> receives_;
   Loopback loopback_;
   std::optional<Rank> self_;
@@ -92,7 +93,7 @@ Status LibfabricEndpoint::Connect(std::span<const Address> book) {
 }
 
 void LibfabricEndpoint::Start(Receiver& receiver) {
-  receives_->Post();  // here, so that what arrives at once finds room
+  receives_->Post(std::chrono::steady_clock::now());  // here, so that what arrives at once finds room
   thread_ = std::thread([this, &receiver] { Run(receiver); });
 }
 
@@ -120,11 +121,11 @@ void LibfabricEndpoint::Run(Receiver& receiver) {
     const auto read = ReadCompletions(receiver);
     if (!read) break;
     const bool delivered = loopback_.Deliver(receiver);
-    const bool posted = receives_->Post();
     const TimePoint now = std::chrono::steady_clock::now();
-    TimePoint until = std::min(sender_.Drain(now), ticker_.Run(receiver, now));
+    TimePoint until = receives_->Watch(now, *read > 0 || waiter_->TakeStirred());
+    until = std::min(until, receives_->Post(now));
+    until = std::min({until, sender_.Drain(now), ticker_.Run(receiver, now)});
     if (sender_.busy()) until = std::min(until, now + kSendCheck);
-    if (!posted) until = std::min(until, now + kPostRetry);
     if (*read > 0 || delivered) {
       waiter_->Worked();
     } else {

@@ -54,9 +54,11 @@ struct SendOperation : Operation {
 struct ReceiveOperation : Operation {
   ReceiveOperation() : Operation(Kind::kReceive) {}
 
-  std::vector<std::byte> head;  // of providers without scatter: the whole datagram
-  Buffer payload;
-  FidPtr<fid_mr> head_region, payload_region;
+  Buffer front;         // the head, and the first bytes of the payload
+  Buffer rest;          // where the payload goes on
+  size_t used = 0;      // bytes of `rest` that have been written since it was taken from the kernel
+  uint64_t number = 0;  // receives are numbered as they are posted
+  FidPtr<fid_mr> front_region, rest_region;
 };
 
 }  // namespace copper::fabric

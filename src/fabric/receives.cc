@@ -1,87 +1,207 @@
 #include "fabric/receives.h"
 
+#include <sys/mman.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
+#include "copper/base/attempt.h"
 #include "copper/base/file.h"
+#include "fabric/descriptors.h"
 
 namespace copper::fabric {
 namespace {
 
-// Enough to cover the time from an arrival to the next post. The memory of a buffer is touched only by what arrives.
-constexpr size_t kPosted = 8;
+// Copied when a chunk comes: 16 KiB of 1 MiB.
+constexpr size_t kFront = size_t{16} << 10;
 // Smaller payloads are copied to memory of their size, larger ones keep the buffer they arrived in.
 constexpr size_t kHandOverFrom = kChunkSize / 4 * 3;
+// What may stay touched of buffers that wait.
+constexpr size_t kMayStayUsed = Receives::kSpare * kChunkSize;
+
+constexpr Duration kPostRetry = std::chrono::milliseconds(1);
+constexpr Duration kFailedRetry = std::chrono::milliseconds(100);
+constexpr Duration kBetweenLooks = std::chrono::milliseconds(100);
+constexpr Duration kBetweenCounts = std::chrono::seconds(10);
 
 }  // namespace
 
-Receives::Receives(Transport& transport, size_t head_size, Logger& log)
-    : transport_(transport), head_size_(head_size), log_(log) {
-  for (size_t i = 0; i < kPosted; ++i) {
-    operations_.push_back(std::make_unique<ReceiveOperation>());
-    unposted_.push_back(operations_.back().get());
-  }
+Receives::Receives(Transport& transport, size_t head_size, std::atomic<size_t>& unfinished, Logger& log)
+    : transport_(transport),
+      head_size_(head_size),
+      front_size_(scatters() ? kFront : kChunkSize),
+      unfinished_(unfinished),
+      log_(log),
+      descriptors_before_(CountDescriptors()) {
+  while (operations_.size() < kSpare) AddOne();
+}
+
+bool Receives::grows() const {
+  const uint32_t format = transport_.info->addr_format;
+  const bool connects = format == FI_SOCKADDR_IN || format == FI_SOCKADDR_IN6;
+  return connects && (transport_.info->domain_attr->mr_mode & FI_MR_LOCAL) == 0;
+}
+
+void Receives::AddOne() {
+  unposted_.reserve(operations_.size() + 1);  // so that it has room whenever a receive ends
+  operations_.push_back(std::make_unique<ReceiveOperation>());
+  unposted_.push_back(operations_.back().get());
 }
 
 // Gives the operation the memory that it lacks.
 Status Receives::Prepare(ReceiveOperation& operation) {
-  if (operation.head.empty()) {
-    operation.head.resize(scatters() ? head_size_ : head_size_ + kChunkSize);
-    auto region = transport_.Register(operation.head, FI_RECV);
+  if (!operation.front) {
+    operation.front = Buffer::Allocate(head_size_ + front_size_);
+    auto region = transport_.Register({operation.front.data(), operation.front.size()}, FI_RECV);
     if (!region) return std::unexpected(std::move(region).error());
-    operation.head_region = std::move(*region);
+    operation.front_region = std::move(*region);
   }
-  if (scatters() && !operation.payload) {
-    operation.payload = chunks_.Allocate(kChunkSize);
-    auto region = transport_.Register({operation.payload.data(), kChunkSize}, FI_RECV);
+  if (scatters() && !operation.rest) {
+    operation.rest = chunks_.Allocate(kChunkSize);
+    auto region = transport_.Register({operation.rest.data(), kChunkSize}, FI_RECV);
     if (!region) return std::unexpected(std::move(region).error());
-    operation.payload_region = std::move(*region);
+    operation.rest_region = std::move(*region);
   }
   return {};
 }
 
 ssize_t Receives::PostOne(ReceiveOperation& operation) {
-  if (const Status prepared = Prepare(operation); !prepared) return -prepared.error().code;
-  const std::array vectors = {iovec{operation.head.data(), operation.head.size()},
-                              iovec{operation.payload.data(), operation.payload.size()}};
-  std::array descriptors = {DescriptorOf(operation.head_region), DescriptorOf(operation.payload_region)};
+  Status prepared;
+  const Status attempt = Attempt([&] { prepared = Prepare(operation); });
+  if (!attempt || !prepared) return attempt ? -prepared.error().code : -FI_ENOMEM;
+  std::array vectors = {iovec{operation.front.data(), operation.front.size()}, iovec{}};
+  if (scatters()) vectors[1] = {operation.rest.data() + front_size_, kChunkSize - front_size_};
+  std::array descriptors = {DescriptorOf(operation.front_region), DescriptorOf(operation.rest_region)};
   operation.HandOver();
-  return fi_recvv(transport_.endpoint.get(), vectors.data(), descriptors.data(), scatters() ? 2 : 1, FI_ADDR_UNSPEC,
-                  &operation.context);
+  const ssize_t code = fi_recvv(transport_.endpoint.get(), vectors.data(), descriptors.data(), scatters() ? 2 : 1,
+                                FI_ADDR_UNSPEC, &operation.context);
+  if (code == 0) operation.number = ++posted_;
+  return code;
 }
 
-bool Receives::Post() {
+TimePoint Receives::Post(TimePoint now) {
   while (!unposted_.empty()) {
     const ssize_t code = PostOne(*unposted_.back());
-    if (code == -FI_EAGAIN || code == -FI_ENOMEM) return false;
-    if (code != 0) log_.Error("cannot receive from the fabric: {}", fi_strerror(static_cast<int>(-code)));
-    unposted_.pop_back();
+    if (code == 0) {
+      unposted_.pop_back();
+    } else if (operations_.size() > kSpare) {  // the rest will do
+      most_ = std::max(operations_.size() - 1, kSpare);
+      target_ = std::min(target_, most_);
+      Remove(*unposted_.back());
+    } else {
+      return now + NoteFailure(code);
+    }
   }
-  return true;
+  return kNever;
 }
 
-Bytes Receives::TakePayload(ReceiveOperation& operation, size_t size) const {
-  if (!scatters()) return Bytes::Copy(std::span(operation.head).subspan(head_size_, size));
-  if (size < kHandOverFrom) return Bytes::Copy({operation.payload.data(), size});
-  operation.payload_region.reset();
-  return std::move(operation.payload).Freeze(size);
+// How long to wait with the next attempt.
+Duration Receives::NoteFailure(ssize_t code) {
+  if (code == -FI_EAGAIN || code == -FI_ENOMEM) return kPostRetry;
+  if (!std::exchange(failed_, true)) {
+    log_.Error("cannot receive from the fabric: {}; it is tried again", fi_strerror(static_cast<int>(-code)));
+  }
+  return kFailedRetry;
+}
+
+void Receives::Remove(const ReceiveOperation& operation) {
+  used_ -= operation.used;
+  std::erase(unposted_, &operation);
+  std::erase_if(operations_, [&](const auto& one) { return one.get() == &operation; });
+}
+
+Bytes Receives::TakePayload(ReceiveOperation& operation, size_t size) {
+  const std::span<const std::byte> front(operation.front.data() + head_size_, std::min(size, front_size_));
+  if (size <= front_size_) return Bytes::Copy(front);
+  const bool hand_over = size >= kHandOverFrom;
+  Buffer whole = hand_over ? std::move(operation.rest) : Buffer::Allocate(size);
+  std::ranges::copy(front, whole.data());
+  if (hand_over) {
+    operation.rest_region.reset();
+    used_ -= std::exchange(operation.used, 0);
+  } else {
+    std::copy(operation.rest.data() + front_size_, operation.rest.data() + size, whole.data() + front_size_);
+    NoteUsed(operation, size - front_size_);
+  }
+  return std::move(whole).Freeze(size);
+}
+
+void Receives::NoteUsed(ReceiveOperation& operation, size_t bytes) {
+  used_ -= operation.used;
+  operation.used = std::max(operation.used, bytes);
+  used_ += operation.used;
+  if (used_ > kMayStayUsed) GiveBack(operation);
+}
+
+// The kernel takes the memory back, the address space stays. Not while it is registered: then it may be pinned.
+void Receives::GiveBack(ReceiveOperation& operation) {
+  operation.rest_region.reset();
+  if (operation.rest) madvise(operation.rest.data(), kChunkSize, MADV_DONTNEED);
+  operation.rest = {};
+  used_ -= std::exchange(operation.used, 0);
 }
 
 void Receives::Complete(ReceiveOperation& operation, size_t size, Receiver& receiver) {
   if (size >= head_size_ && size <= head_size_ + kChunkSize) {
     Bytes payload;
-    if (size > head_size_) payload = TakePayload(operation, size - head_size_);
-    receiver.OnArrival({std::span(operation.head).first(head_size_), std::move(payload)});
+    const Status taken = Attempt([&] { payload = TakePayload(operation, size - head_size_); });
+    if (taken) receiver.OnArrival({{operation.front.data(), head_size_}, std::move(payload)});
+    if (!taken) log_.Debug("dropped a datagram of {} bytes: no memory", size);
   } else {
     log_.Debug("dropped a datagram of {} bytes: too short", size);
   }
-  unposted_.push_back(&operation);
+  Ended(operation);
 }
 
 void Receives::Fail(ReceiveOperation& operation, int error) {
   log_.Debug("a receive ended with: {}", fi_strerror(error));
-  if (error != FI_ECANCELED) unposted_.push_back(&operation);
+  GiveBack(operation);  // nobody knows how much of it was written
+  Ended(operation);
+}
+
+void Receives::Ended(ReceiveOperation& operation) {
+  ++ended_;
+  last_used_ = std::max(last_used_, operation.number);
+  operation.number = 0;
+  unposted_.push_back(&operation);
+  if (operations_.size() > target_) Remove(operation);
+}
+
+void Receives::Look() {
+  const size_t descriptors = grows() ? CountDescriptors() : 0;
+  const size_t connections = descriptors > descriptors_before_ ? descriptors - descriptors_before_ : 0;
+  target_ = std::min(kSpare + connections, most_);
+  static_cast<void>(Attempt([&] {
+    while (operations_.size() < target_) AddOne();
+  }));  // without memory for more, with those that there are
+}
+
+TimePoint Receives::Watch(TimePoint now, bool stirred) {
+  look_ = look_ || stirred;
+  if (look_ && now >= next_look_) {
+    look_ = false;
+    next_look_ = now + kBetweenLooks;
+    Look();
+  }
+  if (now >= next_count_) CountUnfinished(now);
+  if (next_count_ == kNever && ended_ < last_used_) next_count_ = now + kBetweenCounts;
+  return std::min(look_ ? next_look_ : kNever, next_count_);
+}
+
+// All that had begun at the last count and is not at its end.
+void Receives::CountUnfinished(TimePoint now) {
+  const auto left = std::ranges::count_if(
+      operations_, [this](const auto& one) { return one->number != 0 && one->number <= begun_then_; });
+  unfinished_.store(static_cast<size_t>(left), std::memory_order_relaxed);
+  begun_then_ = last_used_;
+  next_count_ = ended_ < last_used_ ? now + kBetweenCounts : kNever;
+  if (left == 0 || std::exchange(warned_, true)) return;
+  log_.Warning(
+      "{} messages to this rank began 10 s ago or more and have not ended: from frozen ranks, or from somebody who is "
+      "not of this job. It receives on; more of them are only counted (`copper status --json`: unfinished)",
+      left);
 }
 
 }  // namespace copper::fabric

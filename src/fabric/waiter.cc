@@ -78,6 +78,7 @@ void Waiter::Sleep(TimePoint until) {
   ppoll(descriptors.data(), descriptors.size(), until == kNever ? nullptr : &limit, nullptr);
   if ((descriptors[0].revents & POLLIN) != 0) Clear();
   roused_ = descriptors[1].revents != 0;
+  stirred_ = stirred_ || roused_;
 }
 
 }  // namespace copper::fabric

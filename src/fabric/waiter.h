@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "copper/base/clock.h"
 #include "copper/base/unique_fd.h"
@@ -25,6 +26,9 @@ class Waiter {
   void Wake();
   // The progress thread's, all of what follows. Completions, as fi_cq_read; 0 if there are none.
   ssize_t Read(std::span<fi_cq_msg_entry> entries);
+  // Whether the queue's descriptor was readable since this was asked last: something came, if only part of a message or
+  // a new connection. Always true of queues that can't wait.
+  bool TakeStirred() { return polls() || std::exchange(stirred_, false); }
   // Returns when there may be something to do, at the latest at `until`.
   void Wait(TimePoint until);
   // Something was done, so that more may follow soon.
@@ -40,6 +44,7 @@ class Waiter {
   std::atomic<bool> woken_ = false;
   std::atomic<bool> settling_ = false;  // inside fi_cq_sread, which the eventfd doesn't end
   bool roused_ = false;                 // the queue's descriptor was readable
+  bool stirred_ = false;                // the same, until TakeStirred
   Duration pause_{};                    // the last one, of polling
 };
 

@@ -53,6 +53,13 @@ void FabricChannel::State::Stop() {
   });
 }
 
+ChannelCounters FabricChannel::State::counters() {
+  ChannelCounters counters = counters_.Snapshot();
+  const auto pass = gate_.Enter();
+  if (pass) counters.unfinished = endpoint_.unfinished();
+  return counters;
+}
+
 void FabricChannel::State::WantTicks() {
   const auto pass = gate_.Enter();
   if (!pass) return;

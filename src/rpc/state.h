@@ -31,7 +31,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   bool OnTick();
   void NoteMemory(const Status& attempt);  // logs the first lack of it
 
-  ChannelCounters counters() const { return counters_.Snapshot(); }
+  ChannelCounters counters();
 
  private:
   // channel.cc

@@ -54,6 +54,8 @@ class Endpoint {
   // For people and the address book: "192.0.2.2:41234".
   virtual std::string DescribeAddress(const Address& address) const = 0;
   virtual std::string provider() const = 0;
+  // Messages to this endpoint that began some 10 s ago or longer, and have not ended.
+  virtual size_t unfinished() const { return 0; }
 
   // book[r] is the address of rank r. Once, before Start.
   virtual Status Connect(std::span<const Address> book) = 0;

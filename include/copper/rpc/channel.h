@@ -101,6 +101,7 @@ struct ChannelCounters {
   uint64_t rejected_unparsable = 0, rejected_foreign = 0;  // counted and dropped
   uint64_t refused = 0;                                    // requests beyond twice the credits, answered EAGAIN
   uint64_t timeouts = 0, late_replies = 0, send_failures = 0, given_up = 0;
+  uint64_t unfinished = 0;  // messages that began some 10 s ago or longer and have not ended: now, not in all
 };
 
 class FabricChannel final : public Channel, private fabric::Receiver {
