@@ -38,6 +38,7 @@ void PendingReplies::Refuse() {
 
 bool PendingReplies::Close(Duration timeout) {
   Refuse();
+  interrupted_.Stop();
   return gate_.Close(timeout);
 }
 
@@ -72,15 +73,10 @@ void PendingReply::Await() {
     Disarm();
   }
   // Not waiting, so the claim is the handler's own; kHandling: refused.
-  switch (state_.exchange(State::kTaken)) {
-    case State::kDone:
-      Send();
-      break;
-    case State::kInterrupted:
-      reply_.Error(EINTR);
-      break;
-    default:
-      reply_.Error(EIO);
+  if (state_.exchange(State::kTaken) == State::kDone) {
+    Send();
+  } else {
+    reply_.Error(EIO);
   }
   all_->Remove(this);
 }
@@ -94,15 +90,17 @@ void PendingReply::Send() noexcept {
 }
 
 void PendingReply::OnInterrupt(fuse_req_t, void* self) {
-  static_cast<PendingReply*>(self)->Interrupt();
+  static_cast<PendingReply*>(self)->NoteInterrupt();
 }
 
-// Under the request's lock. `this` lives: it is in `all_` until the claimant takes it out.
-void PendingReply::Interrupt() {
-  if (Move(State::kHandling, State::kInterrupted)) return;
-  if (!Move(State::kWaiting, State::kTaken)) return;
-  reply_.Error(EINTR);
-  all_->Remove(this);
+// Under the request's lock. `this` lives: it is in `all_` until the claimant, who disarms first, takes it out.
+void PendingReply::NoteInterrupt() {
+  all_->interrupted_.Add(weak_from_this(), fuse_req_ctx(reply_.request())->pid);
+}
+
+bool PendingReply::IsAnswered() const {
+  const State state = state_;
+  return state == State::kDone || state == State::kTaken;
 }
 
 void PendingReply::EndWithError(int code) {

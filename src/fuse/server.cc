@@ -31,7 +31,8 @@ struct Server::State final : public fetch::ChangeListener {
         inodes(options.node_budget_bytes),
         live(options.live_files),
         notifier(std::make_shared<Notifier>(options.store_ahead_bytes)),
-        replies(std::make_shared<PendingReplies>()),
+        replies(std::make_shared<PendingReplies>(options.callers ? options.callers : std::make_shared<ProcThreads>(),
+                                                 clock)),
         handlers({fetcher, counters, clock, inodes, absent, live, streamed, notifier, replies, options.on_stop_command,
                   options.on_refresh_command, options.on_snapshot_command, options.most_protocol_minor,
                   options.recorder}) {}
@@ -74,6 +75,7 @@ Status Server::Start() {
   if (!session) return std::unexpected(session.error());
   state_->session = std::move(*session);
   state_->notifier->Start(state_->session->get());
+  state_->replies->Start();
   return state_->session->Start(ThreadCount(state_->options.threads), state_->options.on_unmounted);
 }
 

@@ -11,6 +11,7 @@
 #include "copper/base/log.h"
 #include "copper/base/unique_fd.h"
 #include "copper/fetch/fetcher.h"
+#include "copper/fuse/caller_threads.h"
 #include "copper/profile/counters.h"
 #include "copper/profile/recorder.h"
 
@@ -34,8 +35,9 @@ class Server {
     LiveFiles live_files;
     std::function<void()> on_stop_command;  // any thread; must not block
     TextCommandHook on_refresh_command;
-    TextCommandHook on_snapshot_command;    // likewise
-    profile::Recorder* recorder = nullptr;  // of requests; null: none is kept. With full paths READDIRPLUS is off
+    TextCommandHook on_snapshot_command;     // likewise
+    profile::Recorder* recorder = nullptr;   // of requests; null: none is kept. With full paths READDIRPLUS is off
+    std::shared_ptr<CallerThreads> callers;  // null: by /proc
     // For tests: as on a kernel whose protocol is 7.N at most. What depends on it: src/fuse/notifier.h.
     uint32_t most_protocol_minor = UINT32_MAX;
     std::function<void()> on_unmounted;  // the mount went away without Stop; any thread; must not block

@@ -194,29 +194,6 @@ TEST_F(RealMount, ANameThatAppearsIsSeenAfterItsTime) {
   EXPECT_EQ(ReadFile(In("/d/b")), "b");
 }
 
-TEST_F(RealMount, AReaderOfAKilledWaitIsInterrupted) {
-  store().AddFile("/slow", "slow");
-  store().Block(fakes::MemoryStore::Kind::kRead, "/slow");
-  std::atomic<int> error{0};
-  std::atomic<bool> done{false};
-  std::thread reader([&] {
-    struct sigaction action{};
-    action.sa_handler = [](int) {};
-    sigaction(SIGUSR2, &action, nullptr);  // without SA_RESTART
-    const UniqueFd file(open(In("/slow").c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
-    alignas(4096) static char page[4096];
-    if (read(file.get(), page, sizeof page) < 0) error = errno;
-    done = true;
-    done.notify_all();
-  });
-  EXPECT_TRUE(store().WaitUntilBlocked(fakes::MemoryStore::Kind::kRead, "/slow", 1));
-  pthread_kill(reader.native_handle(), SIGUSR2);
-  done.wait(false);
-  reader.join();
-  EXPECT_EQ(error, EINTR);
-  store().Release(fakes::MemoryStore::Kind::kRead, "/slow");
-}
-
 TEST_F(RealMount, StopWithReadersEndsThem) {
   store().AddFile("/slow", "slow");
   store().Block(fakes::MemoryStore::Kind::kRead, "/slow");

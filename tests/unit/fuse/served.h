@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "copper/fuse/server.h"
 #include "fakes/fake_kernel.h"
+#include "fakes/fake_threads.h"
 #include "fakes/test_job.h"
 
 namespace copper::fuse {
@@ -24,6 +26,7 @@ class Served : public testing::Test {
     job_ = std::make_unique<fakes::TestJob>(1, options);
     Server::Options serving;
     serving.threads = 2;
+    serving.callers = callers_;
     serving.node_budget_bytes = node_budget_bytes;
     if (recording) serving.recorder = &job_->node(0).recorder();
     serving.live_files["status.json"] = [this] { return "{\"looks\": " + std::to_string(++renderings_) + "}\n"; };
@@ -42,8 +45,11 @@ class Served : public testing::Test {
   }
 
   fakes::MemoryStore& store() { return job_->store(); }
+  // The thread that all requests come from is killed. The kernel has still to interrupt what it waits for.
+  void KillCaller() { callers_->Set(getpid(), {.own = {SIGKILL}}); }
 
   fakes::FakeKernel kernel_;
+  const std::shared_ptr<fakes::FakeThreads> callers_ = std::make_shared<fakes::FakeThreads>();
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   profile::Counters counters_;
   std::unique_ptr<fakes::TestJob> job_;

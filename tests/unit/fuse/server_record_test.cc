@@ -106,6 +106,7 @@ TEST_F(ServedRecords, AnInterruptedReadIsOneCallWhateverComesLater) {
   store().Block(fakes::MemoryStore::Kind::kRead, "/a");
   const uint64_t read = kernel_.SendRead(file.out.nodeid, 0, 4096);
   ASSERT_TRUE(store().WaitUntilBlocked(fakes::MemoryStore::Kind::kRead, "/a", 1));
+  KillCaller();
   kernel_.Interrupt(read);
   EXPECT_EQ(kernel_.Wait(read).error, EINTR);
   store().Release(fakes::MemoryStore::Kind::kRead, "/a");

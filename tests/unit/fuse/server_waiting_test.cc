@@ -19,12 +19,18 @@ class ServedWaiting : public Served {
     EXPECT_TRUE(store().WaitUntilBlocked(Kind::kRead, "/slow", 1));
     return request;
   }
+  [[nodiscard]] bool WaitForLooks(int count) const {
+    for (int tries = 0; tries < 10'000 && callers_->looks() < count; ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return callers_->looks() >= count;
+  }
   uint64_t node_ = 0;
 };
 
-TEST_F(ServedWaiting, AnInterruptIsAnsweredAtOnceAndTheFlightGoesOn) {
+TEST_F(ServedWaiting, AFatalSignalEndsTheRequestAndTheFlightGoesOn) {
   Start();
   const uint64_t request = BlockedRead();
+  KillCaller();
   kernel_.Interrupt(request);
   EXPECT_EQ(kernel_.Wait(request).error, EINTR);
   const uint64_t second = kernel_.SendRead(node_, 0, 4096);
@@ -33,8 +39,38 @@ TEST_F(ServedWaiting, AnInterruptIsAnsweredAtOnceAndTheFlightGoesOn) {
   EXPECT_EQ(store().counts("/slow").reads, 1U);
 }
 
+TEST_F(ServedWaiting, AnInterruptForAHandledSignalChangesNothing) {
+  Start();
+  callers_->Set(getpid(), {.own = {SIGPROF}, .shared = {SIGALRM, SIGCHLD, SIGSTOP}, .caught = {SIGPROF, SIGALRM}});
+  const uint64_t request = BlockedRead();
+  kernel_.Interrupt(request);
+  ASSERT_TRUE(WaitForLooks(2));  // at once, and again
+  EXPECT_FALSE(kernel_.HasAnswer(request));
+  store().Release(Kind::kRead, "/slow");
+  EXPECT_EQ(kernel_.Wait(request).body, "slow");
+}
+
+TEST_F(ServedWaiting, WhoWasInterruptedBeforeIsFoundDying) {
+  Start();
+  const uint64_t request = BlockedRead();
+  kernel_.Interrupt(request);
+  ASSERT_TRUE(WaitForLooks(1));
+  KillCaller();  // the kernel interrupts no second time
+  EXPECT_EQ(kernel_.Wait(request).error, EINTR);
+  store().Release(Kind::kRead, "/slow");
+}
+
+TEST_F(ServedWaiting, NobodyIsLookedAtWithoutAnInterrupt) {
+  Start();
+  const uint64_t request = BlockedRead();
+  store().Release(Kind::kRead, "/slow");
+  EXPECT_EQ(kernel_.Wait(request).body, "slow");
+  EXPECT_EQ(callers_->looks(), 0);
+}
+
 TEST_F(ServedWaiting, AnInterruptThatComesTwiceOrTooLateIsHarmless) {
   Start();
+  KillCaller();
   const uint64_t request = BlockedRead();
   kernel_.Interrupt(request);
   kernel_.Interrupt(request);
@@ -50,6 +86,7 @@ TEST_F(ServedWaiting, AnInterruptBeforeItsRequestIsKept) {
   store().AddFile("/slow", "slow");
   const uint64_t id = kernel_.Lookup(1, "slow").out.nodeid;
   store().Block(Kind::kRead, "/slow");
+  KillCaller();
   const uint64_t next = kernel_.Send(FUSE_GETXATTR, 1, std::string(sizeof(fuse_getxattr_in), '\0') + 'a') + 2;
   kernel_.Interrupt(next + 2);  // of the read after the interrupt itself
   const uint64_t request = kernel_.SendRead(id, 0, 4096);
@@ -60,8 +97,9 @@ TEST_F(ServedWaiting, AnInterruptBeforeItsRequestIsKept) {
   store().Release(Kind::kRead, "/slow");
 }
 
-TEST_F(ServedWaiting, InterruptsAndCompletionsRace) {
+TEST_F(ServedWaiting, FatalSignalsAndCompletionsRace) {
   Start();
+  KillCaller();
   for (int round = 0; round < 200; ++round) store().AddFile("/race" + std::to_string(round), "data");
   for (int round = 0; round < 200; ++round) {
     const uint64_t id = kernel_.Lookup(1, "race" + std::to_string(round)).out.nodeid;
