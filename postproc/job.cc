@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <condition_variable>
 #include <csignal>
+#include <cstdlib>
 #include <mutex>
+#include <sstream>
 
 #include "copper/base/files.h"
 #include "copper/base/ids.h"
@@ -26,20 +28,23 @@ Result<Json> ReadJsonObject(const std::string& path) {
   return json;
 }
 
-struct Process {
+struct RankProcess {
   size_t rank = 0;
   std::string host;
   int pid = 0;
   bool IsHere() const { return host == ShortHost(); }
   // Only where it is here.
   bool IsAlive() const { return kill(pid, 0) == 0 || errno == EPERM; }
+  std::string Name() const {
+    return "rank " + std::to_string(rank) + " on " + host + ", process " + std::to_string(pid);
+  }
 };
 
 // Those of a job that has not ended in order: it would have removed its ready.json.
-std::vector<Process> ProcessesOf(const Json& ready) {
+std::vector<RankProcess> ProcessesOf(const Json& ready) {
   const Json hosts = ready.value("hosts", Json::array());
   const Json pids = ready.value("pids", Json::array());
-  std::vector<Process> processes;
+  std::vector<RankProcess> processes;
   for (size_t rank = 0; rank < std::min(hosts.size(), pids.size()); ++rank) {
     if (!hosts[rank].is_string() || !pids[rank].is_number_integer()) continue;
     processes.push_back({rank, hosts[rank].get<std::string>(), pids[rank].get<int>()});
@@ -47,13 +52,31 @@ std::vector<Process> ProcessesOf(const Json& ready) {
   return processes;
 }
 
+// When a process started, in ticks since the boot (proc(5)); 0 where there is none, or only its corpse: one that has
+// ended and waits for its parent. One whose main thread alone has ended is there.
+uint64_t StartOf(int pid) {
+  const std::string text = ReadWholeFile("/proc/" + std::to_string(pid) + "/stat").value_or("");
+  const size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  constexpr int kThreads = 20 - 3;  // counted from the state, the third field of all
+  constexpr int kStart = 22 - 3;
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string state, field;
+  uint64_t threads = 0, start = 0;
+  fields >> state;
+  for (int number = 1; fields >> field && number <= kStart; ++number) {
+    if (number == kThreads) threads = std::strtoull(field.c_str(), nullptr, 10);
+    if (number == kStart) start = std::strtoull(field.c_str(), nullptr, 10);
+  }
+  return (state == "Z" || state == "X") && threads <= 1 ? 0 : start;
+}
+
 std::string DescribeProcesses(const JobDirectory& job, const std::string& reasons) {
   const Result<Json> ready = ReadJsonObject(job.ready_file());
   if (!ready) return "";
   std::string lines;
-  for (const Process& process : ProcessesOf(*ready)) {
-    const std::string who = "rank " + std::to_string(process.rank) + " on " + process.host + ", process " +
-                            std::to_string(process.pid) + ": ";
+  for (const RankProcess& process : ProcessesOf(*ready)) {
+    const std::string who = process.Name() + ": ";
     if (!process.IsHere() || reasons.contains(who)) continue;
     lines += "\n  " + who + (process.IsAlive() ? "is there, but does not answer" : "is gone without a trace");
   }
@@ -95,12 +118,30 @@ std::string DescribeRemains(const JobDirectory& job) {
   return remains + reasons + DescribeProcesses(job, reasons);
 }
 
-bool HasDied(const JobDirectory& job) {
+Processes::Processes(const JobDirectory& job) {
   const Result<Json> ready = ReadJsonObject(job.ready_file());
-  if (!ready || TextOf(*ready, "pid_namespace") != Namespace("pid")) return false;
-  const std::vector<Process> processes = ProcessesOf(*ready);
-  const auto may_live = [](const Process& process) { return !process.IsHere() || process.IsAlive(); };
-  return !processes.empty() && std::ranges::none_of(processes, may_live);
+  if (!ready || TextOf(*ready, "pid_namespace") != Namespace("pid")) return;
+  const std::vector<RankProcess> all = ProcessesOf(*ready);
+  all_here_ = !all.empty() && std::ranges::all_of(all, &RankProcess::IsHere);
+  for (const RankProcess& process : all) {
+    if (process.IsHere()) here_.push_back({process.Name(), process.pid, StartOf(process.pid)});
+  }
+}
+
+bool Processes::HaveEnded() const {
+  return all_here_ && RemainingAfter(Duration(0)).empty();
+}
+
+std::vector<std::string> Processes::RemainingAfter(Duration patience) const {
+  const TimePoint deadline = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    std::vector<std::string> names;
+    for (const Process& process : here_) {
+      if (process.started != 0 && StartOf(process.pid) == process.started) names.push_back(process.name);
+    }
+    if (names.empty() || std::chrono::steady_clock::now() >= deadline) return names;
+    PauseBetweenLooks();
+  }
 }
 
 Watchdog::Watchdog(std::chrono::duration<double> seconds, std::string message)

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "copper/base/clock.h"
 #include "copper/base/job_directory.h"
@@ -43,8 +44,28 @@ std::optional<Exit> ReadExit(const JobDirectory& job);
 // this host are gone without a trace or still there. Lines to follow a message, each with a line break before it.
 std::string DescribeRemains(const JobDirectory& job);
 
-// Whether it is known that a job which has not ended in order has no process left: only where all were on this host.
-bool HasDied(const JobDirectory& job);
+// The processes of a job that runs, as they were when they were looked up: a job that ends removes the file that names
+// them.
+class Processes {
+ public:
+  // None where nothing runs.
+  explicit Processes(const JobDirectory& job);
+
+  // Whether it is known that none is left: only where all are on this host.
+  bool HaveEnded() const;
+  // Of those on this host, the ones that are there still, after waiting so long for their end: "rank 2 on host, process
+  // 71".
+  std::vector<std::string> RemainingAfter(Duration patience) const;
+
+ private:
+  struct Process {
+    std::string name;
+    int pid = 0;
+    uint64_t started = 0;  // what tells it from a later one of this pid
+  };
+  std::vector<Process> here_;
+  bool all_here_ = false;
+};
 
 // Runs `act`; where it takes longer, prints the message and ends the process with status 1: a call on a mount whose
 // daemon is frozen comes back only with the daemon.

@@ -19,7 +19,8 @@ int Tell(bool done, const std::string& message) {
 }
 
 int GiveByDirectory(const JobDirectory& job, const Order& order) {
-  const Result<Json> answer = AskJob(job, order.request, order.timeout, [&job] { return HasDied(job); });
+  const Processes processes(job);
+  const Result<Json> answer = AskJob(job, order.request, order.timeout, [&processes] { return processes.HaveEnded(); });
   if (answer) return Tell(answer->value("ok", false), answer->value("message", std::string("no reason given")));
   const bool ended = answer.error().code == ESRCH;
   return Refuse(answer.error().Describe() + (ended ? DescribeRemains(job) : ""));

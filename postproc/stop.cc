@@ -15,7 +15,8 @@
 namespace copper::postproc {
 namespace {
 
-constexpr auto kMargin = std::chrono::seconds(2);
+constexpr auto kProcessesEnd = std::chrono::seconds(4);
+constexpr auto kMargin = kProcessesEnd + std::chrono::seconds(2);
 
 // Well; but who waits for the job should know that some rank did not.
 int Ended(const std::string& reason, bool lost_ranks) {
@@ -23,9 +24,20 @@ int Ended(const std::string& reason, bool lost_ranks) {
   return 0;
 }
 
+// The job's last acts come before the end of its processes. What the kernel does not let go (a thread that waits for a
+// source which answers nothing) is not to be missed by whoever looks for the job's remains.
+void NameRemaining(const Processes& processes) {
+  for (const std::string& name : processes.RemainingAfter(kProcessesEnd)) {
+    std::fprintf(stderr, "copper: the job has ended, but %s, is still there: the kernel holds a thread of it%s\n",
+                 name.c_str(), ", which waits for the source; it goes when that answers");
+  }
+}
+
 int StopByDirectory(const JobDirectory& job, Duration timeout) {
-  const Result<Json> answer = AskJob(job, {{"verb", "stop"}}, timeout, [&job] { return HasDied(job); });
+  const Processes processes(job);
+  const Result<Json> answer = AskJob(job, {{"verb", "stop"}}, timeout, [&processes] { return processes.HaveEnded(); });
   if (!answer) return Refuse(answer.error().Describe() + DescribeRemains(job));
+  NameRemaining(processes);
   const std::string message = answer->value("message", std::string("no reason given"));
   if (answer->value("ok", false)) return Ended(message, !answer->value("whole", true));
   return Refuse("the job has ended, but not well: " + message);
@@ -53,6 +65,7 @@ Status SendStop(const std::string& mount) {
 int StopByMount(const Place& place, TimePoint deadline) {
   const std::optional<dev_t> device = DeviceOf(place.path);
   const bool job_is_here = IsJobHere(place.job);
+  const Processes processes(place.job);
   if (const Status sent = SendStop(place.path); !sent) return Refuse(sent.error().Describe());
   while (DeviceOf(place.path) == device) {
     if (std::chrono::steady_clock::now() >= deadline) return Refuse(place.path + " is still mounted");
@@ -64,6 +77,7 @@ int StopByMount(const Place& place, TimePoint deadline) {
     if (std::chrono::steady_clock::now() >= deadline) return Refuse("some rank of the job has not ended in time");
     PauseBetweenLooks();
   }
+  NameRemaining(processes);
   if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
   return Refuse("the job has ended, but not well: " + exit->reason);
 }

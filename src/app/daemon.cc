@@ -5,11 +5,20 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include "copper/base/aside.h"
 
 namespace copper::app {
 namespace {
 
 constexpr auto kControlPause = std::chrono::seconds(1);
+// What these take where nothing hangs is far less. Whatever has not come back by then is left behind, which costs
+// nothing but the order of the process's own end.
+constexpr auto kServerStops = std::chrono::seconds(2);
+constexpr auto kPartsStop = std::chrono::seconds(2);
+constexpr auto kExits = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -31,8 +40,7 @@ Daemon::Outcome Daemon::Serve() {
     record_.Reason(ran.error().Describe());
     ending_->Request(StopReason::kFailure);
     end_reason_ = ran.error().Describe();
-    server_->Stop();
-    Unmount();
+    LeaveMount();
   }
   return Leave();
 }
@@ -99,8 +107,7 @@ void Daemon::OnEnd(StopReason reason, Rank asked_by) {
   } else {
     left();
   }
-  server_->Stop();
-  Unmount();
+  LeaveMount();
 }
 
 void Daemon::OnGo(const JobEnd& end) {
@@ -110,17 +117,53 @@ void Daemon::OnGo(const JobEnd& end) {
   loop_->End();
 }
 
+// A thread of the server may be in the kernel, which waits for a lock that only the end of the connection releases: the
+// mount goes whether it has come back or not.
+void Daemon::LeaveMount() {
+  const copper::Aside stopping([this] { server_->Stop(); });
+  const bool stopped = stopping.IsDoneWithin(kServerStops);
+  Unmount();
+  if (!stopped && !stopping.IsDoneWithin(kServerStops)) NoteHeld("the FUSE session");
+}
+
 void Daemon::Unmount() {
   if (!mounted_.exchange(false)) return;
   if (const Status unmounted = mounter_.Unmount(); !unmounted) log_.Error("{}", unmounted.error().Describe());
 }
 
+// The pools are last: what their threads still complete finds everything else closed. One that reads a source which
+// hangs does not come back, and is left behind.
 void Daemon::StopParts() {
-  if (server_) server_->Stop();
-  if (channel_) channel_->Stop();
-  if (reducing_) reducing_->Stop();
-  if (pool_) pool_->Stop();
-  if (detour_) detour_->Stop();
+  if (held_ || std::exchange(parts_stopped_, true)) return;
+  DoAside("a thread that reads the source", kPartsStop, [this] {
+    if (server_) server_->Stop();
+    if (channel_) channel_->Stop();
+    if (reducing_) reducing_->Stop();
+    if (pool_) pool_->Stop();
+    if (detour_) detour_->Stop();
+  });
+}
+
+bool Daemon::DoAside(std::string_view what, Duration patience, Task work) {
+  if (copper::Aside(std::move(work)).IsDoneWithin(patience)) return true;
+  NoteHeld(what);
+  return false;
+}
+
+void Daemon::NoteHeld(std::string_view what) {
+  held_ = true;
+  log_.Warning("{} does not come back: this process ends without it", what);
+}
+
+// The mounter is told by hand: the kernel may hold a thread of this process, and with it every descriptor.
+void Daemon::EndHeld(int status) {
+  leaving_(status, kExits);
+  static_cast<void>(fuse::Mounter(std::move(mounter_)));  // its destructor says farewell
+  std::fflush(nullptr);
+  // The launcher waits for the end of what it gave to this process.
+  CloseStandard();
+  CloseAllBut({});
+  _exit(status);
 }
 
 }  // namespace copper::app

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/control.h"
@@ -46,9 +47,14 @@ namespace copper::app {
 
 class Daemon {
  public:
+  // Called by any thread when all of this rank's work is done and nothing is left but to end with `status`, which takes
+  // `longest` at most: whoever waits for the process need not wait longer.
+  using Leaving = std::function<void(int status, Duration longest)>;
+
   // `started` is when the process began.
-  Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootstrap::World world, TimePoint started);
-  ~Daemon();  // takes down what is still up
+  Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootstrap::World world, TimePoint started,
+         Leaving leaving);
+  ~Daemon();  // takes down what is still up; not to be called where IsHeld
 
   // Collective. After it every rank serves, or none does, nothing is mounted, and all have the same error. `serving` is
   // called when this rank serves, before anybody can know that all do.
@@ -65,6 +71,11 @@ class Daemon {
   void OnLoss(Rank rank, bool lost);
 
   bool IsFirst() const { return world_.rank() == 0; }
+  // A thread of this process did not come back in time: it may use anything here, so that nothing may be destroyed, and
+  // the process can end by EndHeld only.
+  bool IsHeld() const { return held_; }
+  // Says farewell to the mounter, and ends the process.
+  [[noreturn]] void EndHeld(int status);
 
  private:
   // The steps of Start; after each all ranks agree on whether to go on.
@@ -110,8 +121,12 @@ class Daemon {
   void CollectStatus(Control::StatusDone done);
   std::string NameLost(const std::set<Rank>& lost) const;  // ", without rank 2 (host, process 5)"; empty for none
 
+  void LeaveMount();
   void Unmount();
   void StopParts();
+  // Whether the work came back in time; else this daemon is held.
+  bool DoAside(std::string_view what, Duration patience, Task work);
+  void NoteHeld(std::string_view what);
   Outcome Leave();
   bool LeaveWorld(const Outcome& outcome, const profile::Profile& own);
   // `profile`: this rank's own before, of all at rank 0 afterwards, see profile::Reducer.
@@ -123,6 +138,7 @@ class Daemon {
   const Options options_;
   JobRecord& record_;
   const TimePoint started_;
+  const Leaving leaving_;
   const SteadyClock clock_;
   fuse::Mounter mounter_;
   bootstrap::World world_;
@@ -171,6 +187,8 @@ class Daemon {
   std::unique_ptr<Control> control_;
   std::unique_ptr<fuse::Server> server_;
 
+  std::atomic<bool> held_{false};
+  bool parts_stopped_ = false;
   TimePoint next_look_{};   // of a deputy, at the ranks below
   std::string end_reason_;  // set once the job ends
   std::optional<JobEnd> end_;

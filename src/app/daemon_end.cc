@@ -17,6 +17,7 @@ constexpr auto kReduceTimeout = std::chrono::seconds(60);
 // The others wait in Finalize for rank 0, which writes the profile.
 constexpr auto kFinalizeTimeout = std::chrono::seconds(60);
 constexpr auto kGuardsGrace = std::chrono::seconds(10);  // beyond what has a deadline of its own
+constexpr auto kExits = std::chrono::seconds(5);         // by _exit(2): more only if the kernel holds a thread
 constexpr std::string_view kTag = "final";
 
 }  // namespace
@@ -50,6 +51,7 @@ bool Daemon::LeaveWorld(const Outcome& outcome, const Profile& own) {
                        [&](const std::string& reason) {
                          record_.Reason("MPI did not end in order: " + reason);
                          RecordEnd(outcome);
+                         leaving_(outcome.status, kExits);
                        });
   world_.Finalize();
   return true;
@@ -62,6 +64,7 @@ bool Daemon::ReduceOverMpi(const Outcome& outcome, const Profile& own, std::opti
                          record_.Reason("the profile could not be reduced: " + reason);
                          profile_->WriteOwn(own);
                          RecordEnd(outcome);
+                         leaving_(outcome.status, kExits);
                        });
   Status reduced = world_.Barrier(kBarrierTimeout);
   if (reduced) {

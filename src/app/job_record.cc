@@ -51,6 +51,14 @@ void JobRecord::Death(int pid, int signal) const {
   const std::string how = signal != 0
                               ? "ended by signal " + std::to_string(signal) + " (" + strsignal(signal) + ")"
                               : std::string("ended without a word, and its parent with it: killed by the launcher?");
+  ReasonOf(pid, how);
+}
+
+void JobRecord::Remains(int pid) const {
+  ReasonOf(pid, "has ended, but its process remains: the kernel holds a thread of it until the source answers");
+}
+
+void JobRecord::ReasonOf(int pid, const std::string& how) const {
   if (access(job_.logs().c_str(), W_OK) != 0 && !MayWrite()) return;
   [[maybe_unused]] const Status recorded = RecordReason(job_, host_, pid, Here(pid) + how);
 }

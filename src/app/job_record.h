@@ -31,9 +31,12 @@ class JobRecord {
   // Of the daemon `pid` of this rank, by a process that it left behind. `signal`: what ended it; 0 if that is not
   // known.
   void Death(int pid, int signal) const;
+  // Likewise: it has ended, but the kernel keeps the process.
+  void Remains(int pid) const;
 
  private:
   bool MayWrite() const;
+  void ReasonOf(int pid, const std::string& how) const;
   std::string Here(int pid) const;
 
   const JobDirectory job_;

@@ -20,6 +20,8 @@ namespace {
 constexpr int kFailed = 2;
 // Even the slowest of thousands of ranks is up by then, or never.
 constexpr auto kStartTimeout = std::chrono::minutes(5);
+// What is left is to free memory, and what libraries do at exit(3).
+constexpr auto kExits = std::chrono::seconds(30);
 
 // Left alone, glibc takes ever larger buffers from its arenas once some were freed, has an arena for nearly every
 // thread, and keeps what is free in them: 30 MiB of a rank whose budget was 24.
@@ -56,8 +58,7 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
                                     const Supervisor& supervisor) {
   // Before threads, MPI and the fabric: nothing may fork later.
   Result<fuse::Mounter> mounter = fuse::Mounter::Fork([&record, parent = getppid()](pid_t daemon) {
-    AwaitEnd(parent);  // it knows more
-    record.Death(daemon, 0);
+    if (AwaitEnd(parent, daemon)) record.Death(daemon, 0);
   });
   if (!mounter) return RefuseAlone(mounter.error().Describe(), is_first, record), nullptr;
   const MpiGuard guard(
@@ -65,23 +66,30 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
       [&](const std::string& reason) { RefuseAlone("the start was broken off: " + reason, is_first, record); });
   Result<bootstrap::World> world = bootstrap::World::Init(bootstrap::ReadLauncherEnvironment());
   if (!world) return RefuseAlone(world.error().Describe(), is_first, record), nullptr;
-  auto daemon = std::make_unique<Daemon>(options, record, std::move(*mounter), std::move(*world), started);
+  auto daemon = std::make_unique<Daemon>(
+      options, record, std::move(*mounter), std::move(*world), started,
+      [&supervisor](int status, Duration longest) { supervisor.TellLeaving(status, longest); });
   const Status up = daemon->Start([&supervisor] { supervisor.TellServing(); });
   if (up) return daemon;
-  is_first = daemon->IsFirst();
-  daemon.reset();
-  return Refuse(up.error().Describe(), is_first, &record), nullptr;
+  const int status = Refuse(up.error().Describe(), daemon->IsFirst(), &record);
+  if (daemon->IsHeld()) daemon.release()->EndHeld(status);
+  return nullptr;
 }
 
 int RunJob(const Options& options, const bootstrap::LauncherView& launcher, TimePoint started) {
   JobRecord record(JobDirectory(options.job_directory), ShortHost(), launcher.rank.value_or(0));
   const Result<Supervisor> supervisor =
-      Supervisor::Fork(launcher.size.has_value(), [&](pid_t daemon, int signal) { record.Death(daemon, signal); });
+      Supervisor::Fork({.has_launcher = launcher.size.has_value(), .on_death = [&](pid_t daemon, int signal) {
+                          if (signal != 0) return record.Death(daemon, signal);
+                          record.Remains(daemon);
+                        }});
   if (!supervisor) return RefuseAlone(supervisor.error().Describe(), launcher.IsFirst(), record);
   std::unique_ptr<Daemon> daemon = StartDaemon(options, record, launcher.IsFirst(), started, *supervisor);
   if (!daemon) return kFailed;
   LetCrashesEndBySignal();
   const Daemon::Outcome outcome = daemon->Serve();
+  if (daemon->IsHeld()) daemon.release()->EndHeld(outcome.status);
+  supervisor->TellLeaving(outcome.status, kExits);
   daemon.reset();
   // MPI's own last acts may wait for the lost.
   if (!outcome.whole) _exit(outcome.status);

@@ -27,10 +27,12 @@ std::string Resolve(const std::string& path) {
 
 }  // namespace
 
-Daemon::Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootstrap::World world, TimePoint started)
+Daemon::Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootstrap::World world, TimePoint started,
+               Leaving leaving)
     : options_(std::move(options)),
       record_(record),
       started_(started),
+      leaving_(std::move(leaving)),
       mounter_(std::move(mounter)),
       world_(std::move(world)),
       host_(ShortHost()),

@@ -86,11 +86,12 @@ Result<Mounter> Mounter::Fork(const std::function<void(pid_t daemon)>& on_death)
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return FailErrno("cannot start the mounter");
   UniqueFd ours(ends[0]), theirs(ends[1]);
+  const pid_t daemon = getpid();
   const pid_t pid = fork();
   if (pid < 0) return FailErrno("cannot start the mounter");
   if (pid == 0) {
     ours.Reset();
-    RunMounter(std::move(theirs), on_death);
+    RunMounter(std::move(theirs), daemon, on_death);
   }
   return Mounter(std::move(ours), pid);
 }

@@ -1,33 +1,20 @@
 #include "mounter_process.h"
 
-#include <dirent.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
+
+#include "copper/base/aside.h"
 
 namespace copper::fuse {
 namespace {
-
-// What the launcher gave the daemon (pipes to mpiexec, its sockets) must not stay open here when the daemon dies, or
-// the launcher would wait for it.
-void CloseAllBut(int kept) {
-  std::vector<int> open_ones;
-  if (DIR* const directory = opendir("/proc/self/fd")) {
-    while (const dirent* entry = readdir(directory)) open_ones.push_back(std::atoi(entry->d_name));
-    closedir(directory);
-  }
-  for (const int fd : open_ones) {
-    if (fd > 2 && fd != kept) close(fd);
-  }
-  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null) return;
-  for (int standard = 0; standard <= 2; ++standard) dup2(null.get(), standard);
-}
 
 // Signals to the job are for the daemon; the mounter ends when the daemon does.
 void LeaveTheJob() {
@@ -36,6 +23,42 @@ void LeaveTheJob() {
   std::signal(SIGCHLD, SIG_DFL);  // fusermount3 is waited for
   prctl(PR_SET_NAME, "copper-mounter");
   static_cast<void>(chdir("/"));
+}
+
+// The end of the socket does not tell of a daemon that was killed while the kernel holds a thread of it: as long as
+// that waits, all descriptors stay open. But the kernel sends a signal when the daemon's main thread, which made this
+// process, has ended; it comes while a request is waited for or, blocked, before.
+constexpr int kDaemonDied = SIGUSR2;
+
+UniqueFd OpenDeathSignal() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, kDaemonDied);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  prctl(PR_SET_PDEATHSIG, kDaemonDied);
+  return UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+// The next request; none: the daemon is gone, or has ended.
+std::optional<MounterRequest> NextRequest(int socket, int death) {
+  while (true) {
+    pollfd waiting[] = {{socket, POLLIN, 0}, {death, POLLIN, 0}};
+    if (poll(waiting, std::size(waiting), -1) < 0 && errno != EINTR) return std::nullopt;
+    if (waiting[0].revents != 0) {
+      MounterRequest request;
+      const ssize_t got = recv(socket, &request, sizeof request, MSG_DONTWAIT);
+      if (got == static_cast<ssize_t>(sizeof request)) return request;
+      if (got >= 0 || errno != EAGAIN) return std::nullopt;
+    }
+    if (waiting[1].revents != 0) return std::nullopt;
+  }
+}
+
+// `on_death` writes into the job directory, which may hang.
+void TellOfDeath(const std::function<void(pid_t daemon)>& on_death, pid_t daemon) {
+  constexpr auto kPatience = std::chrono::seconds(5);
+  const Aside told([on_death, daemon] { on_death(daemon); });
+  static_cast<void>(told.IsDoneWithin(kPatience));
 }
 
 void SendReply(int socket, uint32_t sequence, const Status& status, int connection) {
@@ -96,22 +119,22 @@ void Serve(int socket, const MounterRequest& request, std::unique_ptr<OwnedMount
 
 }  // namespace
 
-void RunMounter(UniqueFd socket, const std::function<void(pid_t daemon)>& on_death) {
-  const pid_t daemon = getppid();
+void RunMounter(UniqueFd socket, pid_t daemon, const std::function<void(pid_t daemon)>& on_death) {
   LeaveTheJob();
-  CloseAllBut(socket.get());
+  // What the launcher gave the daemon (pipes to mpiexec, its sockets) must not stay open here when the daemon dies, or
+  // the launcher would wait for it.
+  CloseAllBut({socket.get()});
+  CloseStandard();
+  const UniqueFd death = OpenDeathSignal();
   std::unique_ptr<OwnedMount> mount;
   bool farewell = false;
-  while (true) {
-    MounterRequest request;
-    const ssize_t got = recv(socket.get(), &request, sizeof request, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got != static_cast<ssize_t>(sizeof request)) break;  // the daemon is gone
-    farewell = farewell || request.verb == MounterVerb::kFarewell;
-    Serve(socket.get(), request, mount);
+  while (const std::optional<MounterRequest> request =
+             getppid() == daemon ? NextRequest(socket.get(), death.get()) : std::nullopt) {
+    farewell = farewell || request->verb == MounterVerb::kFarewell;
+    Serve(socket.get(), *request, mount);
   }
   mount.reset();
-  if (!farewell && on_death) on_death(daemon);
+  if (!farewell && on_death) TellOfDeath(on_death, daemon);
   _exit(0);
 }
 

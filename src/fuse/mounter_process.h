@@ -24,7 +24,7 @@ class OwnedMount {
   ~OwnedMount();  // unmounts
 
   int connection() const { return fuse_session_fd(session_.get()); }
-  // Unmounts if the mount there is still this one, ends the connection (which fails the requests that wait), removes
+  // Ends the connection (which fails the requests that wait), unmounts if the mount there is still this one, removes
   // the directories that were made. Idempotent.
   Status Unmount();
   Status RaiseReadAhead(unsigned kb) const;
@@ -35,6 +35,7 @@ class OwnedMount {
   };
   OwnedMount() = default;
   bool IsStillThere() const;
+  void Abort() const;
 
   std::string point_;
   std::vector<std::string> made_;  // directories
@@ -42,8 +43,8 @@ class OwnedMount {
   std::optional<MountInfo> entry_;  // as it was right after mounting
 };
 
-// Serves requests until the daemon's end of the socket is closed, then unmounts and ends the process. `on_death` is
-// called first where no farewell came.
-[[noreturn]] void RunMounter(UniqueFd socket, const std::function<void(pid_t daemon)>& on_death);
+// Serves requests until the daemon's end of the socket is closed, or its main thread has ended, then unmounts and ends
+// the process; where no farewell came, `on_death` is called then.
+[[noreturn]] void RunMounter(UniqueFd socket, pid_t daemon, const std::function<void(pid_t daemon)>& on_death);
 
 }  // namespace copper::fuse

@@ -90,9 +90,21 @@ bool OwnedMount::IsStillThere() const {
   return !ended || IsOwnDeadMount(point_);
 }
 
+// What the daemon holds open may stay open when it is gone, where the kernel holds a thread of it: then nothing else
+// ends the connection for a user who is not root. Without fusectl mounted the file is not there; root's umount does it.
+void OwnedMount::Abort() const {
+  const std::string path = "/sys/fs/fuse/connections/" + std::to_string(minor(entry_->device)) + "/abort";
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (file) [[maybe_unused]]
+    const ssize_t written = write(file.get(), "1", 1);
+}
+
 Status OwnedMount::Unmount() {
   Status unmounted;
-  if (entry_ && IsStillThere()) unmounted = UnmountLazily(point_);
+  if (entry_ && IsStillThere()) {
+    Abort();  // as long as it is there, its number is its own
+    unmounted = UnmountLazily(point_);
+  }
   entry_.reset();
   session_.reset();
   RemoveMade(made_);

@@ -48,6 +48,10 @@ class SlowSource:
     def __exit__(self, *unused):
         self.end()
 
+    def signal(self, number):
+        """To its process: SIGSTOP makes it one that answers nothing, interrupts neither."""
+        self._process.send_signal(number)
+
     def _command_line(self, line):
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()

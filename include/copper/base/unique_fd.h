@@ -1,6 +1,7 @@
 // A file descriptor with one owner.
 #pragma once
 
+#include <initializer_list>
 #include <utility>
 
 namespace copper {
@@ -24,5 +25,11 @@ class UniqueFd {
  private:
   int fd_ = -1;
 };
+
+// Closes every descriptor but the standard ones and those that are kept: for a process whose descriptors somebody else
+// must see closed. What other threads have open is closed, too.
+void CloseAllBut(std::initializer_list<int> kept);
+// Makes standard input, output and error /dev/null.
+void CloseStandard();
 
 }  // namespace copper

@@ -2,9 +2,9 @@
 // however it died. It is forked first of all, before any thread, MPI or fabric exists, since nothing may fork later.
 //
 // The daemon holds one end of a socket pair, the mounter the other. Requests: mount, unmount. When the daemon's end
-// closes, the mounter unmounts what it mounted (lazily, and only if the mount there is still its own), removes the
-// mount point if it made it, and exits. It ignores SIGINT, SIGTERM and SIGHUP: those are for the daemon. It keeps
-// nothing of the daemon's open, its standard output included.
+// closes, or its main thread has ended, the mounter aborts the connection and unmounts what it mounted (lazily, and
+// only if the mount there is still its own), removes the mount point if it made it, and exits. It ignores SIGINT,
+// SIGTERM and SIGHUP: those are for the daemon. It keeps nothing of the daemon's open, its standard output included.
 #pragma once
 
 #include <sys/types.h>

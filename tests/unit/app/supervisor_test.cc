@@ -24,9 +24,11 @@ class SupervisorTest : public testing::Test {
     const pid_t pid = fork();
     if (pid != 0) return pid;
     TakeSignals();
-    const Result<Supervisor> supervisor = Supervisor::Fork(has_launcher_, [this](pid_t, int signal) {
+    options_.on_death = [this](pid_t, int signal) {
       std::ofstream(directory_.path() + "/death") << signal << std::flush;
-    });
+      if (hangs_in_mourning_) pause();
+    };
+    const Result<Supervisor> supervisor = Supervisor::Fork(options_);
     if (!supervisor) _exit(99);
     _exit(daemon(*supervisor));
   }
@@ -65,7 +67,8 @@ class SupervisorTest : public testing::Test {
   }
 
   TemporaryDirectory directory_;
-  bool has_launcher_ = false;
+  Supervisor::Options options_;
+  bool hangs_in_mourning_ = false;
   int ends_[2] = {-1, -1};
 };
 
@@ -103,7 +106,7 @@ TEST_F(SupervisorTest, PassesSignalsOn) {
 }
 
 TEST_F(SupervisorTest, TellsTheDaemonThatTheLauncherIsGone) {
-  has_launcher_ = true;
+  options_.has_launcher = true;
   const pid_t launcher = fork();
   if (launcher == 0) {
     Launch([this](const Supervisor&) { return SayNextSignal(); });
@@ -126,6 +129,63 @@ TEST_F(SupervisorTest, TakesTheDaemonWithItWhenItIsKilled) {
   kill(supervisor, SIGKILL);
   EXPECT_TRUE(WIFSIGNALED(Wait(supervisor)));
   EXPECT_EQ(Hear(), '\0') << "all its ends are closed: the daemon is gone";
+}
+
+TEST_F(SupervisorTest, KillsADaemonThatLeavesAndDoesNotEnd) {
+  const int status = Wait(Launch([](const Supervisor& supervisor) {
+    supervisor.TellServing();
+    supervisor.TellLeaving(3, std::chrono::milliseconds(10));
+    while (true) pause();
+    return 0;
+  }));
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 3) << "what it said";
+  EXPECT_EQ(Death(), "") << "its work was done";
+}
+
+TEST_F(SupervisorTest, AStatusOtherThanTheOneThatWasSaidIsShown) {
+  const int status = Wait(Launch([](const Supervisor& supervisor) {
+    supervisor.TellLeaving(0, std::chrono::minutes(1));
+    return 23;  // a sanitizer's
+  }));
+  EXPECT_EQ(WEXITSTATUS(status), 23);
+}
+
+TEST_F(SupervisorTest, KillsADaemonThatWasToldToEndAndDoesNot) {
+  options_.ends_within = std::chrono::milliseconds(10);
+  const pid_t supervisor = Launch([this](const Supervisor& daemon) {
+    daemon.TellServing();
+    Say('x');
+    while (true) pause();
+    return 0;
+  });
+  ASSERT_EQ(Hear(), 'x');
+  kill(supervisor, SIGTERM);
+  EXPECT_EQ(WEXITSTATUS(Wait(supervisor)), 128 + SIGKILL);
+  EXPECT_EQ(Death(), "9");
+}
+
+TEST_F(SupervisorTest, WakesAFrozenDaemonToTellItToEnd) {
+  const pid_t supervisor = Launch([this](const Supervisor&) {
+    Say('x');
+    raise(SIGSTOP);
+    return SayNextSignal();
+  });
+  ASSERT_EQ(Hear(), 'x');
+  kill(supervisor, SIGTERM);
+  EXPECT_EQ(Hear(), 'x');
+  EXPECT_EQ(Hear(), SIGTERM);
+  EXPECT_EQ(Wait(supervisor), 0);
+}
+
+TEST_F(SupervisorTest, EndsThoughTheReasonCanNotBeWritten) {
+  options_.dies_within = std::chrono::milliseconds(10);
+  hangs_in_mourning_ = true;
+  EXPECT_EQ(WEXITSTATUS(Wait(Launch([](const Supervisor& supervisor) {
+              supervisor.TellServing();
+              return raise(SIGKILL);
+            }))),
+            128 + SIGKILL);
 }
 
 }  // namespace

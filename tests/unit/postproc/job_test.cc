@@ -11,7 +11,7 @@
 namespace copper::postproc {
 namespace {
 
-class HasDiedTest : public testing::Test {
+class ProcessesTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(job_.Prepare()); }
   void Ready(const std::string& host, const std::vector<int>& pids, const std::string& pid_namespace) {
@@ -30,25 +30,52 @@ class HasDiedTest : public testing::Test {
   JobDirectory job_{directory_.path()};
 };
 
-TEST_F(HasDiedTest, WhereEveryProcessWasHereAndIsGone) {
+TEST_F(ProcessesTest, WhereEveryProcessWasHereAndIsGone) {
   Ready(ShortHost(), {DeadPid(), DeadPid()}, Namespace("pid"));
-  EXPECT_TRUE(HasDied(job_));
+  EXPECT_TRUE(Processes(job_).HaveEnded());
 }
 
-TEST_F(HasDiedTest, NotWhileOneIsLeft) {
+TEST_F(ProcessesTest, NotWhileOneIsLeft) {
   Ready(ShortHost(), {DeadPid(), getpid()}, Namespace("pid"));
-  EXPECT_FALSE(HasDied(job_));
+  EXPECT_FALSE(Processes(job_).HaveEnded());
 }
 
-TEST_F(HasDiedTest, NothingIsKnownOfOtherHostsAndOtherNumbers) {
+TEST_F(ProcessesTest, NothingIsKnownOfOtherHostsAndOtherNumbers) {
   Ready("another-host", {DeadPid()}, Namespace("pid"));
-  EXPECT_FALSE(HasDied(job_));
+  EXPECT_FALSE(Processes(job_).HaveEnded());
   Ready(ShortHost(), {DeadPid()}, "pid:[1]");
-  EXPECT_FALSE(HasDied(job_));
+  EXPECT_FALSE(Processes(job_).HaveEnded());
 }
 
-TEST_F(HasDiedTest, AJobThatHasEndedInOrderHasNotDied) {
-  EXPECT_FALSE(HasDied(job_));
+TEST_F(ProcessesTest, NothingIsKnownOfAJobThatHasEndedInOrder) {
+  EXPECT_FALSE(Processes(job_).HaveEnded());
+}
+
+TEST_F(ProcessesTest, AreRememberedWhenTheJobRemovesWhatNamesThem) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    char byte = 0;
+    close(ends[1]);
+    _exit(static_cast<int>(read(ends[0], &byte, 1)));
+  }
+  Ready(ShortHost(), {DeadPid(), child}, Namespace("pid"));
+  const Processes processes(job_);
+  unlink(job_.ready_file().c_str());
+  EXPECT_FALSE(processes.HaveEnded());
+  EXPECT_EQ(processes.RemainingAfter(Duration(0)),
+            std::vector<std::string>{"rank 1 on " + ShortHost() + ", process " + std::to_string(child)});
+  close(ends[1]);
+  EXPECT_TRUE(processes.RemainingAfter(std::chrono::seconds(30)).empty()) << "it has ended: nobody has asked how";
+  EXPECT_TRUE(processes.HaveEnded());
+  waitpid(child, nullptr, 0);
+  close(ends[0]);
+}
+
+TEST_F(ProcessesTest, ThoseOfOtherHostsAreNotNamed) {
+  Ready("another-host", {getpid()}, Namespace("pid"));
+  EXPECT_TRUE(Processes(job_).RemainingAfter(Duration(0)).empty());
 }
 
 }  // namespace
