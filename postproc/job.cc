@@ -1,5 +1,6 @@
 #include "job.h"
 
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,12 +8,14 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <mutex>
 #include <sstream>
 
 #include "copper/base/files.h"
 #include "copper/base/ids.h"
 #include "copper/base/last_reason.h"
+#include "copper/base/mount_info.h"
 #include "verbs.h"
 
 namespace copper::postproc {
@@ -83,6 +86,30 @@ std::string DescribeProcesses(const JobDirectory& job, const std::string& reason
   return lines;
 }
 
+std::string NameOf(uid_t user) {
+  const passwd* const entry = getpwuid(user);
+  return entry == nullptr ? std::to_string(user) : std::string(entry->pw_name) + " (" + std::to_string(user) + ")";
+}
+
+// Whose job a place is of, where that is somebody else: a mount, whose root nobody else may even look at, by the mount
+// table; a job directory by whom its requests belong to, or itself.
+std::optional<std::string> OtherUserOf(const std::string& path) {
+  if (geteuid() == 0) return std::nullopt;
+  std::error_code failed;
+  const std::string point = std::filesystem::absolute(path, failed).lexically_normal().string();
+  for (const MountInfo& mount : ReadMountInfo().value_or(std::vector<MountInfo>())) {
+    const size_t at = mount.options.find("user_id=");
+    if (mount.type != "fuse.copper" || mount.point != point || at == std::string::npos) continue;
+    const auto user = static_cast<uid_t>(std::strtoul(mount.options.c_str() + at + 8, nullptr, 10));
+    if (user != geteuid()) return NameOf(user);
+  }
+  const JobDirectory job(path);
+  struct stat found{};
+  const bool is_job = stat(job.control().c_str(), &found) == 0 || (errno == EACCES && stat(path.c_str(), &found) == 0);
+  if (!is_job || found.st_uid == geteuid()) return std::nullopt;
+  return NameOf(found.st_uid);
+}
+
 }  // namespace
 
 Result<Place> FindJob(const std::string& path) {
@@ -93,6 +120,11 @@ Result<Place> FindJob(const std::string& path) {
     JobDirectory job(TextOf(*status, "job_directory"));
     return Place{path, std::move(*status), std::move(job)};
   }
+  const int failed = errno;
+  if (const std::optional<std::string> user = OtherUserOf(path)) {
+    return Fail(EACCES, path + ": this job is of user " + *user + ", who alone may ask it");
+  }
+  errno = failed;
   Place place{path, std::nullopt, JobDirectory(path)};
   if (access(place.job.control().c_str(), F_OK) == 0 || access(place.job.logs().c_str(), F_OK) == 0) return place;
   if (errno == ENOTCONN)

@@ -80,8 +80,8 @@ int Main(const std::vector<std::string>& arguments) {
   CommandLine* stop = line.add_subcommand("stop", "Ends the job on every node; returns when it has ended");
   stop->add_option("PLACE", place, "The job directory, or a mount of the job on this node")->required();
   CLI::Option* stop_timeout =
-      stop->add_option("--timeout", seconds, "Seconds to wait [60]")->check(CLI::NonNegativeNumber);
-  stop->callback([&] { result = Stop(place, std::chrono::duration<double>(stop_timeout->empty() ? 60 : seconds)); });
+      stop->add_option("--timeout", seconds, "Seconds to wait [120]")->check(CLI::NonNegativeNumber);
+  stop->callback([&] { result = Stop(place, std::chrono::duration<double>(stop_timeout->empty() ? 120 : seconds)); });
 
   CommandLine* status = line.add_subcommand("status", "Ranks, requests, and where the bytes came from");
   status->add_option("PLACE", place, "The job directory, or a mount of the job on this node")->required();

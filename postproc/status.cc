@@ -9,7 +9,7 @@
 namespace copper::postproc {
 namespace {
 
-constexpr auto kTimeout = std::chrono::seconds(30);
+constexpr auto kTimeout = std::chrono::seconds(60);  // a deputy may have to take over first
 
 // A number of the status; 0 where it is absent.
 uint64_t Number(const Json& json, const char* group, const char* name) {
@@ -158,7 +158,9 @@ int PrintOne(const Json& rank, bool json) {
 int ShowStatus(const std::string& place, bool json) {
   const Result<Place> found = FindJob(place);
   if (!found) return Refuse(found.error().Describe());
-  const Result<Json> answer = AskJob(found->job, {{"verb", "status"}}, kTimeout);
+  const Processes processes(found->job);
+  const Result<Json> answer =
+      AskJob(found->job, {{"verb", "status"}}, kTimeout, [&processes] { return processes.HaveEnded(); });
   if (answer) return Print(*answer, json);
   if (found->mount_status) return PrintOne(*found->mount_status, json);
   return Refuse(answer.error().Describe() + DescribeRemains(found->job));

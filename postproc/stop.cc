@@ -33,10 +33,28 @@ void NameRemaining(const Processes& processes) {
   }
 }
 
+// Whoever was to answer is gone (its launcher was killed, say): what the job has recorded of its end counts.
+int WithoutAnswer(const JobDirectory& job, const Processes& processes, const std::string& exit_before,
+                  const Error& error) {
+  const std::string recorded = FileStamp(job.exit_file());
+  const std::optional<Exit> exit = ReadExit(job);
+  if (!exit || recorded.empty() || recorded == exit_before) {
+    const bool all_ended = processes.HaveEnded();
+    return Refuse(all_ended && error.code == ETIMEDOUT
+                      ? "the job in " + job.root() + " has died meanwhile: none of its processes is left" +
+                            DescribeRemains(job)
+                      : error.Describe() + DescribeRemains(job));
+  }
+  NameRemaining(processes);
+  if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
+  return Refuse("the job has ended, but not well: " + exit->reason);
+}
+
 int StopByDirectory(const JobDirectory& job, Duration timeout) {
   const Processes processes(job);
+  const std::string exit_before = FileStamp(job.exit_file());
   const Result<Json> answer = AskJob(job, {{"verb", "stop"}}, timeout, [&processes] { return processes.HaveEnded(); });
-  if (!answer) return Refuse(answer.error().Describe() + DescribeRemains(job));
+  if (!answer) return WithoutAnswer(job, processes, exit_before, answer.error());
   NameRemaining(processes);
   const std::string message = answer->value("message", std::string("no reason given"));
   if (answer->value("ok", false)) return Ended(message, !answer->value("whole", true));

@@ -1,4 +1,4 @@
-// The requests that come as files in control/ (copper/base/job_directory.h): the lowest living rank looks once
+// The requests that come as files in control/ (copper/base/job_directory.h): whoever acts as rank 0 looks once
 // a second.
 #pragma once
 

@@ -45,7 +45,7 @@ Daemon::Outcome Daemon::Serve() {
   return Leave();
 }
 
-// The first ranks look into control/ or at those below them, an ending rank at the time; the others sleep.
+// The first ranks look into control/ or at those before them, an ending rank at the time; the others sleep.
 std::optional<Duration> Daemon::TickPause() const {
   if (!end_reason_.empty() || Acts()) return kControlPause;
   if (deputy_) return Deputy::kPause;

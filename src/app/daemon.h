@@ -111,7 +111,7 @@ class Daemon {
   void OnUnmounted();
   void OnAllUnmounted(Rank last);
   void OnTick();
-  void OnActing();  // as the job's first rank, since those below are lost
+  void OnActing();  // as the job's first rank, since those before it are lost
   void OnEnd(StopReason reason, Rank asked_by);
   void OnGo(const JobEnd& end);
 
@@ -189,7 +189,7 @@ class Daemon {
 
   std::atomic<bool> held_{false};
   bool parts_stopped_ = false;
-  TimePoint next_look_{};   // of a deputy, at the ranks below
+  TimePoint next_look_{};   // of a deputy, at those before it
   std::string end_reason_;  // set once the job ends
   std::optional<JobEnd> end_;
 };

@@ -94,10 +94,14 @@ void Daemon::ReduceOverRpc(const Profile& own) {
 void Daemon::RecordEnd(const Outcome& outcome) {
   log_.Info("ended: {}", outcome.reason);
   const bool ours = claim_->Holds();
-  if (ours && end_ && (end_->conducted || end_->alone)) {
+  if (ours && end_ && end_->conducted) {
     unlink(job_.ready_file().c_str());
     if (const Status recorded = record_.Exit(outcome.status, outcome.reason, end_->lost); !recorded)
       log_.Error("{}", recorded.error().Describe());
+  } else if (ours && end_ && end_->alone) {
+    const Status recorded = record_.ExitAlone(outcome.status, outcome.reason, end_->lost);
+    if (recorded) unlink(job_.ready_file().c_str());
+    if (!recorded && recorded.error().code != EEXIST) log_.Error("{}", recorded.error().Describe());
   }
   claim_->Release();  // a next job may start as soon as somebody knows that this one has ended
   if (control_) control_->Finish(outcome.status, outcome.reason, outcome.whole, Acts() && ours);

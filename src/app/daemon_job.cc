@@ -34,8 +34,8 @@ void Daemon::MeetPeers() {
     peers_->Handle(from, request, std::move(respond));
   });
   fetcher_->SetLossListener([this](Rank parent, bool lost) { OnLoss(parent, lost); });
-  if (rank >= kFirstRanks) return;
-  deputy_ = std::make_unique<Deputy>(rank, *peers_, log_, [this] { OnActing(); });
+  deputy_ = Deputy::Make(rank, world_.size(), *peers_, log_, [this] { OnActing(); });
+  if (!deputy_) return;
   control_ = std::make_unique<Control>(
       job_,
       Control::Hooks{
@@ -59,7 +59,7 @@ void Daemon::MeetReducers() {
 
 void Daemon::OnLoss(Rank rank, bool lost) {
   losses_.Note(rank, lost);
-  if (lost && deputy_ && rank < world_.rank()) loop_->Submit([this] { deputy_->Look(); });
+  if (lost && deputy_) loop_->Submit([this] { deputy_->Look(); });
 }
 
 void Daemon::OnActing() {

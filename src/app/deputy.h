@@ -1,10 +1,13 @@
-// Who of the job's first ranks looks into control/ and speaks for the job: the lowest that lives.
+// Who looks into control/ and speaks for the job: the first of the first ranks (app/first_ranks.h) that lives.
 //
-// Each of the ranks 1 to 3 asks the one below it every few seconds whether it is there; if not, the ones below that. If
-// none is, this rank acts, until one is there again. Idle costs these few messages per job. In the loop.
+// Each deputy asks, now and then, all those before it whether they are there; if none is, it acts, until one is there
+// again. Idle costs these few messages per job; all other ranks ask nobody. In the loop.
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
 
 #include "app/peers.h"
 #include "copper/base/clock.h"
@@ -14,25 +17,35 @@ namespace copper::app {
 
 class Deputy {
  public:
-  // How often a deputy that does not act looks.
-  static constexpr Duration kPause = std::chrono::seconds(5);
+  // How often a deputy looks, whether it acts or not.
+  static constexpr Duration kPause = std::chrono::seconds(30);
 
-  Deputy(Rank self, Peers& peers, Logger& log, std::function<void()> on_acting)
-      : self_(self), peers_(peers), log_(log), on_acting_(std::move(on_acting)), acting_(self == 0) {}
+  // Null for a rank that is none of the first.
+  static std::unique_ptr<Deputy> Make(Rank self, uint32_t ranks, Peers& peers, Logger& log,
+                                      std::function<void()> on_acting);
 
   bool IsActing() const { return acting_; }
-  // Now: every kPause, and when a rank below may be lost.
+  // Now: every kPause, and when a rank before this one may be lost.
   void Look();
 
  private:
-  void Ask(Rank rank);
+  Deputy(std::vector<Rank> before, Peers& peers, Logger& log, std::function<void()> on_acting)
+      : before_(std::move(before)),
+        peers_(peers),
+        log_(log),
+        on_acting_(std::move(on_acting)),
+        acting_(before_.empty()) {}
 
-  const Rank self_;
+  void OnAnswer(Rank rank, bool there);
+  void Decide();
+
+  const std::vector<Rank> before_;
   Peers& peers_;
   Logger& log_;
   const std::function<void()> on_acting_;  // this rank acts from now on
   bool acting_;
-  bool looking_ = false;
+  size_t asked_ = 0;           // who has not answered yet
+  std::optional<Rank> there_;  // one that has
 };
 
 }  // namespace copper::app

@@ -1,6 +1,7 @@
 #include "app/ending.h"
 
 #include "app/ending_messages.h"
+#include "app/first_ranks.h"
 #include "copper/wire/header.h"
 
 namespace copper::app {
@@ -72,14 +73,16 @@ void Ending::Request(StopReason reason) {
   parts_.loop.Submit([this, reason] { hooks_.begin(reason, self_); });
 }
 
-// To the lowest of the first ranks that answers; this one, where that is itself or there is none.
-void Ending::SendWish(StopReason reason, Rank to) {
-  if (to == self_ || to >= kFirstRanks || to >= parts_.forest.ranks()) return Conduct(reason, self_);
+// To the next of the first ranks that answers; this one conducts, where that is itself or there is none.
+void Ending::SendWish(StopReason reason, size_t next) {
+  const std::vector<Rank> firsts = FirstRanks(parts_.forest.ranks());
+  if (next >= firsts.size() || firsts[next] == self_) return Conduct(reason, self_);
+  const Rank to = firsts[next];
   parts_.channel.Call(to, StopMessage(StopWord::kPlease, 0, PackReason(reason, self_)),
-                      parts_.clock.Now() + kAnswerTime, [this, reason, to](const Result<rpc::Reply>& reply) {
+                      parts_.clock.Now() + kAnswerTime, [this, reason, to, next](const Result<rpc::Reply>& reply) {
                         if (IsTaken(reply) || IsClosing(reply)) return;
                         parts_.log.Warning("rank {} does not answer the wish to end", to);
-                        SendWish(reason, to + 1);
+                        SendWish(reason, next + 1);
                       });
 }
 

@@ -10,8 +10,8 @@
 //   - the word to go (kStop, "go"): from the conductor back along the same way, with whether all ranks have reported.
 // Until it comes a rank serves its children. Without it in time a rank ends alone.
 //
-// Whoever is asked to end the job passes the wish (kStop, "please") to rank 0, or to the next rank that answers, and
-// begins its own end without waiting. Any rank can conduct.
+// Whoever is asked to end the job passes the wish (kStop, "please") to the first of the first ranks
+// (app/first_ranks.h) that answers, and begins its own end without waiting. Any rank can conduct.
 #pragma once
 
 #include <functional>
@@ -32,9 +32,6 @@
 #include "copper/tree/forest.h"
 
 namespace copper::app {
-
-// Rank 0 and its deputies: a job can be found as long as one of them lives.
-inline constexpr Rank kFirstRanks = 4;
 
 struct JobEnd {
   bool whole = false;      // every rank has reported: MPI may be used
@@ -80,7 +77,7 @@ class Ending {
   void SpreadBelow(Rank rank);
   void SendOrder(Rank to, bool spread_below_if_lost);
   void OnOrderAnswer(Rank to, bool spread_below_if_lost, const Result<rpc::Reply>& reply);
-  void SendWish(StopReason reason, Rank to);
+  void SendWish(StopReason reason, size_t next);
   void OnStop(Rank from, const rpc::Request& request, rpc::Responder respond);
   void OnLeft(Rank from, const rpc::Request& request, rpc::Responder respond);
   void CheckWhetherAllLeft();

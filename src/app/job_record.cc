@@ -40,11 +40,26 @@ void JobRecord::Reason(const std::string& reason) const {
   [[maybe_unused]] const Status recorded = RecordReason(job_, host_, getpid(), Here(getpid()) + reason);
 }
 
-Status JobRecord::Exit(int status, const std::string& reason, const std::set<Rank>& lost) const {
-  if (!MayWrite()) return {};
+std::string JobRecord::ExitText(int status, const std::string& reason, const std::set<Rank>& lost) const {
   Json record = {{"status", status}, {"reason", reason}, {"lost", lost}};
   if (ours_) record["job"] = job_id_;
-  return WriteWholeFile(job_.exit_file(), record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  return record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Status JobRecord::Exit(int status, const std::string& reason, const std::set<Rank>& lost) const {
+  if (!MayWrite()) return {};
+  return WriteWholeFile(job_.exit_file(), ExitText(status, reason, lost));
+}
+
+// Whole before it has its name, and by a link, which takes no name that is there.
+Status JobRecord::ExitAlone(int status, const std::string& reason, const std::set<Rank>& lost) const {
+  if (!MayWrite()) return {};
+  const std::string own = job_.exit_file() + "." + host_ + "-" + std::to_string(getpid());
+  if (const Status written = WriteWholeFile(own, ExitText(status, reason, lost)); !written) return written;
+  const bool linked = link(own.c_str(), job_.exit_file().c_str()) == 0;
+  const Status recorded = linked ? Status() : FailErrno("cannot record the end in " + job_.exit_file());
+  unlink(own.c_str());
+  return recorded;
 }
 
 void JobRecord::Death(int pid, int signal) const {

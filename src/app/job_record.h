@@ -28,6 +28,8 @@ class JobRecord {
   void Reason(const std::string& reason) const;
   // Of the job, by rank 0 or whoever conducted its end: logs/exit.json.
   Status Exit(int status, const std::string& reason, const std::set<Rank>& lost = {}) const;
+  // The same by a rank that has ended alone: never in the place of what somebody who knew more has recorded. EEXIST.
+  Status ExitAlone(int status, const std::string& reason, const std::set<Rank>& lost) const;
   // Of the daemon `pid` of this rank, by a process that it left behind. `signal`: what ended it; 0 if that is not
   // known.
   void Death(int pid, int signal) const;
@@ -36,6 +38,7 @@ class JobRecord {
 
  private:
   bool MayWrite() const;
+  std::string ExitText(int status, const std::string& reason, const std::set<Rank>& lost) const;
   void ReasonOf(int pid, const std::string& how) const;
   std::string Here(int pid) const;
 

@@ -1,6 +1,6 @@
 #include "app/peers.h"
 
-#include "app/ending.h"
+#include "app/first_ranks.h"
 #include "app/status.h"
 
 namespace copper::app {
@@ -61,7 +61,7 @@ void Peers::Handle(Rank from, const rpc::Request& request, rpc::Responder respon
 
 // All of the first ranks keep count: whichever of them lives on ends the job.
 void Peers::TellUnmounted() {
-  for (Rank first = 0; first < std::min(kFirstRanks, parts_.forest.ranks()); ++first) {
+  for (const Rank first : FirstRanks(parts_.forest.ranks())) {
     if (first == self_) {
       OnUnmounted(self_);
       continue;

@@ -20,16 +20,21 @@ constexpr std::string_view kRequestSuffix = ".request";
 constexpr std::string_view kReasonSuffix = "-last_reason.txt";
 constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kTakenWithin = std::chrono::seconds(5);  // a living job looks once a second
-constexpr auto kTakenByDeputyWithin = std::chrono::seconds(12);
+// Rank 0 may be lost, and a deputy look for it every 30 s only.
+constexpr auto kTakenByDeputyWithin = std::chrono::seconds(40);
 constexpr auto kAnswerWithin = std::chrono::seconds(10);  // once it has ended
 constexpr auto kCheckEvery = std::chrono::seconds(1);     // whether anybody is left to answer
 constexpr std::string_view kOkSuffix = ".ok.answer";
 constexpr std::string_view kFailedSuffix = ".failed.answer";
 
 // Waits until the job has removed the request, which it does when it takes it.
-bool IsTaken(const std::string& request, TimePoint deadline) {
+bool IsTaken(const std::string& request, TimePoint deadline, const std::function<bool()>& has_died) {
+  TimePoint next_check = std::chrono::steady_clock::now() + kCheckEvery;
   while (access(request.c_str(), F_OK) == 0) {
-    if (std::chrono::steady_clock::now() >= deadline) return unlink(request.c_str()) != 0;
+    const TimePoint now = std::chrono::steady_clock::now();
+    const bool check = now >= next_check;
+    if (check) next_check = now + kCheckEvery;
+    if (now >= deadline || (check && has_died())) return unlink(request.c_str()) != 0;
     PauseBetweenLooks();
   }
   return true;
@@ -153,7 +158,8 @@ Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeo
   const Result<std::string> asked = PutRequest(job, base, request);
   if (!asked) return std::unexpected(asked.error());
   const bool may_run = access(job.ready_file().c_str(), F_OK) == 0;
-  if (!IsTaken(*asked, begin + std::min<Duration>(timeout, may_run ? kTakenByDeputyWithin : kTakenWithin))) {
+  const Duration patience = std::min<Duration>(timeout, may_run ? kTakenByDeputyWithin : kTakenWithin);
+  if (!IsTaken(*asked, begin + patience, has_died)) {
     return Fail(ESRCH, "nothing running in " + job.root() + ": nobody takes requests there");
   }
   TimePoint give_up = begin + timeout;

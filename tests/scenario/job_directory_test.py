@@ -4,8 +4,10 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import stat
 import time
+import unittest
 
 import copper_job
 
@@ -134,6 +136,24 @@ class JobDirectory(copper_job.Scenario):
         before = ticks()
         time.sleep(4)
         self.assertLessEqual(ticks() - before, 4, "hundredths of a second of CPU in 4 s, of 4 daemons")
+
+
+class OfAnotherUser(copper_job.Scenario):
+    @unittest.skipIf(os.geteuid() != 0, "only root can be somebody else")
+    def test_every_verb_says_whose_job_it_is(self):
+        job = self.start(1)
+        for path in (self.root, job.root, job.directory):
+            os.chmod(path, 0o711)
+        # The programs may lie where nobody else gets.
+        program = self.root / "copper"
+        shutil.copy(copper_job.COPPER, program)
+        for place in (job.directory, job.mounts[0]):
+            for words in (["status"], ["stop", "--timeout", 5], ["refresh"]):
+                with self.subTest(place=place, verb=words[0]):
+                    asked = copper_job.run("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program, words[0], place,
+                                           *words[1:])
+                    self.assertEqual(1, asked.returncode, asked.stdout)
+                    self.assertIn("this job is of user root (0)", asked.stderr)
 
 
 copper_job.main()

@@ -57,6 +57,16 @@ class Killed(copper_job.Scenario):
             with contextlib.suppress(OSError):  # closing tells the daemon, which is gone
                 os.close(file)
 
+    def test_one_parent_is_killed(self):
+        """Hydra ends the job when a process that it started ends by a signal (known limit); in order, as far as it goes."""
+        job = self.start()
+        parents = [pid for pid in copper_job.descendants(job.launcher.pid)
+                   if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "copper-parent"]
+        self.assertEqual(4, len(parents))
+        os.kill(parents[2], signal.SIGKILL)
+        self.gone(job)
+        self.start_again()
+
     def test_wait_reports_a_job_that_was_killed(self):
         job = self.start(2)
         for rank in range(job.ranks):

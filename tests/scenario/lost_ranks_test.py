@@ -43,6 +43,17 @@ class LostRanks(Ends):
         job = self.lose(8, [0, 1, 2])
         self.start_again(job)
 
+    def test_rank_zero_and_all_around_it_are_killed_and_one_far_away_speaks_for_the_job(self):
+        job = self.start(8, survive=True)
+        self.kill(job, [0, 1, 2, 3])
+        shown = job.copper("status", job.directory, timeout=70)
+        self.assertEqual(0, shown.returncode, f"{shown.stderr}\n{job.last_words()}")
+        self.assertIn("health: 4 of 8 ranks do not answer", shown.stdout)
+        self.read_all(self.survivors(job, [0, 1, 2, 3]))
+        self.stop(job)
+        self.assertEqual([0, 1, 2, 3], self.exit_record(job)["lost"])
+        self.gone(job)
+
     def test_an_inner_rank_and_a_leaf_are_killed_and_the_job_is_stopped_by_a_mount(self):
         self.lose(8, [1, 6], stop_at=4)
 

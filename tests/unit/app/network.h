@@ -47,7 +47,7 @@ struct Node {
         peers(rank, {channel, forest, loop, losses, clock, log},
               {.all_unmounted = [this](Rank last) { ending.Conduct(StopReason::kUnmounted, last); },
                .status = [rank] { return Json{{"rank", rank}, {"mounted", true}, {"requests", {{"total", 10U}}}}; }}),
-        deputy(rank, peers, log, [this] { ++took_over; }) {}
+        deputy(Deputy::Make(rank, forest.ranks(), peers, log, [this] { ++took_over; })) {}
 
   DirectChannel channel;
   Queue loop;
@@ -58,7 +58,7 @@ struct Node {
   int took_over = 0;
   Ending ending;
   Peers peers;
-  Deputy deputy;
+  std::unique_ptr<Deputy> deputy;  // none: none of the first ranks
 };
 
 class Network {
