@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/name_order.h"
 #include "base/packed_listing.h"
 #include "copper/base/packed_attributes.h"
 
@@ -27,9 +28,11 @@ void ReleasePages(std::byte* begin, std::byte* end) {
 // The entries of a run that have not been merged yet.
 class ListingBuilder::RunReader {
  public:
-  explicit RunReader(const Run& run) : released_(run.bytes.data()), at_(run.bytes.data()), left_(run.names) {}
+  explicit RunReader(const Run& run)
+      : released_(run.bytes.data()), at_(run.bytes.data()), left_(run.names), key_(name_order::KeyOf(name())) {}
 
   std::string_view name() const { return packed::NameOf(at_); }
+  const name_order::Key& key() const { return key_; }
   std::span<const std::byte> entry() const { return {at_, packed::SizeOf(at_)}; }
   // False at the end.
   bool Next() {
@@ -38,13 +41,16 @@ class ListingBuilder::RunReader {
       ReleasePages(released_, at_);
       released_ = at_;
     }
-    return --left_ != 0;
+    if (--left_ == 0) return false;
+    key_ = name_order::KeyOf(name());
+    return true;
   }
 
  private:
   std::byte* released_;
   std::byte* at_;
   size_t left_;
+  name_order::Key key_;
 };
 
 ListingBuilder::ListingBuilder(Attributes directory, size_t max_bytes)
@@ -56,9 +62,9 @@ Status ListingBuilder::Add(std::string_view name, uint64_t inode, uint8_t type, 
   const size_t size = packed::kEntryHead + name.size() + (attributes != nullptr ? PackedSize(*attributes) : 0);
   if (total_ + size > max_bytes_) return Fail(ENOMEM);
   if (!open_.empty() && open_.size() + size > kRunSize) CloseRun();
-  open_offsets_.push_back(static_cast<uint32_t>(open_.size()));
+  added_.push_back({name_order::HashOf(name), static_cast<uint32_t>(open_.size())});
   open_.resize(open_.size() + size);
-  Writer writer(open_.data() + open_offsets_.back());
+  Writer writer(open_.data() + added_.back().at);
   writer.Add(static_cast<uint16_t>(name.size()));
   writer.Add(type);
   writer.Add(attributes != nullptr ? packed::kHasAttributes : uint8_t{0});
@@ -71,20 +77,26 @@ Status ListingBuilder::Add(std::string_view name, uint64_t inode, uint8_t type, 
 }
 
 void ListingBuilder::CloseRun() {
-  if (open_offsets_.empty()) return;
-  std::ranges::sort(open_offsets_, {}, [this](uint32_t at) { return packed::NameOf(open_.data() + at); });
-  Run run{Buffer::Allocate(open_.size()), open_offsets_.size()};
+  if (added_.empty()) return;
+  std::ranges::sort(added_, [this](const Added& one, const Added& other) {
+    if (one.hash != other.hash) return one.hash < other.hash;
+    return packed::NameOf(open_.data() + one.at) < packed::NameOf(open_.data() + other.at);
+  });
+  Run run{Buffer::Allocate(open_.size()), added_.size()};
   std::byte* to = run.bytes.data();
-  for (const uint32_t at : open_offsets_) to = std::copy_n(open_.data() + at, packed::SizeOf(open_.data() + at), to);
+  for (const Added& next : added_) {
+    const std::byte* const entry = open_.data() + next.at;
+    to = std::copy_n(entry, packed::SizeOf(entry), to);
+  }
   runs_.push_back(std::move(run));
   open_.clear();
-  open_offsets_.clear();
+  added_.clear();
 }
 
 Listing ListingBuilder::Build(bool answers_absence) {
   CloseRun();
   open_ = {};
-  open_offsets_ = {};
+  added_ = {};
   Buffer result = Buffer::Allocate(total_);
   std::vector<uint32_t> offsets;
   offsets.reserve(size_);
@@ -100,17 +112,17 @@ Listing ListingBuilder::Build(bool answers_absence) {
 // Entries behind each other from where they begin in `result`; returns where they end.
 size_t ListingBuilder::Merge(std::byte* result, std::vector<uint32_t>& offsets) {
   std::vector<RunReader> heap(runs_.begin(), runs_.end());  // the first name on top
-  std::ranges::make_heap(heap, std::greater(), &RunReader::name);
+  std::ranges::make_heap(heap, std::greater(), &RunReader::key);
   size_t used = packed::kHead + PackedSize(directory_);
   while (!heap.empty()) {
-    std::ranges::pop_heap(heap, std::greater(), &RunReader::name);
+    std::ranges::pop_heap(heap, std::greater(), &RunReader::key);
     RunReader& first = heap.back();
     if (offsets.empty() || packed::NameOf(result + offsets.back()) != first.name()) {
       offsets.push_back(static_cast<uint32_t>(used));
       used = static_cast<size_t>(std::ranges::copy(first.entry(), result + used).out - result);
     }
     if (first.Next()) {
-      std::ranges::push_heap(heap, std::greater(), &RunReader::name);
+      std::ranges::push_heap(heap, std::greater(), &RunReader::key);
     } else {
       heap.pop_back();
     }

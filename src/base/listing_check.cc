@@ -1,6 +1,7 @@
 // The one way in for listings from elsewhere.
 #include <dirent.h>
 
+#include "base/name_order.h"
 #include "base/packed_listing.h"
 #include "copper/base/listing.h"
 #include "copper/base/packed_attributes.h"
@@ -47,11 +48,11 @@ Result<std::vector<uint32_t>> IndexOf(Reader& reader, size_t size, size_t count)
   if (count > reader.left() / packed::kMinEntry) return Fail(EBADMSG);
   std::vector<uint32_t> offsets;
   offsets.reserve(count);
-  for (std::string_view before; offsets.size() < count;) {
+  for (name_order::Key before; offsets.size() < count;) {
     offsets.push_back(static_cast<uint32_t>(size - reader.left()));
-    const std::string_view name = TakeEntry(reader);
-    if (name.empty() || before >= name) return Fail(EBADMSG);
-    before = name;
+    const name_order::Key key = name_order::KeyOf(TakeEntry(reader));
+    if (key.name.empty() || before >= key) return Fail(EBADMSG);
+    before = key;
   }
   if (reader.left() != 0) return Fail(EBADMSG);
   return offsets;

@@ -13,12 +13,12 @@
 #include "copper/fetch/fetcher.h"
 #include "copper/fuse/server.h"
 #include "copper/profile/counters.h"
-#include "directory_streams.h"
 #include "inode_table.h"
 #include "live_directory.h"
 #include "notifier.h"
 #include "pending_reply.h"
 #include "reply.h"
+#include "streamed_listings.h"
 
 namespace copper::fuse {
 
@@ -105,9 +105,7 @@ class Handlers {
     uint64_t refreshes = 0;  // that there had been when it came
   };
   void ReadDirectory(Reply reply, PageRequest page);
-  void SendPageOf(Reply& reply, const PageRequest& page, const fetch::Listed& listed);
-  void SendEnd(Reply& reply, const PageRequest& page, const DirectoryPosition& position);
-  void SendPage(Reply& reply, const PageRequest& page, const DirectoryPosition& position);
+  void SendPage(Reply& reply, const PageRequest& page, const fetch::Listed& listed);
   fuse_entry_param ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
                               TimePoint valid_until);
 

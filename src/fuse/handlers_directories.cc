@@ -41,6 +41,14 @@ fuse_entry_param Bare(uint64_t number, uint32_t type) {
   return entry;
 }
 
+// . and .., as far as the reader has not had them.
+void AddDots(Page& page, const Node& directory, uint64_t position) {
+  for (uint64_t had = position; had < Listing::kBeforeNames; ++had) {
+    const char* const name = had == 0 ? "." : "..";
+    if (page.Fits(name)) page.Add(name, Bare(directory.number(), S_IFDIR), had + 1);
+  }
+}
+
 }  // namespace
 
 void Handlers::Readdir(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info*) {
@@ -57,40 +65,22 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
   NoteAbout(reply, node);
   if (!node.IsDirectory()) return reply.Error(ENOTDIR);
   if (page.offset != 0) {
-    const auto position = node.ContinueStream(page.offset);
-    if (!position) return reply.Error(ESTALE);
-    if (position->IsAtEnd()) return SendEnd(reply, page, *position);
-    if (position->listed.listing) {
-      NoteWay(reply, profile::Way::kHit);
-      return SendPage(reply, page, *position);
+    if (const fetch::Listed streamed = parts_.streamed.Find(node.id()); streamed.listing) {
+      const bool is_end = streamed.listing->FirstAfter(page.offset) == streamed.listing->size();
+      if (!is_end) NoteWay(reply, profile::Way::kHit);
+      return SendPage(reply, page, streamed);
     }
   }
-  if (node.kind() == NodeKind::kLiveDirectory) {
-    return SendPageOf(reply, page, {parts_.live.List(), TimePoint::min()});
-  }
+  if (node.kind() == NodeKind::kLiveDirectory) return SendPage(reply, page, {parts_.live.List(), TimePoint::min()});
   Ask<fetch::Listed>(
       std::move(reply), [&](auto done, auto use) { parts_.fetcher.List(node.path(), std::move(done), std::move(use)); },
       [this, page](Reply& open, Result<fetch::Listed> listed) {
         if (!listed) return open.Error(KernelErrno(listed.error().code));
-        SendPageOf(open, page, *listed);
+        SendPage(open, page, *listed);
         // The kernel keeps listings for as long as the directory's times stay; those of pseudo file systems mean
         // nothing.
         if (page.directory->live()) parts_.notifier->InvalidateInode(page.directory->id());
       });
-}
-
-// Of a listing that was asked for: a stream begins with it, or goes on if it is the one that it began with.
-void Handlers::SendPageOf(Reply& reply, const PageRequest& page, const fetch::Listed& listed) {
-  if (page.offset == 0) return SendPage(reply, page, page.directory->BeginStream(listed));
-  const auto position = page.directory->ResumeStream(page.offset, listed);
-  if (!position) return reply.Error(ESTALE);
-  SendPage(reply, page, *position);
-}
-
-void Handlers::SendEnd(Reply& reply, const PageRequest& page, const DirectoryPosition& position) {
-  if (position.listed.listing) parts_.streamed.Drop(position.listed.listing);
-  static_cast<void>(reply.Names({}));  // no lookups to take back
-  if (refreshes_ != page.refreshes) TakeBackListings(*page.directory);
 }
 
 // As a node, one lookup more; or bare, and the kernel looks it up if it needs it.
@@ -106,27 +96,26 @@ fuse_entry_param Handlers::ShownEntry(const PageRequest& page, const Listing& li
   return Bare(InodeNumberOf(device, entry.inode), uint32_t{entry.type} << 12);
 }
 
-void Handlers::SendPage(Reply& reply, const PageRequest& request, const DirectoryPosition& position) {
+void Handlers::SendPage(Reply& reply, const PageRequest& request, const fetch::Listed& listed) {
   Node& directory = *request.directory;
-  const Listing& listing = *position.listed.listing;
-  parts_.streamed.Use(position.listed.listing);
+  const Listing& listing = *listed.listing;
   Page page(reply.request(), request.size, request.plus);
+  AddDots(page, directory, request.offset);
   std::vector<uint64_t> entered;
   std::string name;
-  for (uint64_t at = position.next; at < listing.size() + 2; ++at) {
-    if (at < 2) {
-      name.assign(at + 1, '.');
-      if (!page.Fits(name.c_str())) break;
-      page.Add(name.c_str(), Bare(directory.number(), S_IFDIR), position.OffsetAfter(at));
-      continue;
-    }
-    const DirectoryEntry entry = listing[at - 2];
+  for (size_t at = listing.FirstAfter(request.offset); at < listing.size(); ++at) {
+    const DirectoryEntry entry = listing[at];
     if (directory.id() == kRootId && entry.name == LiveDirectory::kName) continue;  // ours hides it
     name = entry.name;
     if (!page.Fits(name.c_str())) break;
-    const fuse_entry_param shown = ShownEntry(request, listing, entry, position.listed.valid_until);
+    const fuse_entry_param shown = ShownEntry(request, listing, entry, listed.valid_until);
     if (shown.ino != 0) entered.push_back(shown.ino);
-    page.Add(name.c_str(), shown, position.OffsetAfter(at));
+    page.Add(name.c_str(), shown, listing.PositionAfter(at));
+  }
+  if (page.bytes().empty()) {
+    parts_.streamed.Drop(directory.id());  // the end
+  } else {
+    parts_.streamed.Use(directory.id(), listed);
   }
   if (!reply.Names(page.bytes())) {
     for (const uint64_t id : entered) parts_.inodes.Forget(id, 1);

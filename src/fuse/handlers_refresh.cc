@@ -30,6 +30,7 @@ void Handlers::OnDirectoryChanged(const std::string& path, const std::vector<std
   const NodePtr directory = parts_.inodes.FindDirectory(path);
   if (!directory) return;  // the kernel knows nothing of it
   directory->Expire();
+  parts_.streamed.Drop(directory->id());
   const TimePoint now = parts_.clock.Now();
   for (const std::string& name : added) {
     const auto until = parts_.absent.TakeOne(JoinPath(path, name));
@@ -73,7 +74,7 @@ void Handlers::TakeBackDirectory(Node& directory) const {
 
 void Handlers::TakeBackListings(Node& directory) const {
   directory.Expire();
-  directory.ExpireStreams();
+  parts_.streamed.Drop(directory.id());
   parts_.notifier->InvalidateInode(directory.id());
 }
 

@@ -12,7 +12,6 @@ namespace {
 // and headers of the allocator, some 240 bytes together.
 constexpr size_t kTablesPerNode = sizeof(KnownEntry) + 240;
 constexpr size_t kReaderCharge = sizeof(fetch::FileReader) + 96;
-constexpr size_t kStreamsCharge = sizeof(DirectoryStreams) + 128;
 
 }  // namespace
 
@@ -90,7 +89,7 @@ KnownEntry& InodeTable::Insert(Node::Identity identity, Node::Known known) {
   auto node = std::make_shared<Node>(std::move(identity));
   node->SetKnown(std::move(known));
   KnownEntry& entry = nodes_[node->id()];
-  entry.charge = node->charge() + kTablesPerNode + (node->IsDirectory() ? kStreamsCharge : 0);
+  entry.charge = node->charge() + kTablesPerNode;
   entry.lookups = 1;
   entry.node = std::move(node);
   charge_ += entry.charge;

@@ -32,33 +32,10 @@ void Node::Expire() {
   known_.valid_until = TimePoint::min();
 }
 
-void Node::ExpireStreams() {
-  const std::lock_guard lock(mutex_);
-  if (streams_) streams_->Expire();
-}
-
 std::shared_ptr<fetch::FileReader> Node::Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make) {
   const std::lock_guard lock(mutex_);
   if (!reader_) reader_ = make();
   return reader_;
-}
-
-DirectoryPosition Node::BeginStream(const fetch::Listed& listed) {
-  const std::lock_guard lock(mutex_);
-  if (!streams_) streams_ = std::make_unique<DirectoryStreams>();
-  return streams_->Begin(listed);
-}
-
-std::optional<DirectoryPosition> Node::ContinueStream(uint64_t offset) const {
-  const std::lock_guard lock(mutex_);
-  if (!streams_) return std::nullopt;
-  return streams_->Continue(offset);
-}
-
-std::optional<DirectoryPosition> Node::ResumeStream(uint64_t offset, const fetch::Listed& listed) {
-  const std::lock_guard lock(mutex_);
-  if (!streams_) return std::nullopt;
-  return streams_->Resume(offset, listed);
 }
 
 size_t Node::charge() const {

@@ -7,14 +7,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
 #include "copper/fetch/file_reader.h"
-#include "directory_streams.h"
 
 namespace copper::fuse {
 
@@ -62,18 +60,11 @@ class Node {
   void SetKnown(const Attributes& attributes, TimePoint valid_until);
   // The attributes are true no longer: asked again when needed.
   void Expire();
-  // Nor are the listings that its readers are in the middle of.
-  void ExpireStreams();
 
   // Made at the first read.
   std::shared_ptr<fetch::FileReader> Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make);
 
-  // See DirectoryStreams.
-  DirectoryPosition BeginStream(const fetch::Listed& listed);
-  std::optional<DirectoryPosition> ContinueStream(uint64_t offset) const;
-  std::optional<DirectoryPosition> ResumeStream(uint64_t offset, const fetch::Listed& listed);
-
-  // Memory that it holds, in bytes, without reader and streams.
+  // Memory that it holds, in bytes, without reader.
   size_t charge() const;
 
  private:
@@ -81,7 +72,6 @@ class Node {
   mutable std::mutex mutex_;  // guards what follows; leaf
   Known known_;
   std::shared_ptr<fetch::FileReader> reader_;
-  std::unique_ptr<DirectoryStreams> streams_;
 };
 
 using NodePtr = std::shared_ptr<Node>;

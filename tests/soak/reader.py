@@ -215,9 +215,6 @@ class Reader:
                         name=str(failure.filename or ""))
 
     def may_be_stale(self, kind, failure, entry):
-        if kind == "readdir":  # the names have changed in the middle of it
-            names = self.directories.get(os.path.relpath(failure.filename, self.mount), {}) if failure.filename else {}
-            return failure.errno == errno.ESTALE and any(name and name.changes for name in names.values())
         stale = (errno.ESTALE, errno.EFAULT) if kind == "mmap" else (errno.ESTALE,)
         return failure.errno in stale and entry and entry.changes
 

@@ -1,4 +1,5 @@
-// A directory at one moment: its attributes, and its names (without . and ..) sorted by bytes.
+// A directory at one moment: its attributes, and its names (without . and ..) in the order of their hashes, which is
+// the order that readers of the directory see: a place in it means the same in every listing of the directory.
 //
 // Packed: one run of bytes, laid out as it travels (src/wire/README.md), and the offset of each name in it. A million
 // names of 12 bytes cost 28 MB, and children are sent the bytes as they are. Names are read through views; attributes
@@ -35,7 +36,7 @@ struct DirectoryEntry {
 class Listing {
  public:
   // Takes bytes that nobody vouches for: EBADMSG unless every length is right, they are of a directory, names are
-  // neither empty nor "." nor ".." nor hold '/' or NUL, are sorted and occur once, and types and flags are known.
+  // neither empty nor "." nor ".." nor hold '/' or NUL, are in order and occur once, and types and flags are known.
   static Result<Listing> FromBytes(Bytes packed);
 
   const Attributes& directory() const { return directory_; }
@@ -52,6 +53,13 @@ class Listing {
   // nullopt if the name is not there.
   std::optional<DirectoryEntry> Find(std::string_view name) const;
 
+  // Where a reader is who has had the names up to and with this one: more than kBeforeNames, fits an off_t. From there
+  // any listing of this directory can go on, so that a reader has each name once that is in all of them.
+  uint64_t PositionAfter(size_t at) const;
+  // The first name behind a position (any number); size(): none. Positions up to kBeforeNames are before all names.
+  size_t FirstAfter(uint64_t position) const;
+  static constexpr uint64_t kBeforeNames = 2;
+
   // What travels.
   const Bytes& packed() const { return packed_; }
   // Memory held, in bytes.
@@ -61,6 +69,9 @@ class Listing {
   friend class ListingBuilder;
   Listing(Bytes packed, Attributes directory, bool answers_absence, std::vector<uint32_t> offsets);
   std::string_view NameAt(size_t at) const;
+  uint64_t HashAt(size_t at) const;
+  // The first name with this hash, or one above it.
+  size_t FirstFrom(uint64_t hash) const;
 
   Bytes packed_;
   Attributes directory_;

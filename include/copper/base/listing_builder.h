@@ -25,7 +25,11 @@ class ListingBuilder {
   Listing Build(bool answers_absence);
 
  private:
-  struct Run {  // sorted by name
+  struct Added {
+    uint64_t hash = 0;
+    uint32_t at = 0;  // in `open_`
+  };
+  struct Run {  // in order
     Buffer bytes;
     size_t names = 0;
   };
@@ -38,8 +42,8 @@ class ListingBuilder {
   const size_t max_bytes_;
   size_t total_;  // bytes of the result, duplicates included
   size_t size_ = 0;
-  std::vector<std::byte> open_;         // the run that is being filled,
-  std::vector<uint32_t> open_offsets_;  // and its entries
+  std::vector<std::byte> open_;  // the run that is being filled,
+  std::vector<Added> added_;     // and its entries
   std::vector<Run> runs_;
 };
 

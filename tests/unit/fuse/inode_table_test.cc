@@ -6,9 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "../../../src/fuse/directory_streams.h"
-#include "copper/base/listing_builder.h"
-
 namespace copper::fuse {
 namespace {
 

@@ -21,7 +21,7 @@ class ListTest : public SourceTest {
   }
 };
 
-TEST_F(ListTest, GivesEveryNameSortedWithItsAttributes) {
+TEST_F(ListTest, GivesEveryNameWithItsAttributes) {
   tree_.MakeDirectory("/d/sub");
   tree_.Write("/d/b", "hello");
   tree_.Write("/d/a-", "");
@@ -43,6 +43,7 @@ TEST_F(ListTest, GivesEveryNameSortedWithItsAttributes) {
     EXPECT_EQ(entry.inode, look->inode);
     EXPECT_EQ(entry.type, IFTODT(look->mode));
   }
+  std::ranges::sort(names);
   EXPECT_EQ(names, (std::vector<std::string>{".hidden", "a-", "a\xff", "b", "fifo", "link", "sub"}));
   EXPECT_EQ(listing->directory(), *store_->Look("/d"));
 }
@@ -152,7 +153,6 @@ TEST_F(ListTest, LargeDirectoriesAreWhole) {
   const auto listing = store_->List("/d", 0);
   ASSERT_TRUE(listing);
   ASSERT_EQ(listing->size(), 2'000U);
-  EXPECT_TRUE(std::ranges::is_sorted(listing->entries(), {}, &DirectoryEntry::name));
   for (int i = 0; i < 2'000; i += 97) EXPECT_TRUE(listing->Find("file" + std::to_string(i))) << i;
   EXPECT_FALSE(listing->Find("file2000"));
 }

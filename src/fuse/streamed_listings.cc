@@ -1,0 +1,35 @@
+#include "streamed_listings.h"
+
+#include <iterator>
+
+namespace copper::fuse {
+
+fetch::Listed StreamedListings::Find(uint64_t directory) {
+  const std::lock_guard lock(mutex_);
+  const auto place = places_.find(directory);
+  return place == places_.end() ? fetch::Listed{} : place->second->listed;
+}
+
+void StreamedListings::Use(uint64_t directory, const fetch::Listed& listed) {
+  Order dropped;
+  const std::lock_guard lock(mutex_);
+  if (const auto place = places_.find(directory); place != places_.end()) Take(place->second, dropped);
+  kept_.push_front({directory, listed});
+  places_.emplace(directory, kept_.begin());
+  bytes_ += listed.listing->charge();
+  while (bytes_ > kMostBytes && kept_.size() > 1) Take(std::prev(kept_.end()), dropped);
+}
+
+void StreamedListings::Drop(uint64_t directory) {
+  Order dropped;
+  const std::lock_guard lock(mutex_);
+  if (const auto place = places_.find(directory); place != places_.end()) Take(place->second, dropped);
+}
+
+void StreamedListings::Take(Order::iterator place, Order& dropped) {
+  bytes_ -= place->listed.listing->charge();
+  places_.erase(place->directory);
+  dropped.splice(dropped.end(), kept_, place);
+}
+
+}  // namespace copper::fuse

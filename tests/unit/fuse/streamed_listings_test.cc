@@ -1,0 +1,63 @@
+#include "../../../src/fuse/streamed_listings.h"  // private to the module
+
+#include <gtest/gtest.h>
+
+#include "copper/base/listing_builder.h"
+
+namespace copper::fuse {
+namespace {
+
+fetch::Listed ListingOf(int count) {
+  Attributes directory;
+  directory.mode = 040755;
+  ListingBuilder builder(directory);
+  for (int i = 0; i < count; ++i) EXPECT_TRUE(builder.Add("name" + std::to_string(i), 1, 8));
+  return {std::make_shared<const Listing>(builder.Build(true)), kNever};
+}
+
+TEST(StreamedListings, EachDirectoryHasTheLastOneThatWasReadFrom) {
+  StreamedListings streamed;
+  EXPECT_EQ(streamed.Find(7).listing, nullptr);
+  const fetch::Listed one = ListingOf(1), other = ListingOf(2);
+  streamed.Use(7, one);
+  streamed.Use(8, other);
+  EXPECT_EQ(streamed.Find(7).listing, one.listing);
+  streamed.Use(7, other);
+  EXPECT_EQ(streamed.Find(7).listing, other.listing);
+  streamed.Drop(7);
+  EXPECT_EQ(streamed.Find(7).listing, nullptr);
+  EXPECT_EQ(streamed.Find(8).listing, other.listing);
+  streamed.Drop(7);
+}
+
+TEST(StreamedListings, TheLastUsedAreKeptWithinABound) {
+  StreamedListings streamed;
+  const size_t fitting = StreamedListings::kMostBytes / ListingOf(10'000).listing->charge();
+  for (size_t i = 0; i <= fitting; ++i) {
+    streamed.Use(i, ListingOf(10'000));
+    streamed.Use(0, streamed.Find(0));  // a reader that goes on
+  }
+  EXPECT_NE(streamed.Find(0).listing, nullptr);
+  EXPECT_EQ(streamed.Find(1).listing, nullptr);
+  for (size_t i = 2; i <= fitting; ++i) EXPECT_NE(streamed.Find(i).listing, nullptr);
+}
+
+TEST(StreamedListings, ALargeOneLeavesNoRoomForOthersButIsKeptItself) {
+  StreamedListings streamed;
+  streamed.Use(1, ListingOf(3));
+  std::weak_ptr<const Listing> large;
+  {
+    const fetch::Listed listed = ListingOf(400'000);
+    EXPECT_GT(listed.listing->charge(), StreamedListings::kMostBytes);
+    streamed.Use(2, listed);
+    large = listed.listing;
+  }
+  EXPECT_EQ(streamed.Find(1).listing, nullptr);
+  EXPECT_NE(streamed.Find(2).listing, nullptr);
+  streamed.Use(1, ListingOf(3));
+  EXPECT_EQ(streamed.Find(2).listing, nullptr);
+  EXPECT_TRUE(large.expired());
+}
+
+}  // namespace
+}  // namespace copper::fuse
