@@ -141,7 +141,8 @@ void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
   line.add_option("--threads", raw.threads, "FUSE threads (-es)")
       ->check(CLI::Validator(CheckThreads, ""))
       ->capture_default_str();
-  line.add_flag("--allow-other", options.allow_other, "Other users may use the mount, as far as file modes let them")
+  line.add_flag("--allow-other", options.allow_other,
+                "Other users may use the mount, as far as file modes let them; not files with access control lists")
       ->disable_flag_override();
 }
 

@@ -119,7 +119,12 @@ Status Daemon::OpenSource() {
     if (member.boot_id == boot_id_) options.copper_mounts.push_back(member.mount_point);
   }
   file_systems_ = std::make_unique<storage::FileSystems>(std::move(options), mounts_, digests, boot_id_);
-  Result<std::unique_ptr<storage::PosixStore>> store = storage::PosixStore::Open(target_, *file_systems_, clock_);
+  storage::PosixStore::Users users{
+      .others = options_.allow_other, .on_refused = [this](const std::string& file) {
+        log_.Warning("{} has an access control list: it, and every other file that has one, is refused to other users",
+                     file);
+      }};
+  auto store = storage::PosixStore::Open(target_, *file_systems_, clock_, std::move(users));
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
   const uint32_t trees = forest_->trees();

@@ -62,8 +62,8 @@ Result<const dirent*> NextName(DIR* directory) {
 // read ahead in; once there are too many of them, they go into the listing as they are.
 class Collector {
  public:
-  Collector(const DirectoryOptions& options, const Attributes& directory)
-      : options_(options), device_(directory.device), builder_(directory, options.limit.bytes) {}
+  Collector(const DirectoryOptions& options, const DirectoryTools& tools, const Attributes& directory)
+      : options_(options), tools_(tools), device_(directory.device), builder_(directory, options.limit.bytes) {}
 
   Status Read(DIR* directory) {
     while (true) {
@@ -77,13 +77,13 @@ class Collector {
   }
 
   // Of as many names as are waiting, as long as that is cheap.
-  Status ReadAttributes(int directory, LookCost& look_cost, const Clock& clock) {
-    const TimePoint begin = clock.Now();
+  Status ReadAttributes(int directory) {
+    const TimePoint begin = tools_.clock.Now();
     int64_t looks = 0;
-    bool cheap = options_.attributes && !waiting_.empty() && look_cost.MayBeCheap(device_);
+    bool cheap = options_.attributes && !waiting_.empty() && tools_.look_cost.MayBeCheap(device_);
     for (const Name& name : waiting_) {
-      if (cheap && clock.Now() - begin > std::max(looks, kLooksToMeasure) * kCheapLook) {
-        look_cost.SetExpensive(device_);
+      if (cheap && tools_.clock.Now() - begin > std::max(looks, kLooksToMeasure) * kCheapLook) {
+        tools_.look_cost.SetExpensive(device_);
         cheap = false;
       }
       std::optional<Attributes> attributes;
@@ -130,10 +130,12 @@ class Collector {
   std::optional<Attributes> LookAtEntry(int directory, const std::string& name) const {
     Result<Attributes> attributes = LookAt(directory, name.c_str());
     if (!attributes || (attributes->IsDirectory() && attributes->device != device_)) return std::nullopt;
+    tools_.permissions.Adjust(directory, name.c_str(), *attributes);
     return *std::move(attributes);
   }
 
   const DirectoryOptions& options_;
+  const DirectoryTools& tools_;
   const uint64_t device_;
   ListingBuilder builder_;
   std::vector<Name> waiting_;
@@ -147,18 +149,18 @@ bool IsUnchanged(int directory, const Attributes& before) {
 
 }  // namespace
 
-Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, LookCost& look_cost, const Clock& clock) {
-  const Result<Attributes> before = LookAt(fd.get(), "");
+Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, const DirectoryTools& tools) {
+  Result<Attributes> before = LookAt(fd.get(), "");
   if (!before) return std::unexpected(before.error());
+  tools.permissions.Adjust(fd.get(), "", *before);
   const bool quiet = Between(before->mtime, FileTime::Now()) >= kQuiet;
   const Result<Directory> directory = OpenStream(std::move(fd));
   if (!directory) return std::unexpected(directory.error());
   const int descriptor = dirfd(directory->get());
-  Collector names(options, *before);
+  Collector names(options, tools, *before);
   if (const Status read = names.Read(directory->get()); !read) return std::unexpected(read.error());
   const bool answers_absence = options.may_answer_absence && quiet && IsUnchanged(descriptor, *before);
-  if (const Status read = names.ReadAttributes(descriptor, look_cost, clock); !read)
-    return std::unexpected(read.error());
+  if (const Status read = names.ReadAttributes(descriptor); !read) return std::unexpected(read.error());
   return names.Build(answers_absence);
 }
 

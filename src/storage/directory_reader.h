@@ -11,6 +11,7 @@
 #include "copper/base/unique_fd.h"
 #include "copper/storage/backing_store.h"
 #include "look_cost.h"
+#include "permissions.h"
 
 namespace copper::storage {
 
@@ -25,7 +26,13 @@ struct DirectoryOptions {
   std::vector<std::string> mount_points;  // names that belong to other file systems: never looked at
 };
 
-Result<Listing> ReadDirectory(UniqueFd directory, const DirectoryOptions& options, LookCost& look_cost,
-                              const Clock& clock);
+// What is used of the store's.
+struct DirectoryTools {
+  LookCost& look_cost;
+  Permissions& permissions;
+  const Clock& clock;
+};
+
+Result<Listing> ReadDirectory(UniqueFd directory, const DirectoryOptions& options, const DirectoryTools& tools);
 
 }  // namespace copper::storage

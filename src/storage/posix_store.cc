@@ -9,6 +9,7 @@
 #include "storage/directory_reader.h"
 #include "storage/look_cost.h"
 #include "storage/open_files.h"
+#include "storage/permissions.h"
 #include "storage/range.h"
 #include "storage/retry.h"
 #include "storage/source_tree.h"
@@ -43,16 +44,19 @@ Attributes ForbiddenDirectory(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<PosixStore>> PosixStore::Open(const std::string& target, const FileSystems& file_systems,
-                                                     const Clock& clock) {
+                                                     const Clock& clock, Users users) {
   Result<std::unique_ptr<SourceTree>> tree = SourceTree::Open(target);
   if (!tree) return std::unexpected(tree.error());
-  return std::unique_ptr<PosixStore>(new PosixStore(std::move(*tree), file_systems, clock));
+  return std::unique_ptr<PosixStore>(new PosixStore(std::move(*tree), file_systems, clock, std::move(users)));
 }
 
-PosixStore::PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock)
+PosixStore::PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock,
+                       Users users)
     : tree_(std::move(tree)),
       open_files_(std::make_unique<OpenFiles>()),
       look_cost_(std::make_unique<LookCost>()),
+      permissions_(std::make_unique<Permissions>(Permissions::Options{users.others, std::move(users.on_refused)},
+                                                 User::Current(), std::make_unique<KernelAccess>())),
       file_systems_(file_systems),
       clock_(clock) {}
 
@@ -75,7 +79,9 @@ Result<Attributes> PosixStore::Look(const std::string& path) {
 Result<Attributes> PosixStore::LookOnce(const std::string& path) const {
   const Result<UniqueFd> file = tree_->OpenToLook(path);
   if (!file) return std::unexpected(file.error());
-  return LookAt(file->get(), "");
+  Result<Attributes> attributes = LookAt(file->get(), "");
+  if (attributes) permissions_->Adjust(file->get(), "", *attributes);
+  return attributes;
 }
 
 Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
@@ -99,7 +105,7 @@ Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
 Result<Listing> PosixStore::ListOnce(const std::string& path, const DirectoryOptions& options) const {
   Result<UniqueFd> directory = tree_->OpenDirectory(path);
   if (!directory) return std::unexpected(directory.error());
-  return ReadDirectory(std::move(*directory), options, *look_cost_, clock_);
+  return ReadDirectory(std::move(*directory), options, {*look_cost_, *permissions_, clock_});
 }
 
 Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) {

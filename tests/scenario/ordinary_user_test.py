@@ -1,37 +1,13 @@
-"""Copper as an ordinary user: fusermount3 mounts, file modes hold, nobody else gets in.
-
-As root this starts itself again as `nobody` in a private mount namespace with a /dev/fuse node of its own, since the
-machine's node may be root's alone. As somebody else it needs a /dev/fuse that may be opened.
-"""
+"""Copper as an ordinary user: fusermount3 mounts, file modes hold, nobody else gets in. As root see ordinary_user.py."""
 
 import errno
 import os
 import pathlib
-import subprocess
 import sys
-import tempfile
 
 import copper_job
+import ordinary_user
 import source_tree
-
-NOBODY = 65534
-ENTER = """
-set -e
-mount -t tmpfs -o mode=755 none "$1"
-mknod -m 666 "$1/fuse" c 10 229
-mount --bind "$1/fuse" /dev/fuse
-shift
-exec "$@"
-"""
-
-
-def again_as_nobody():
-    """Runs this file as nobody; returns its exit status."""
-    with tempfile.TemporaryDirectory(prefix="copper-scenario-") as place:
-        user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all", "--bounding-set=+all"]
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "sh", place, *user,
-                   "env", "HOME=/nonexistent", "COPPER_TEST_AS_USER=1", "/usr/bin/python3", "-B", *sys.argv]
-        return subprocess.run(command, check=False).returncode
 
 
 class OrdinaryUser(copper_job.Scenario):
@@ -111,6 +87,6 @@ class OrdinaryUser(copper_job.Scenario):
         target.chmod(0o700)
 
 
-if os.geteuid() == 0 and "COPPER_TEST_AS_USER" not in os.environ:
-    sys.exit(again_as_nobody())
+if ordinary_user.is_root():
+    sys.exit(ordinary_user.again_as_nobody())
 copper_job.main()

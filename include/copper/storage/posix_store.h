@@ -8,7 +8,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "copper/base/chunk_allocator.h"
 #include "copper/base/clock.h"
@@ -21,6 +23,7 @@ namespace copper::storage {
 class SourceTree;
 class OpenFiles;
 class LookCost;
+class Permissions;
 struct DirectoryOptions;
 struct Filled;
 
@@ -37,9 +40,19 @@ class PosixStore final : public BackingStore {
   // their true end is where a Read comes out short.
   static constexpr uint64_t kPseudoSize = uint64_t{1} << 20;
 
+  // Who is to use what the store tells of; see permissions.h.
+  struct Users {
+    bool others = false;                                      // not only the one that this process runs as
+    std::function<void(const std::string& file)> on_refused;  // the first file that is kept from others; any thread
+  };
+
   // `file_systems` outlives the store. Fails if the target is no directory or can't be read and searched.
   static Result<std::unique_ptr<PosixStore>> Open(const std::string& target, const FileSystems& file_systems,
-                                                  const Clock& clock);
+                                                  const Clock& clock, Users users);
+  static Result<std::unique_ptr<PosixStore>> Open(const std::string& target, const FileSystems& file_systems,
+                                                  const Clock& clock) {
+    return Open(target, file_systems, clock, Users());
+  }
   ~PosixStore() override;
 
   Result<Attributes> Look(const std::string& path) override;
@@ -51,7 +64,7 @@ class PosixStore final : public BackingStore {
   const SourceCounters& counters() const { return counters_; }
 
  private:
-  PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock);
+  PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock, Users users);
 
   Result<Attributes> LookOnce(const std::string& path) const;
   Result<Listing> ListOnce(const std::string& path, const DirectoryOptions& options) const;
@@ -65,6 +78,7 @@ class PosixStore final : public BackingStore {
   const std::unique_ptr<SourceTree> tree_;
   const std::unique_ptr<OpenFiles> open_files_;
   const std::unique_ptr<LookCost> look_cost_;
+  const std::unique_ptr<Permissions> permissions_;
   const FileSystems& file_systems_;
   const Clock& clock_;
   ChunkAllocator chunks_;
