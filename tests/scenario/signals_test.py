@@ -108,8 +108,9 @@ DISTURBANCES = {"handled": (), "restarting": (), "thread": (), "ignored": (signa
                 "blocked": (signal.SIGTERM, signal.SIGQUIT), "stopped": (signal.SIGSTOP, signal.SIGCONT),
                 "child": (signal.SIGCHLD, signal.SIGWINCH, signal.SIGURG)}
 ENDING = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGRTMIN + 5)
-# The kernel gives these to one thread alone. Where that one waits for another's request (a page that is read ahead, a name
-# that is looked up already), they have their effect when that is answered, on every file system.
+# The kernel gives these to one thread alone, and those above, too, except SIGKILL, where all threads have a signal to handle
+# first. Where that one waits for another's request (a page that is read ahead, a name that is looked up already), they have
+# their effect when that is answered, on every file system.
 DUMPING = (signal.SIGQUIT, signal.SIGABRT, signal.SIGSEGV, signal.SIGSYS)
 
 
@@ -258,7 +259,11 @@ class Signals(copper_job.Scenario):
     def test_who_is_killed_goes(self):
         for operation in SLOW:
             with self.subTest(operation):
-                self.die_of_each(operation, ("plain", "killed") * 3, ENDING if operation == "read" else ENDING + DUMPING)
+                if operation == "read":
+                    self.die_of_each(operation, ("plain",) * 4, ENDING)
+                    self.die_of_each(operation, ("killed",), (signal.SIGKILL,))
+                else:
+                    self.die_of_each(operation, ("plain", "killed") * 3, ENDING + DUMPING)
 
     def test_all_threads_of_who_is_killed_go(self):
         for operation, signals in (("direct", ENDING + DUMPING), ("lookup", ENDING), ("read", ENDING)):
