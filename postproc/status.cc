@@ -95,6 +95,13 @@ void PrintHealth(const Json& totals) {
              unmounted);
 }
 
+void PrintWaits(const Json& waits) {
+  for (const Json& wait : waits) {
+    fmt::print("rank {}: {} {} has waited {} s for {}\n", Text(wait, "rank"), Text(wait, "doing"), Text(wait, "path"),
+               Text(wait, "seconds"), Text(wait, "for"));
+  }
+}
+
 void PrintSummary(const Json& ranks, const Json& totals) {
   PrintHealth(totals);
   if (!ranks.empty()) {
@@ -126,6 +133,7 @@ void PrintJob(Json status) {
            fmt::format("{} mounted", totals.value("mounted", uint64_t{0})), "");
   if (ranks.size() < all) fmt::print("({} ranks are only in the sum)\n", all - ranks.size());
   PrintSummary(ranks, totals);
+  PrintWaits(totals.value("waits", Json::array()));
 }
 
 int Print(const Json& answer, bool json) {
@@ -149,6 +157,7 @@ int PrintOne(const Json& rank, bool json) {
   }
   PrintHeader();
   PrintRank(rank);
+  PrintWaits(rank.value("waits", Json::array()));
   fmt::print("(this rank alone: the job directory {} does not answer here)\n", Text(rank, "job_directory"));
   return 0;
 }

@@ -60,6 +60,7 @@ fetch::Fetcher::Options Daemon::FetcherOptions() const {
   options.self = world_.rank();
   options.absent_ttl =
       options_.absent_ttl_ms < 0 ? Duration::max() : Duration(std::chrono::milliseconds(options_.absent_ttl_ms));
+  options.source_timeout = std::chrono::seconds(options_.source_timeout_s);
   options.max_cacheable = options_.max_cacheable_bytes;
   options.listing_limit_bytes = MemoryBudget() / 2;
   for (const bootstrap::Member& member : members_) options.hosts.push_back(member.host);
@@ -97,7 +98,9 @@ std::string Daemon::AddressBookText() const {
 }
 
 Json Daemon::OwnStatus() {
-  return RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
+  Json status = RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
+  status["waits"] = WaitsJson(who_.rank, fetcher_->LongWaits(kMostWaits));
+  return status;
 }
 
 JobProfile::Options Daemon::ProfileOptions() const {

@@ -134,6 +134,11 @@ void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
   line.add_option("--source-ops", options.source_ops,
                   "Operations on the source at once, over the whole job [32 for each tree]")
       ->check(CLI::Range(1U, UINT32_MAX));
+  line.add_option("--source-timeout", options.source_timeout_s,
+                  "How long the source itself may take before a request fails with ETIMEDOUT, in seconds")
+      ->check(CLI::Range(1U, 30U * 86400U))
+      ->type_name("S")
+      ->capture_default_str();
   line.add_option("--md-enoent-ttl-ms", options.absent_ttl_ms,
                   "How long an absent path stays absent, in ms; -1: for the job")
       ->check(CLI::Range(int64_t{-1}, int64_t{1000} * 3600 * 24 * 365))

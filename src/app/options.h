@@ -26,6 +26,7 @@ struct Options {
   uint64_t max_cacheable_bytes = UINT64_MAX;
   std::optional<uint64_t> cache_budget_bytes;  // half of the memory that the node's ranks may use, where not given
   std::optional<uint32_t> source_ops;          // kSourceOpsPerTree for each tree where not given
+  uint32_t source_timeout_s = 600;             // how long the source's answer is waited for
   int64_t absent_ttl_ms = 2000;                // -1: for the job
   int threads = 0;                             // 0: auto
   bool allow_other = false;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "copper/base/files.h"
@@ -42,6 +43,7 @@ Json ChannelJson(const rpc::ChannelCounters& channel) {
           {"bytes_received", channel.bytes_received},
           {"rejected_unparsable", channel.rejected_unparsable},
           {"rejected_foreign", channel.rejected_foreign},
+          {"unknown", channel.unknown},
           {"timeouts", channel.timeouts},
           {"late_replies", channel.late_replies},
           {"send_failures", channel.send_failures},
@@ -57,6 +59,15 @@ Json TreePosition(Rank rank, const tree::Forest& forest) {
           {"parent", parent ? Json(*parent) : Json()},
           {"children", forest.Children(rank, 0)},
           {"depth", forest.Depth(rank, 0)}};
+}
+
+// The longest waits of both.
+void MergeWaits(Json& into, const Json& other) {
+  for (const Json& wait : other) into.push_back(wait);
+  std::sort(into.begin(), into.end(), [](const Json& a, const Json& b) {
+    return a.value("seconds", int64_t{0}) > b.value("seconds", int64_t{0});
+  });
+  if (into.size() > kMostWaits) into.erase(into.begin() + kMostWaits, into.end());
 }
 
 // Numbers are added, objects member by member; what is only on one side is kept.
@@ -116,16 +127,35 @@ Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const pr
       {"memory", {{"rss_bytes", ResidentBytes()}}}};
 }
 
+Json WaitsJson(Rank rank, const std::vector<fetch::Fetcher::LongWait>& waits) {
+  Json told = Json::array();
+  for (const fetch::Fetcher::LongWait& wait : waits) {
+    told.push_back({{"rank", rank},
+                    {"doing", wait.doing},
+                    {"path", wait.path},
+                    {"for", wait.whom},
+                    {"seconds", std::chrono::duration_cast<std::chrono::seconds>(wait.waited).count()}});
+  }
+  return told;
+}
+
 Json EmptyStatus() {
   return {{"ranks", Json::array()},
-          {"totals", {{"ranks", 0U}, {"mounted", 0U}, {"unreachable", Json::array()}, {"ranks_left_out", 0U}}}};
+          {"totals",
+           {{"ranks", 0U},
+            {"mounted", 0U},
+            {"unreachable", Json::array()},
+            {"waits", Json::array()},
+            {"ranks_left_out", 0U}}}};
 }
 
 Json MergedStatus(Json rank_status) {
   Json totals = {{"ranks", 1U},
                  {"mounted", rank_status.value("mounted", false) ? 1U : 0U},
                  {"unreachable", Json::array()},
+                 {"waits", rank_status.value("waits", Json::array())},
                  {"ranks_left_out", 0U}};
+  rank_status.erase("waits");
   for (const char* part : kSummed) totals[part] = rank_status.value(part, Json::object());
   return {{"ranks", Json::array({std::move(rank_status)})}, {"totals", std::move(totals)}};
 }
@@ -134,8 +164,9 @@ void MergeStatus(Json& into, const Json& other) {
   for (const Json& rank : other["ranks"]) into["ranks"].push_back(rank);
   Json& totals = into["totals"];
   for (const auto& [name, value] : other["totals"].items()) {
-    if (name != "unreachable") Sum(totals[name], value);
+    if (name != "unreachable" && name != "waits") Sum(totals[name], value);
   }
+  MergeWaits(totals["waits"], other["totals"].value("waits", Json::array()));
   for (const Json& rank : other["totals"]["unreachable"]) totals["unreachable"].push_back(rank);
 }
 

@@ -18,6 +18,7 @@
 #include "copper/base/ids.h"
 #include "copper/base/json.h"
 #include "copper/cache/cache.h"
+#include "copper/fetch/fetcher.h"
 #include "copper/profile/counters.h"
 #include "copper/rpc/channel.h"
 #include "copper/tree/forest.h"
@@ -38,6 +39,9 @@ struct RankIdentity {
 // All of these may be called by any thread.
 Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const profile::Counters& counters,
                 cache::Cache& cache, const rpc::ChannelCounters& channel, const tree::Forest& forest);
+// What has waited for long, longest first; at most kMostWaits are told of, of a rank as of a job.
+inline constexpr size_t kMostWaits = 8;
+Json WaitsJson(Rank rank, const std::vector<fetch::Fetcher::LongWait>& waits);
 Json CacheUsage(cache::Cache& cache);
 uint64_t ResidentBytes();  // of this process
 

@@ -71,14 +71,15 @@ void Chunks::Read(const File& file, uint64_t chunk, Ask ask, const Decided& deci
   if (flights_.Join(key, ask.deadline, held, decide, std::move(done)) != Joined::kLeader) return;
   context_.parts.channel.WantTicks();
   flights_.Lead(key, [&] {
-    context_.parts.cache.budget().Reserve(SizeOfChunk(key), DepthOf(key),
-                                          [this, key, ask] { Lead(key, [&] { Fetch(key, ask); }); });
+    const Flight flight{key, DepthOf(key, ask)};
+    context_.parts.cache.budget().Reserve(SizeOfChunk(key), flight.depth,
+                                          [this, flight, ask] { Lead(flight, [&] { Fetch(flight, ask); }); });
   });
 }
 
 template <class Work>
-void Chunks::Lead(const ChunkKey& key, Work work) {
-  if (const Status done = Attempt(work); !done) Finish(key, std::unexpected(done.error()));
+void Chunks::Lead(const Flight& flight, Work work) {
+  if (const Status done = Attempt(work); !done) Finish(flight, std::unexpected(done.error()));
 }
 
 ChunkKey Chunks::KeptKey(const File& file, uint64_t chunk) const {
@@ -91,44 +92,48 @@ std::optional<Bytes> Chunks::Held(const ChunkKey& key) const {
   return std::move(entry->bytes);
 }
 
-uint32_t Chunks::DepthOf(const ChunkKey& key) const {
-  return context_.parts.forest.Depth(context_.options.self, TreeOf(key));
+// Who reads in the root's place waits for nobody, as the root does.
+uint32_t Chunks::DepthOf(const ChunkKey& key, const Ask& ask) const {
+  return ask.as_root ? 0 : context_.parts.forest.Depth(context_.options.self, TreeOf(key));
 }
 
-void Chunks::Fetch(const ChunkKey& key, Ask ask) {
+void Chunks::Fetch(const Flight& flight, Ask ask) {
+  const ChunkKey& key = flight.key;
   rpc::Request request;
   request.kind = rpc::Kind::kRead;
   request.path = key.path;
   request.version = key.version;
   request.argument = key.chunk;
-  upstream_.Fetch(
-      TreeOf(key), std::move(request), ask,
-      [this, key](const rpc::Reply& reply) { Lead(key, [&] { OnReply(key, reply); }); },
-      [this, key] { Lead(key, [&] { ReadSource(key); }); });
+  upstream_.Fetch(TreeOf(key), std::move(request), ask,
+                  {.reply = [this, flight](const rpc::Reply& reply) { Lead(flight, [&] { OnReply(flight, reply); }); },
+                   .read = [this, flight] { Lead(flight, [&] { ReadSource(flight); }); },
+                   .is_wanted = [this, key] { return flights_.IsWanted(key); }});
 }
 
-void Chunks::OnReply(const ChunkKey& key, const rpc::Reply& reply) {
-  if (reply.error != 0) return Finish(key, Fail(reply.error));
-  if (reply.payload.size() != SizeOfChunk(key)) return Finish(key, Fail(EBADMSG));
+void Chunks::OnReply(const Flight& flight, const rpc::Reply& reply) {
+  if (reply.error != 0) return Finish(flight, Fail(reply.error));
+  if (reply.payload.size() != SizeOfChunk(flight.key)) return Finish(flight, Fail(EBADMSG));
   context_.parts.counters.Count(Event::kBytesFromParent, reply.payload.size());
-  Finish(key, reply.payload);
+  Finish(flight, reply.payload);
 }
 
-void Chunks::ReadSource(const ChunkKey& key) {
+void Chunks::ReadSource(const Flight& flight) {
+  const ChunkKey& key = flight.key;
   context_.parts.counters.Count(Event::kReadsAtSource);
   const Result<Bytes> bytes =
       context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize, SizeOfChunk(key));
   if (bytes) context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
   if (!bytes) NoteFailure(key.path, bytes.error());
-  Finish(key, bytes);
+  Finish(flight, bytes);
 }
 
 // Kept before the flight ends: who comes later finds it in the table. The reservation becomes the table's charge.
-void Chunks::Finish(const ChunkKey& key, const Result<Bytes>& bytes) {
+void Chunks::Finish(const Flight& flight, const Result<Bytes>& bytes) {
+  const ChunkKey& key = flight.key;
   if (bytes && Refreshes::IsKept(key.epoch)) {
     context_.parts.cache.data().Put(key, {.bytes = *bytes}, bytes->charge() + key.path.size());
   }
-  context_.parts.cache.budget().Release(SizeOfChunk(key), DepthOf(key));
+  context_.parts.cache.budget().Release(SizeOfChunk(key), flight.depth);
   flights_.Complete(key, bytes);
 }
 
@@ -204,7 +209,8 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
     context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
     return std::vector<Bytes>{*std::move(bytes)};
   };
-  direct_.Run(context_.PoolOf(file.path), ask.deadline, std::move(read), context_.CountingErrors(std::move(done)));
+  direct_.Run(context_.PoolOf(file.path), context_.waits.Begin(Doing::kReading, file.path), ask.deadline,
+              std::move(read), context_.CountingErrors(std::move(done)));
 }
 
 void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
@@ -240,7 +246,8 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
     return context_.parts.store.Seek(file.path, file.version, offset, whence);
   };
   if (!IsCacheable(file)) {
-    return seeks_.Run(context_.PoolOf(file.path), ask.deadline, std::move(seek), std::move(done));
+    return seeks_.Run(context_.PoolOf(file.path), context_.waits.Begin(Doing::kSeeking, file.path), ask.deadline,
+                      std::move(seek), std::move(done));
   }
   const Ticket ticket = seeks_.Begin(ask.deadline, std::move(done));
   seeks_.Lead(ticket, [&] {
@@ -250,12 +257,13 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
     request.version = file.version;
     request.argument = offset;
     request.argument2 = static_cast<uint32_t>(whence);
-    upstream_.Fetch(
-        context_.parts.forest.OfChunk(file.path, file.version.size, 0), std::move(request), ask,
-        [this, ticket](const rpc::Reply& reply) {
-          seeks_.End(ticket, reply.error != 0 ? Fail(reply.error) : Result<uint64_t>(reply.argument));
-        },
-        seeks_.AsTask(ticket, std::move(seek)));
+    upstream_.Fetch(context_.parts.forest.OfChunk(file.path, file.version.size, 0), std::move(request), ask,
+                    {.reply =
+                         [this, ticket](const rpc::Reply& reply) {
+                           seeks_.End(ticket, reply.error != 0 ? Fail(reply.error) : Result<uint64_t>(reply.argument));
+                         },
+                     .read = seeks_.AsTask(ticket, std::move(seek)),
+                     .is_wanted = [this, ticket] { return seeks_.IsWanted(ticket); }});
   });
 }
 

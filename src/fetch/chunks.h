@@ -38,20 +38,25 @@ class Chunks {
   bool Expire(TimePoint now);
 
  private:
-  void Fetch(const cache::ChunkKey& key, Ask ask);
-  void OnReply(const cache::ChunkKey& key, const rpc::Reply& reply);
-  void ReadSource(const cache::ChunkKey& key);
+  // What this node fetches: memory for it is reserved at this depth.
+  struct Flight {
+    cache::ChunkKey key;
+    uint32_t depth;
+  };
+  void Fetch(const Flight& flight, Ask ask);
+  void OnReply(const Flight& flight, const rpc::Reply& reply);
+  void ReadSource(const Flight& flight);
   // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
   template <class Work>
-  void Lead(const cache::ChunkKey& key, Work work);
+  void Lead(const Flight& flight, Work work);
   // Where a chunk is kept, if it is: not while a refresh forbids keeping it.
   cache::ChunkKey KeptKey(const File& file, uint64_t chunk) const;
   std::optional<Bytes> Held(const cache::ChunkKey& key) const;
-  void Finish(const cache::ChunkKey& key, const Result<Bytes>& bytes);
+  void Finish(const Flight& flight, const Result<Bytes>& bytes);
   TreeId TreeOf(const cache::ChunkKey& key) const {
     return context_.parts.forest.OfChunk(key.path, key.version.size, key.chunk);
   }
-  uint32_t DepthOf(const cache::ChunkKey& key) const;
+  uint32_t DepthOf(const cache::ChunkKey& key, const Ask& ask) const;
   bool HasEveryone(const cache::ChunkKey& key, const cache::ChunkEntry& entry) const;
   void NoteServed(const cache::ChunkKey& key);
   void ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);

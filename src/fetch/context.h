@@ -10,6 +10,7 @@
 #include "copper/fetch/fetcher.h"
 #include "copper/fetch/single_flight.h"
 #include "refreshes.h"
+#include "waits.h"
 
 namespace copper::fetch {
 
@@ -19,6 +20,7 @@ struct Ask {
   TimePoint deadline;
   uint16_t hops = 0;
   profile::UsePtr use{};
+  bool as_root = false;  // this node is to read the source for it, and to ask nobody
 };
 
 // Told how what somebody waits for is come by, before he can have it; called within the call that it is given to.
@@ -40,11 +42,15 @@ struct Context {
   Fetcher::Options options;
   Fetcher::Parts parts;
   Refreshes& refreshes;
+  WaitList& waits;  // for the source
 
   TimePoint Now() const { return parts.clock.Now(); }
 
+  // How long what is begun now is waited for.
+  TimePoint SourceDeadline() const { return Now() + options.source_timeout; }
+
   // For a request of this node's own kernel.
-  Ask Own(profile::UsePtr use = {}) const { return {Now() + options.deadline, 0, std::move(use)}; }
+  Ask Own(profile::UsePtr use = {}) const { return {SourceDeadline(), 0, std::move(use)}; }
 
   // Who asks is answered this way: counted once for each, where the decision falls.
   void Decide(const Ask& ask, profile::Way way) const {

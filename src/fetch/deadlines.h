@@ -1,34 +1,41 @@
-// How the time of a request is shared out among the levels of its tree.
+// Every rule about time in fetch.
 //
-// A request of the kernel has Fetcher::Options::deadline, and kTimePerLevel more for each level of the trees. Each
-// level keeps its own: a node gives its parent up that much before its own time is over, and so can still read the
-// source itself; the last kWayBack of it are for the answer's way down, so that the child hears why, and does not give
-// up too.
+// Waiting is for the living, not for a time: while the way to the source is alive its answer is waited for, up to
+// Fetcher::Options::source_timeout. Whether it is alive is asked, hop by hop (parent.h). Nothing is divided over the
+// levels of a tree, and nobody's patience but his own ends with a waiter's deadline: a flight, and each request that it
+// sends, has all of the source's time from when it is sent, and is sent again if anybody still waits then.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 
 #include "copper/base/clock.h"
 
 namespace copper::fetch {
 
-inline constexpr Duration kTimePerLevel = std::chrono::seconds(1);
-inline constexpr Duration kWayBack = std::chrono::milliseconds(100);
+// A parent is asked after what waits there for so long; and at most once in that time.
+inline constexpr Duration kOld = std::chrono::seconds(1);
+// Without an answer for so long it is lost: kOld and this are the two seconds that a lost parent costs.
+inline constexpr Duration kProbePatience = std::chrono::seconds(1);
+// It is asked after the same old requests again after pauses that grow to this.
+inline constexpr Duration kLongestPause = std::chrono::seconds(10);
+// And whether a lost one is back after pauses that begin with this: so often unasked, later only when it is wanted.
+inline constexpr Duration kFirstPauseOfLost = std::chrono::milliseconds(500);
+inline constexpr int kProbesUnasked = 6;
+// How often a request is sent again to a parent that does not know it, before it goes elsewhere.
+inline constexpr uint16_t kRepeats = 1;
 
-// `margin` before the deadline; where less than twice that is left, in the middle of it.
-inline TimePoint Before(TimePoint deadline, Duration margin, TimePoint now) {
-  return deadline - std::clamp((deadline - now) / 2, Duration::zero(), margin);
-}
+// A lookup waits so long for the listing of its directory, and then asks by name, while the listing goes on: one entry
+// that hangs while its directory is listed must not hold up the others. So do the lookups of kWithoutListing after it.
+inline constexpr Duration kListingPatience = std::chrono::seconds(1);
+inline constexpr Duration kWithoutListing = std::chrono::seconds(10);
 
-// When a node that must know by `own` gives its parent up.
-inline TimePoint DeadlineOfParent(TimePoint own, TimePoint now) {
-  return Before(own, kTimePerLevel - kWayBack, now);
-}
+// From then on a wait is worth telling people of.
+inline constexpr Duration kWorthTelling = std::chrono::seconds(10);
 
-// When a node must know what its child wants to have by `asked`.
-inline TimePoint DeadlineForChild(TimePoint asked, TimePoint now) {
-  return Before(asked, kWayBack, now);
+// When this node gives up what a child wants to have by `asked`: a little later, so that the child's own clock decides,
+// and an ETIMEDOUT that reaches it is the source's.
+inline TimePoint DeadlineForChild(TimePoint asked) {
+  return asked + std::chrono::seconds(1);
 }
 
 }  // namespace copper::fetch

@@ -10,11 +10,6 @@
 namespace copper::fetch {
 namespace {
 
-Fetcher::Options WithTimeForEveryLevel(Fetcher::Options options, const tree::Forest& forest) {
-  options.deadline += forest.MaxDepth() * kTimePerLevel;
-  return options;
-}
-
 // Whether it says, still, that something is absent.
 bool DeniesAt(TimePoint now, const cache::PathEntry& entry) {
   return !entry.attributes && entry.valid_until > now;
@@ -66,9 +61,11 @@ void ChangeListener::OnRefreshed(const std::string&, std::move_only_function<voi
 }
 
 struct Fetcher::State {
-  State(const Options& options, const Parts& parts) : context{options, parts, refreshes} {}
+  State(const Options& options, const Parts& parts)
+      : waits_for_source(parts.clock), context{options, parts, refreshes, waits_for_source} {}
 
   Refreshes refreshes;
+  WaitList waits_for_source;
   Context context;
   Upstream upstream{context};
   Listings listings{context, upstream};
@@ -79,8 +76,7 @@ struct Fetcher::State {
   ChangeListener* listener = nullptr;
 };
 
-Fetcher::Fetcher(Options options, Parts parts)
-    : state_(std::make_unique<State>(WithTimeForEveryLevel(options, parts.forest), parts)) {}
+Fetcher::Fetcher(Options options, Parts parts) : state_(std::make_unique<State>(options, parts)) {}
 
 Fetcher::~Fetcher() = default;
 
@@ -140,8 +136,12 @@ void Fetcher::Statfs(std::move_only_function<void(Result<StatFs>)> done, profile
   context.Decide(context.Own(std::move(use)), profile::Way::kMiss);
   context.parts.channel.WantTicks();
   state_->statfs.Run(
-      context.PoolOf("/"), context.Own().deadline, [&context] { return context.parts.store.Statfs(); },
-      context.CountingErrors(std::move(done)));
+      context.PoolOf("/"), context.waits.Begin(Doing::kMeasuring, "/"), context.SourceDeadline(),
+      [&context] { return context.parts.store.Statfs(); }, context.CountingErrors(std::move(done)));
+}
+
+std::vector<Fetcher::LongWait> Fetcher::LongWaits(size_t most) const {
+  return state_->upstream.LongWaits(most);
 }
 
 void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) {
@@ -153,13 +153,15 @@ void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::R
   const Context& context = state_->context;
   context.parts.counters.Count(profile::Event::kRequestsFromChildren);
   context.parts.counters.Count(*operation);
-  const Ask ask{DeadlineForChild(deadline, context.Now()), request.hops,
-                profile::Begin(context.parts.recorder, *operation)};
+  const Ask ask{DeadlineForChild(deadline), request.hops, profile::Begin(context.parts.recorder, *operation),
+                request.as_root};
   if (ask.use) return Serve(request, ask, Ending(ask.use, std::move(respond)));
   Serve(request, ask, std::move(respond));
 }
 
 void Fetcher::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond) {
+  // Each hop is a level nearer to the root: a request that has come further goes round in a circle.
+  if (request.hops > state_->context.parts.forest.MaxDepth()) return respond(ErrorReply({ELOOP, {}}));
   // What is local here is nobody else's business.
   if (state_->context.parts.file_systems.Of(request.path) != storage::Sharing::kShared) {
     return respond(ErrorReply({EINVAL, {}}));
@@ -225,7 +227,7 @@ bool Fetcher::OnTick(TimePoint now) {
   flying = state_->names.Expire(now) || flying;
   flying = state_->listings.Expire(now) || flying;
   flying = state_->chunks.Expire(now) || flying;
-  flying = state_->upstream.OnTick(now) || flying;
+  flying = state_->upstream.OnTick() || flying;
   return state_->statfs.Expire(now) || flying;
 }
 

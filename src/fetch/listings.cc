@@ -4,6 +4,7 @@
 
 #include "copper/base/listing_builder.h"
 #include "copper/rpc/payload.h"
+#include "deadlines.h"
 
 namespace copper::fetch {
 namespace {
@@ -13,9 +14,6 @@ using profile::Event;
 
 // New names of a directory that are told to the kernel one by one.
 constexpr size_t kMostTold = 65'536;
-// Until a listing that was too slow is waited for again. If it comes meanwhile, it is used.
-constexpr auto kDoWithout = std::chrono::seconds(10);
-
 // What makes a directory one whose names are asked for one by one.
 bool MustAskByName(const Error& error) {
   return error.code == EFBIG || error.code == ENOMEM || error.code == EACCES || error.code == EPERM;
@@ -64,7 +62,7 @@ bool Listings::IsComing(const std::string& path) {
 void Listings::DoWithout(const std::string& path) {
   const cache::PathKey key = KeyOf(path);
   if (!Refreshes::IsKept(key.epoch) || context_.parts.cache.tree().Get(key)) return;  // what is known of it stays
-  context_.parts.cache.tree().Put(key, {nullptr, context_.Now() + kDoWithout}, path.size());
+  context_.parts.cache.tree().Put(key, {nullptr, context_.Now() + kWithoutListing}, path.size());
 }
 
 cache::PathKey Listings::KeyOf(const std::string& path) const {
@@ -85,10 +83,10 @@ void Listings::Fetch(const ListingKey& key, const ListingPtr& known, Ask ask) {
   const FileVersion version = known && known->answers_absence() ? known->directory().version() : FileVersion{};
   upstream_.Fetch(
       context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, version, 0, Limit(key.purpose)), ask,
-      [this, key, known, ask](const rpc::Reply& reply) {
-        flights_.Lead(key, [&] { OnReply(key, known, ask, reply); });
-      },
-      [this, key, known] { flights_.Lead(key, [&] { Finish(key, ReadSource(key, known)); }); });
+      {.reply = [this, key, known,
+                 ask](const rpc::Reply& reply) { flights_.Lead(key, [&] { OnReply(key, known, ask, reply); }); },
+       .read = [this, key, known] { flights_.Lead(key, [&] { Finish(key, ReadSource(key, known)); }); },
+       .is_wanted = [this, key] { return flights_.IsWanted(key); }});
 }
 
 // At the root, and on a detour.
@@ -172,20 +170,22 @@ void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, 
 
 void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, Ask ask) {
   const ListingKey& key = pieces->key;
-  upstream_.Fetch(
-      context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, pieces->version, piece, Limit(key.purpose)),
-      ask,
-      [this, pieces, piece](const rpc::Reply& reply) {
-        flights_.Lead(pieces->key, [&] {
-          AddPiece(pieces, piece, reply.error != 0 ? Fail(reply.error) : Result<Bytes>(reply.payload));
-        });
-      },
-      // The source has no pieces: whoever is here first reads all of it.
-      [this, pieces] {
-        flights_.Lead(pieces->key, [&] {
-          if (pieces->assembly.Abandon()) Finish(pieces->key, ReadSource(pieces->key, pieces->known));
-        });
-      });
+  upstream_.Fetch(context_.parts.forest.OfDirectory(key.path),
+                  PieceRequest(key.path, pieces->version, piece, Limit(key.purpose)), ask,
+                  {.reply =
+                       [this, pieces, piece](const rpc::Reply& reply) {
+                         flights_.Lead(pieces->key, [&] {
+                           AddPiece(pieces, piece, reply.error != 0 ? Fail(reply.error) : Result<Bytes>(reply.payload));
+                         });
+                       },
+                   // The source has no pieces: whoever is here first reads all of it.
+                   .read =
+                       [this, pieces] {
+                         flights_.Lead(pieces->key, [&] {
+                           if (pieces->assembly.Abandon()) Finish(pieces->key, ReadSource(pieces->key, pieces->known));
+                         });
+                       },
+                   .is_wanted = [this, pieces] { return flights_.IsWanted(pieces->key); }});
 }
 
 void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes) {
@@ -216,7 +216,7 @@ ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, List
 void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {
   const bool by_name = !result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup;
   if (by_name && Refreshes::IsKept(key.epoch)) {
-    const TimePoint until = result.error().code == ENOMEM ? context_.Now() + kDoWithout : kNever;
+    const TimePoint until = result.error().code == ENOMEM ? context_.Now() + kWithoutListing : kNever;
     context_.parts.cache.tree().Put({key.path, key.epoch}, {nullptr, until}, key.path.size());
   }
   flights_.Complete(key, result);
@@ -244,7 +244,8 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
     if (!listing) return std::unexpected(listing.error());
     return Listed{std::make_shared<const Listing>(*std::move(listing)), context_.Now() + context_.options.local_ttl};
   };
-  local_.Run(context_.parts.pool, ask.deadline, std::move(list), context_.CountingErrors(std::move(done)));
+  local_.Run(context_.parts.pool, context_.waits.Begin(Doing::kListing, path), ask.deadline, std::move(list),
+             context_.CountingErrors(std::move(done)));
 }
 
 // For children.

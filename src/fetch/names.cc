@@ -1,6 +1,7 @@
 #include "names.h"
 
 #include "copper/rpc/payload.h"
+#include "deadlines.h"
 
 namespace copper::fetch {
 namespace {
@@ -8,10 +9,6 @@ namespace {
 using profile::Event;
 using profile::Way;
 using storage::Sharing;
-
-// A lookup waits for a listing for this part of its time, and then asks by name: one entry that hangs while its
-// directory is listed must not hold up the others.
-constexpr int kListingShare = 5;
 
 bool IsAbsence(const Error& error) {
   return error.code == ENOENT || error.code == ENOTDIR;
@@ -36,7 +33,7 @@ void Names::Look(const std::string& path, Ask ask, Done done) {
 // A listing that can't be had (no permission, too large, too slow) leaves asking by name; that says what is wrong, too.
 void Names::AskListing(const std::string& path, Ask ask, Done done) {
   const std::string directory(ParentPath(path));
-  const TimePoint until = context_.Now() + (ask.deadline - context_.Now()) / kListingShare;
+  const TimePoint until = std::min(ask.deadline, context_.Now() + kListingPatience);
   const auto waited = std::make_shared<Way>();  // written before the answer can come
   listings_.Get(
       directory, Purpose::kLookup, {until, ask.hops}, [&way = *waited](Way decided) { way = decided; },
@@ -150,8 +147,9 @@ void Names::Fetch(const cache::PathKey& key, Ask ask) {
   const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(key.path));
   upstream_.Fetch(
       tree, std::move(request), ask,
-      [this, key, ask](const rpc::Reply& reply) { flights_.Lead(key, [&] { OnReply(key, reply, ask); }); },
-      [this, key, ask] { flights_.Lead(key, [&] { ReadSource(key, ask); }); });
+      {.reply = [this, key, ask](const rpc::Reply& reply) { flights_.Lead(key, [&] { OnReply(key, reply, ask); }); },
+       .read = [this, key, ask] { flights_.Lead(key, [&] { ReadSource(key, ask); }); },
+       .is_wanted = [this, key] { return flights_.IsWanted(key); }});
 }
 
 void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask) {
@@ -203,7 +201,8 @@ void Names::LookLocally(const std::string& path, Sharing sharing, Ask ask, Done 
     CountAnswer(ask, Way::kMiss, found);
     done(found);
   };
-  local_.Run(context_.parts.pool, ask.deadline, std::move(look), std::move(counted));
+  local_.Run(context_.parts.pool, context_.waits.Begin(Doing::kLooking, path), ask.deadline, std::move(look),
+             std::move(counted));
 }
 
 // A child that asks by name could not do with a listing: it is not tried again here.

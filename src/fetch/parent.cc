@@ -15,32 +15,37 @@ void Parent::Want() {
   wanted_ = true;
 }
 
-void Parent::OnAsked(TimePoint now) {
-  const std::lock_guard lock(mutex_);
-  if (waiting_++ == 0) heard_ = std::max(heard_, now);
-}
-
 void Parent::OnAnswer(TimePoint now) {
   const std::lock_guard lock(mutex_);
-  --waiting_;
   heard_ = now;
 }
 
 void Parent::OnFailure() {
   const std::lock_guard lock(mutex_);
-  --waiting_;
   doubted_ = true;
 }
 
-bool Parent::IsProbeDue(TimePoint now) const {
-  if (probing_) return false;
-  if (lost_) return now >= next_probe_ && (wanted_ || probes_unasked_ < kProbesUnasked);
-  return doubted_ || (waiting_ > 0 && now - heard_ >= kSilence);
+// Whether something has become old that the last probe has not named.
+bool Parent::HasNewOld(std::optional<TimePoint> last_old) const {
+  return last_old && *last_old + kOld > probed_;
 }
 
-bool Parent::TakeProbe(TimePoint now) {
+bool Parent::IsProbeDue(TimePoint now, std::optional<TimePoint> last_old) const {
+  if (probing_) return false;
+  if (lost_) return now >= next_probe_ && (wanted_ || probes_unasked_ < kProbesUnasked);
+  if (doubted_) return true;
+  if (!last_old || now - probed_ < kOld) return false;
+  return HasNewOld(last_old) || now - probed_ >= pause_;
+}
+
+void Parent::NotePause(std::optional<TimePoint> last_old) {
+  pause_ = HasNewOld(last_old) ? kOld : std::min(2 * pause_, kLongestPause);
+}
+
+bool Parent::TakeProbe(TimePoint now, std::optional<TimePoint> last_old) {
   const std::lock_guard lock(mutex_);
-  if (!IsProbeDue(now)) return false;
+  if (!IsProbeDue(now, last_old)) return false;
+  NotePause(last_old);
   probing_ = true;
   probed_ = now;
   doubted_ = false;
@@ -56,8 +61,8 @@ Parent::News Parent::OnProbe(bool answered, TimePoint now) {
     return std::exchange(lost_, false) ? News::kFound : News::kNone;
   }
   if (!lost_ && heard_ > probed_) return News::kNone;  // the probe was lost, or late; the parent was heard meanwhile
-  pause_ = lost_ ? std::min(2 * pause_, kLongestPause) : kFirstPause;
-  next_probe_ = now + pause_;
+  pause_of_lost_ = lost_ ? std::min(2 * pause_of_lost_, kLongestPause) : kFirstPauseOfLost;
+  next_probe_ = now + pause_of_lost_;
   if (std::exchange(lost_, true)) return News::kNone;
   probes_unasked_ = 0;
   return News::kLost;
@@ -65,7 +70,7 @@ Parent::News Parent::OnProbe(bool answered, TimePoint now) {
 
 bool Parent::NeedsTicks() const {
   const std::lock_guard lock(mutex_);
-  return probing_ || doubted_ || waiting_ > 0 || (lost_ && probes_unasked_ < kProbesUnasked);
+  return probing_ || doubted_ || (lost_ && probes_unasked_ < kProbesUnasked);
 }
 
 }  // namespace copper::fetch

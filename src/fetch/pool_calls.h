@@ -7,6 +7,7 @@
 
 #include "copper/base/worker_pool.h"
 #include "copper/fetch/single_flight.h"
+#include "waits.h"
 
 namespace copper::fetch {
 
@@ -23,10 +24,12 @@ class PoolCalls {
  public:
   using Done = std::move_only_function<void(Result<T>)>;
 
-  // `work` runs once, on the pool, whether or not the asker still waits.
-  void Run(Executor& pool, TimePoint deadline, std::move_only_function<Result<T>()> work, Done done) {
+  // `work` runs once, on the pool, whether or not the asker still waits; `wait` is over when it is done.
+  void Run(Executor& pool, WaitList::Token wait, TimePoint deadline, std::move_only_function<Result<T>()> work,
+           Done done) {
     const Ticket ticket = Begin(deadline, std::move(done));
-    Lead(ticket, [&] { pool.Submit(AsTask(ticket, std::move(work))); });
+    Lead(ticket,
+         [&] { pool.Submit([wait = std::move(wait), task = AsTask(ticket, std::move(work))]() mutable { task(); }); });
   }
 
   // The same in parts, for who brings the call to a pool some other way, or answers it without.
@@ -42,6 +45,7 @@ class PoolCalls {
   Task AsTask(Ticket ticket, std::move_only_function<Result<T>()> work) {
     return [this, ticket, work = std::move(work)]() mutable { Lead(ticket, [&] { End(ticket, work()); }); };
   }
+  bool IsWanted(Ticket ticket) { return waiting_.IsWanted(ticket); }
   void End(Ticket ticket, const Result<T>& result) { waiting_.Complete(ticket, result); }
 
   bool Expire(TimePoint now) { return waiting_.Expire(now); }

@@ -1,13 +1,16 @@
 // The way from this node to what it lacks, key by key: its parent in the key's tree, at the root the source; and what
 // happens when that way fails.
 //
-// Nobody waits for a parent that does not answer: a request that fails on its way (no answer in time, no connection, no
-// credit), or whose parent is known to be lost, takes a detour: this node reads the source itself, on a pool of its
-// own, whose threads are its share of --source-ops. When a parent is lost everything that waits for it takes the detour
-// at once. A parent's errno is an answer. Any thread.
+// Nobody waits for the dead: a request that fails on its way (no connection, no room), whose parent is known to be
+// lost, or does not know it twice, goes to the next that this node may ask (tree::Forest::StepUp), and at last this
+// node reads the source itself, a detour, on a pool of its own, whose threads are its share of --source-ops. When a
+// parent is lost everything that waits for it goes on at once. Who lives is waited for. A parent's errno is an answer.
+// Any thread.
 #pragma once
 
 #include <map>
+#include <memory>
+#include <mutex>
 
 #include "context.h"
 #include "parent.h"
@@ -16,28 +19,68 @@ namespace copper::fetch {
 
 class Upstream {
  public:
-  using OnReply = std::move_only_function<void(rpc::Reply)>;
+  // What becomes of a fetch: one of the first two is called, once.
+  struct Outcome {
+    // With what the parent answered, its errno included (ESHUTDOWN: this node is ending; ETIMEDOUT: the source's time
+    // is over), by a thread that must not be held up.
+    std::move_only_function<void(rpc::Reply)> reply;
+    Task read;  // on a pool, where the source may be read
+    // Whether anybody still waits for it: asked when the source's time is over.
+    std::move_only_function<bool()> is_wanted;
+  };
 
-  explicit Upstream(const Context& context);
+  explicit Upstream(const Context& context) : context_(context) {}
   void SetLossListener(Fetcher::LossListener listener) { listener_ = std::move(listener); }
 
-  // Calls one of the two, once: `reply` with what the parent answered, its errno included (ESHUTDOWN: this node is
-  // ending), by a thread that must not be held up; or `read`, on a pool, where the source may be read.
-  void Fetch(TreeId tree, rpc::Request request, Ask ask, OnReply reply, Task read);
+  void Fetch(TreeId tree, rpc::Request request, const Ask& ask, Outcome outcome);
+
+  // The longest of those waits that are worth telling of.
+  std::vector<Fetcher::LongWait> LongWaits(size_t most) const;
 
   // Whether ticks are still needed.
-  bool OnTick(TimePoint now);
+  bool OnTick();
 
  private:
-  void OnOutcome(Rank rank, Result<rpc::Reply> outcome, OnReply reply, Task read);
-  void Detour(Task read);
-  void Probe(Rank rank, Parent& parent);
-  void OnProbe(Rank rank, Parent& parent, const Result<rpc::Reply>& answer);
+  // Another rank that this node asks.
+  struct Asked {
+    explicit Asked(const Clock& clock) : waits(clock) {}
+    Parent parent;
+    WaitList waits;
+  };
+  // One fetch, until its outcome.
+  struct Errand {
+    rpc::Request request;
+    Outcome outcome;
+    uint32_t step = 0;     // of those whom it may ask
+    uint32_t repeats = 0;  // to the same one
+    TimePoint deadline{};  // of the request that is under way
+  };
+  using ErrandPtr = std::shared_ptr<Errand>;
+
+  Asked& Of(Rank rank);
+  struct Known {
+    Rank rank;
+    Asked& asked;
+  };
+  std::vector<Known> All() const;
+  // On with it, to whom it may ask now.
+  void Send(const ErrandPtr& errand);
+  void Call(Rank rank, Asked& asked, const ErrandPtr& errand);
+  void OnOutcome(Rank rank, Asked& asked, const ErrandPtr& errand, Result<rpc::Reply> outcome);
+  void OnFailure(Rank rank, Asked& asked, const ErrandPtr& errand, int error);
+  void SendElsewhere(const ErrandPtr& errand);
+  bool IsOver(const Errand& errand, int error) const;
+  void Read(const ErrandPtr& errand);
+  void Probe(Rank rank, Asked& asked);
+  void OnProbe(Rank rank, Asked& asked, const Result<rpc::Reply>& answer);
+  std::string Describe(std::optional<Rank> rank) const;  // nullopt: the source
   void Tell(Rank rank, bool lost) const;
+  void TellNews(WaitList& waits, std::optional<Rank> whom) const;
 
   const Context& context_;
   Fetcher::LossListener listener_;
-  std::map<Rank, Parent> parents_;  // in all trees; constant after construction
+  mutable std::mutex mutex_;  // the map, which only grows, not what is in it
+  std::map<Rank, std::unique_ptr<Asked>> asked_;
 };
 
 }  // namespace copper::fetch

@@ -27,6 +27,7 @@ ChannelCounters AtomicCounters::Snapshot() const {
           .rejected_unparsable = rejected_unparsable,
           .rejected_foreign = rejected_foreign,
           .refused = refused,
+          .unknown = unknown,
           .timeouts = timeouts,
           .late_replies = late_replies,
           .send_failures = send_failures,
@@ -135,6 +136,15 @@ void FabricChannel::Stop() {
 
 void FabricChannel::Call(Rank to, Request request, TimePoint deadline, Done done) {
   state_->Call(to, std::move(request), deadline, std::move(done));
+}
+
+// Where no requests are kept none is named.
+void Channel::Inquire(Rank to, Duration /*age*/, TimePoint deadline, Done done) {
+  Call(to, {.kind = Kind::kPing}, deadline, std::move(done));
+}
+
+void FabricChannel::Inquire(Rank to, Duration age, TimePoint deadline, Done done) {
+  state_->Inquire(to, age, deadline, std::move(done));
 }
 
 void FabricChannel::GiveUp(Rank to) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "copper/base/attempt.h"
+#include "copper/base/cursor.h"
 
 #include "rpc/state.h"
 
@@ -27,6 +28,7 @@ wire::Header HeaderOf(const Request& request) {
   header.argument2 = request.argument2;
   header.hops = request.hops;
   header.attempt = request.attempt;
+  header.flags = request.as_root ? wire::kAsRoot : 0;
   return header;
 }
 
@@ -45,6 +47,16 @@ Result<Reply> ParseReply(const wire::Header& header, Bytes payload, Kind asked) 
   if (asked != Kind::kRead || !reply.payload.empty() || header.argument > kChunkSize) return Fail(EBADMSG);
   reply.payload = Bytes::Zeros(header.argument);
   return reply;
+}
+
+std::string PackIds(const std::vector<uint64_t>& ids) {
+  std::string packed(ids.size() * sizeof(uint64_t), '\0');
+  std::byte* next = std::as_writable_bytes(std::span(packed)).data();
+  for (const uint64_t id : ids) {
+    Put(next, id);
+    next += sizeof(id);
+  }
+  return packed;
 }
 
 // As sites look for it in logs; empty for the kinds that no parent serves.
@@ -90,7 +102,7 @@ void FabricChannel::State::SendQueued(Rank to, Peer& peer) {
   if (!peer.ClaimSending()) return;
   while (true) {
     std::optional<Outgoing> next;
-    if (const Status taken = Attempt([&] { next = peer.NextToSend(); }); !taken) {
+    if (const Status taken = Attempt([&] { next = peer.NextToSend(clock_.Now()); }); !taken) {
       End(peer.TakeNext(), std::unexpected(taken.error()));
     } else if (next) {
       SendRequest(to, std::move(*next));
@@ -143,6 +155,38 @@ void FabricChannel::State::OnReply(const wire::Header& header, Bytes payload) {
   if (reply && reply->error == 0) LogFirstSuccess(*pending);
   End(std::move(*pending), std::move(reply));
   SendQueued(header.origin, peer);
+}
+
+void FabricChannel::State::Inquire(Rank to, Duration age, TimePoint deadline, Done done) {
+  const auto pass = gate_.Enter();
+  if (!pass) return done(Fail(ESHUTDOWN));
+  if (to >= options_.ranks) return done(Fail(EINVAL));
+  std::vector<uint64_t> named = peers_.Get(to).SentBy(clock_.Now() - age);
+  Request ping;
+  ping.kind = Kind::kPing;
+  ping.path = PackIds(named);
+  Call(to, std::move(ping), deadline,
+       [state = weak_from_this(), to, named = std::move(named), done = std::move(done)](Result<Reply> answer) mutable {
+         const auto self = state.lock();
+         if (self && answer && answer->error == 0) self->OnInquiry(to, named, answer->payload);
+         done(std::move(answer));
+       });
+}
+
+// Replies that are still on their way may be overtaken by this: then a request is asked for once more, in vain.
+void FabricChannel::State::OnInquiry(Rank to, const std::vector<uint64_t>& named, const Bytes& known) {
+  if (known.size() != (named.size() + 7) / 8) return Reject(EBADMSG);
+  Peer& peer = peers_.Get(to);
+  for (size_t i = 0; i < named.size(); ++i) {
+    const bool works_on_it = (known.data()[i / 8] >> (i % 8) & std::byte{1}) != std::byte{0};
+    if (works_on_it) {
+      peer.Park(named[i]);
+    } else if (std::optional<Pending> pending = peer.Finish(named[i])) {
+      ++counters_.unknown;
+      End(std::move(*pending), Fail(ENOMSG));
+    }
+  }
+  SendQueued(to, peer);
 }
 
 void FabricChannel::State::Expire(Peer& peer, TimePoint now) {

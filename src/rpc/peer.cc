@@ -10,6 +10,11 @@ bool NeedsNoCredit(const Pending& pending) {
   return pending.header.kind == Kind::kPing;
 }
 
+// How long it takes is the source's affair; whatever else ranks say to each other has a deadline that is meant.
+bool IsOfTheSource(Kind kind) {
+  return kind == Kind::kLook || kind == Kind::kList || kind == Kind::kRead || kind == Kind::kSeek;
+}
+
 }  // namespace
 
 void Peer::Add(Pending&& pending) {
@@ -27,9 +32,14 @@ bool Peer::ClaimSending() {
   return !std::exchange(sending_, true);
 }
 
-std::optional<Outgoing> Peer::NextToSend() {
+bool Peer::MaySend(const Pending& next) const {
+  if (NeedsNoCredit(next)) return true;
+  return under_way_.size() - parked_ < credits_ && under_way_.size() < size_t{kMostPerCredit} * credits_;
+}
+
+std::optional<Outgoing> Peer::NextToSend(TimePoint now) {
   const std::lock_guard lock(mutex_);
-  if (queue_.empty() || (under_way_.size() >= credits_ && !NeedsNoCredit(queue_.front()))) {
+  if (queue_.empty() || !MaySend(queue_.front())) {
     sending_ = false;
     return std::nullopt;
   }
@@ -37,6 +47,7 @@ std::optional<Outgoing> Peer::NextToSend() {
   if (under_way_.size() >= under_way_.bucket_count()) under_way_.reserve(2 * under_way_.size() + 1);
   Pending& next = queue_.front();
   next.header.sequence = sequence_++;
+  next.sent = now;
   Outgoing outgoing{next.header, next.path, next.deadline};
   under_way_.emplace(next.header.request_id, std::move(next));
   queue_.pop_front();
@@ -50,13 +61,35 @@ Pending Peer::TakeNext() {
   return next;
 }
 
-std::optional<Pending> Peer::Finish(uint64_t request_id, std::optional<uint16_t> credits) {
-  const std::lock_guard lock(mutex_);
+std::optional<Pending> Peer::Extract(uint64_t request_id) {
   auto node = under_way_.extract(request_id);
   if (node.empty()) return std::nullopt;
-  // With no credits at all nothing would ever come back to bring new ones.
-  if (credits) credits_ = std::max<uint32_t>(*credits, 1);
+  if (node.mapped().parked) --parked_;
   return std::move(node.mapped());
+}
+
+std::optional<Pending> Peer::Finish(uint64_t request_id, std::optional<uint16_t> credits) {
+  const std::lock_guard lock(mutex_);
+  std::optional<Pending> pending = Extract(request_id);
+  // With no credits at all nothing would ever come back to bring new ones.
+  if (pending && credits) credits_ = std::max<uint32_t>(*credits, 1);
+  return pending;
+}
+
+std::vector<uint64_t> Peer::SentBy(TimePoint sent) {
+  std::vector<uint64_t> ids;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, pending] : under_way_) {
+    if (pending.sent <= sent && IsOfTheSource(pending.header.kind)) ids.push_back(id);
+  }
+  return ids;
+}
+
+void Peer::Park(uint64_t request_id) {
+  const std::lock_guard lock(mutex_);
+  const auto it = under_way_.find(request_id);
+  if (it == under_way_.end() || std::exchange(it->second.parked, true)) return;
+  ++parked_;
 }
 
 std::vector<Pending> Peer::TakeExpired(TimePoint now) {
@@ -64,7 +97,7 @@ std::vector<Pending> Peer::TakeExpired(TimePoint now) {
   const std::lock_guard lock(mutex_);
   for (auto it = under_way_.begin(); it != under_way_.end();) {
     const auto next = std::next(it);
-    if (it->second.deadline <= now) expired.push_back(std::move(under_way_.extract(it).mapped()));
+    if (it->second.deadline <= now) expired.push_back(*Extract(uint64_t{it->first}));
     it = next;
   }
   std::deque<Pending> live;
@@ -86,6 +119,7 @@ std::vector<Pending> Peer::TakeAll() {
   for (auto& [id, pending] : under_way_) all.push_back(std::move(pending));
   std::ranges::move(queue_, std::back_inserter(all));
   under_way_.clear();
+  parked_ = 0;
   queue_.clear();
   return all;
 }
@@ -95,16 +129,26 @@ uint32_t Peer::NextSequence() {
   return sequence_++;
 }
 
-bool Peer::BeginServing(uint32_t limit) {
+Peer::Admission Peer::BeginServing(uint64_t request_id, uint32_t limit) {
   const std::lock_guard lock(mutex_);
-  if (serving_ >= limit) return false;
-  ++serving_;
-  return true;
+  if (serving_.contains(request_id)) return Admission::kKnown;
+  if (serving_.size() >= limit) return Admission::kFull;
+  serving_.insert(request_id);
+  return Admission::kTaken;
 }
 
-void Peer::EndServing() {
+void Peer::EndServing(uint64_t request_id) {
   const std::lock_guard lock(mutex_);
-  --serving_;
+  serving_.erase(request_id);
+}
+
+std::vector<std::byte> Peer::AreServed(const std::vector<uint64_t>& request_ids) {
+  std::vector<std::byte> bits((request_ids.size() + 7) / 8);
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < request_ids.size(); ++i) {
+    if (serving_.contains(request_ids[i])) bits[i / 8] |= std::byte{1} << (i % 8);
+  }
+  return bits;
 }
 
 Peer& PeerTable::Get(Rank rank) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <shared_mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "copper/rpc/channel.h"
@@ -22,7 +23,12 @@ struct Pending {
   Bytes path;
   TimePoint deadline;
   Channel::Done done;
+  TimePoint sent{};
+  bool parked = false;  // the peer has said that it works on it: it holds no credit any more
 };
+
+// How many requests may be at one peer, of those parked too, for each credit.
+inline constexpr uint32_t kMostPerCredit = 8;
 
 // A request that may be sent now.
 struct Outgoing {
@@ -48,31 +54,42 @@ class Peer {
   // One thread at a time sends, so that a send that fails at once, and whose callback asks again, makes a loop and no
   // recursion. Who gets true calls NextToSend until there is none; who gets false has left the work to that thread.
   bool ClaimSending();
-  std::optional<Outgoing> NextToSend();
+  std::optional<Outgoing> NextToSend(TimePoint now);
   // In place of NextToSend, where there is no memory for it.
   Pending TakeNext();
 
   // The end of a request that was sent; nullopt if it is unknown. A reply brings new credits.
   std::optional<Pending> Finish(uint64_t request_id, std::optional<uint16_t> credits = std::nullopt);
+  // The requests of the source that went by `sent` and have no outcome.
+  std::vector<uint64_t> SentBy(TimePoint sent);
+  // The peer works on it.
+  void Park(uint64_t request_id);
   std::vector<Pending> TakeExpired(TimePoint now);
   std::vector<Pending> TakeAll();
 
   uint32_t NextSequence();
 
-  // The server side: false if the peer has `limit` requests here already.
-  bool BeginServing(uint32_t limit);
-  void EndServing();
+  // The server side. kFull: the peer has `limit` requests here already; kKnown: this one.
+  enum class Admission { kTaken, kFull, kKnown };
+  Admission BeginServing(uint64_t request_id, uint32_t limit);
+  void EndServing(uint64_t request_id);
+  // A bit for each of these: whether it is being served.
+  std::vector<std::byte> AreServed(const std::vector<uint64_t>& request_ids);
 
  private:
+  bool MaySend(const Pending& next) const;
+  std::optional<Pending> Extract(uint64_t request_id);
+
   const Rank rank_;
   std::mutex mutex_;  // all below
   uint32_t credits_;
   bool sending_ = false;
   uint32_t next_id_ = 0;
   uint32_t sequence_ = 0;
-  uint32_t serving_ = 0;
+  std::unordered_set<uint64_t> serving_;
   std::deque<Pending> queue_;
   std::unordered_map<uint64_t, Pending> under_way_;
+  size_t parked_ = 0;  // of those under way
 };
 
 // Peers are made when first met: a rank talks to a few of many thousands. Any thread.

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "copper/base/attempt.h"
+#include "copper/base/cursor.h"
 #include "rpc/state.h"
 
 namespace copper::rpc {
@@ -38,7 +39,8 @@ Request RequestOf(const wire::Header& header, std::string_view path) {
           .argument = header.argument,
           .argument2 = header.argument2,
           .hops = header.hops,
-          .attempt = header.attempt};
+          .attempt = header.attempt,
+          .as_root = (header.flags & wire::kAsRoot) != 0};
 }
 
 // Holes travel as a count, and nothing travels that the other side would have to reject.
@@ -53,13 +55,35 @@ void MakeSendable(Reply& reply) {
 
 }  // namespace
 
+// A request that is being served, in the sight of who asks after it: until its reply is on its way, or failed to be.
+class FabricChannel::State::Served {
+ public:
+  Served(std::weak_ptr<State> state, Rank origin, uint64_t request_id)
+      : state_(std::move(state)), origin_(origin), request_id_(request_id) {}
+  ~Served() {
+    if (const auto state = state_.lock()) state->peers_.Get(origin_).EndServing(request_id_);
+  }
+  Served(const Served&) = delete;
+  Served& operator=(const Served&) = delete;
+
+ private:
+  const std::weak_ptr<State> state_;
+  const Rank origin_;
+  const uint64_t request_id_;
+};
+
 void FabricChannel::State::OnRequest(const wire::Header& header, const Bytes& payload) {
   const std::string_view path(reinterpret_cast<const char*>(payload.data()), payload.size());
   if (AsksForPath(header.kind) && !IsPath(path)) return Reject(EBADMSG);
-  if (header.kind == Kind::kPing) return SendReply(header, {});
-  if (!peers_.Get(header.origin).BeginServing(2 * uint32_t{options_.credits})) {
-    ++counters_.refused;
-    return SendReply(header, {.error = EAGAIN});
+  if (header.kind == Kind::kPing) return AnswerPing(header, payload);
+  switch (peers_.Get(header.origin).BeginServing(header.request_id, 2 * kMostPerCredit * options_.credits)) {
+    case Peer::Admission::kTaken:
+      break;
+    case Peer::Admission::kKnown:  // it has come twice: one answer is enough
+      return;
+    case Peer::Admission::kFull:
+      ++counters_.refused;
+      return SendReply(header, {.error = EAGAIN});
   }
   const TimePoint deadline = clock_.Now() + std::chrono::milliseconds(header.remaining_ms);
   bool has_responder = false;  // which answers, whatever happens
@@ -74,16 +98,22 @@ void FabricChannel::State::OnRequest(const wire::Header& header, const Bytes& pa
   if (!handled && !has_responder) Answer(header, {.error = ENOMEM});
 }
 
+void FabricChannel::State::AnswerPing(const wire::Header& header, const Bytes& payload) {
+  if (payload.size() % sizeof(uint64_t) != 0) return Reject(EBADMSG);
+  std::vector<uint64_t> named(payload.size() / sizeof(uint64_t));
+  for (size_t i = 0; i < named.size(); ++i) named[i] = Get<uint64_t>(payload.data() + i * sizeof(uint64_t));
+  SendReply(header, {.payload = Bytes::Copy(peers_.Get(header.origin).AreServed(named))});
+}
+
 // Any thread, at any time: after Stop it does nothing.
 void FabricChannel::State::Answer(const wire::Header& request, Reply reply) {
   const auto pass = gate_.Enter();
   if (!pass) return;
-  // Before the reply goes: the peer may use the credit as soon as it has it.
-  peers_.Get(request.origin).EndServing();
-  SendReply(request, std::move(reply));
+  auto served = std::make_shared<Served>(weak_from_this(), request.origin, request.request_id);
+  SendReply(request, std::move(reply), std::move(served));
 }
 
-void FabricChannel::State::SendReply(const wire::Header& request, Reply reply) {
+void FabricChannel::State::SendReply(const wire::Header& request, Reply reply, std::shared_ptr<Served> served) {
   MakeSendable(reply);
   wire::Header header;
   header.kind = request.kind;
@@ -99,10 +129,12 @@ void FabricChannel::State::SendReply(const wire::Header& request, Reply reply) {
   header.ctime = reply.ctime;
   header.argument = reply.argument;
   header.argument2 = reply.argument2;
-  Transmit(request.origin, header, std::move(reply.payload), [state = weak_from_this()](const Status& sent) {
-    if (sent) return;
-    if (const auto self = state.lock()) ++self->counters_.send_failures;
-  });
+  Transmit(request.origin, header, std::move(reply.payload),
+           [state = weak_from_this(), served = std::move(served)](const Status& sent) mutable {
+             served.reset();
+             if (sent) return;
+             if (const auto self = state.lock()) ++self->counters_.send_failures;
+           });
 }
 
 }  // namespace copper::rpc

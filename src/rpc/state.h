@@ -12,7 +12,7 @@ namespace copper::rpc {
 
 struct AtomicCounters {
   std::atomic<uint64_t> sent{0}, received{0}, bytes_sent{0}, bytes_received{0}, rejected_unparsable{0},
-      rejected_foreign{0}, refused{0}, timeouts{0}, late_replies{0}, send_failures{0}, given_up{0};
+      rejected_foreign{0}, refused{0}, unknown{0}, timeouts{0}, late_replies{0}, send_failures{0}, given_up{0};
 
   ChannelCounters Snapshot() const;
 };
@@ -25,6 +25,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void Stop();
 
   void Call(Rank to, Request request, TimePoint deadline, Done done);
+  void Inquire(Rank to, Duration age, TimePoint deadline, Done done);
   void GiveUp(Rank to);
   void WantTicks();
   void OnArrival(const fabric::Arrival& arrival);
@@ -44,13 +45,17 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void SendRequest(Rank to, Outgoing outgoing);
   void OnSendFailed(Rank to, uint64_t request_id, const Error& error);
   void OnReply(const wire::Header& header, Bytes payload);
+  void OnInquiry(Rank to, const std::vector<uint64_t>& named, const Bytes& known);
   void Expire(Peer& peer, TimePoint now);
   void End(Pending pending, Result<Reply> outcome);
   void LogFirstSuccess(const Pending& pending);
 
   // server.cc
   void OnRequest(const wire::Header& header, const Bytes& payload);
-  void SendReply(const wire::Header& request, Reply reply);
+  void AnswerPing(const wire::Header& header, const Bytes& payload);
+  class Served;
+  // `served` ends when the reply is on its way.
+  void SendReply(const wire::Header& request, Reply reply, std::shared_ptr<Served> served = nullptr);
   void Answer(const wire::Header& request, Reply reply);
 
   const Options options_;

@@ -46,6 +46,19 @@ uint32_t Forest::MaxDepth() const {
   return Depth(At(ranks_ - 1, 0), 0);
 }
 
+std::optional<Forest::Step> Forest::StepUp(Rank rank, TreeId tree, uint32_t number) const {
+  const uint32_t own = Position(rank, tree);
+  const uint32_t depth = Depth(rank, tree);
+  if (number < depth) {
+    uint32_t position = own;
+    for (uint32_t up = 0; up <= number; ++up) position = (position - 1) / fanout_;
+    return Step{At(position, tree), false};
+  }
+  const uint32_t substitute = number - depth + 1;  // its position
+  if (substitute >= own || substitute > kSubstitutes) return std::nullopt;
+  return Step{At(substitute, tree), true};
+}
+
 TreeId Forest::OfDirectory(std::string_view directory) const {
   return static_cast<TreeId>(Hash(directory) % trees_);
 }

@@ -40,7 +40,8 @@ constexpr size_t kTag = 176;
 static_assert(at::kTag + kTagSize == kHeaderSize);
 
 constexpr uint32_t kMagic = 0x7243'7543;  // "CuCr"
-constexpr uint8_t kKnownFlags = kReply | kUnchanged | kZeros;
+constexpr uint8_t kFlagsOfReplies = kReply | kUnchanged | kZeros;
+constexpr uint8_t kFlagsOfRequests = kAsRoot;
 constexpr int32_t kMaxErrno = 4095;  // as in the kernel
 
 void PutFields(const Header& header, std::byte* head) {
@@ -98,7 +99,7 @@ bool IsKnownKind(Kind kind) {
 }
 
 bool AreFlagsSound(const Header& header) {
-  return (header.flags & ~kKnownFlags) == 0 && (header.IsReply() || header.flags == 0);
+  return (header.flags & ~(header.IsReply() ? kFlagsOfReplies : kFlagsOfRequests)) == 0;
 }
 
 bool IsReservedZero(std::span<const std::byte> head) {

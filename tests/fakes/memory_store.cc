@@ -12,7 +12,7 @@ namespace copper::fakes {
 namespace {
 
 constexpr auto kQuiet = std::chrono::seconds(2);
-constexpr auto kBlockDeadline = std::chrono::seconds(10);
+constexpr auto kBlockDeadline = std::chrono::seconds(60);
 constexpr size_t kHoleSize = 4096;
 
 std::vector<std::string> Components(const std::string& path) {

@@ -18,13 +18,13 @@
 
 namespace copper::fakes {
 
-// Calls `start(done)` and waits for what `done` is given; ETIME, which nothing else says, if it was not called in 10 s.
+// Calls `start(done)` and waits for what `done` is given; ETIME, which nothing else says, if it was not called in 30 s.
 template <class T, class Start>
 Result<T> Await(Start start) {
   auto promise = std::make_shared<std::promise<Result<T>>>();
   std::future<Result<T>> future = promise->get_future();
   start([promise](Result<T> result) { promise->set_value(std::move(result)); });
-  if (future.wait_for(std::chrono::seconds(10)) != std::future_status::ready) return Fail(ETIME, "no answer");
+  if (future.wait_for(std::chrono::seconds(30)) != std::future_status::ready) return Fail(ETIME, "no answer");
   return future.get();
 }
 

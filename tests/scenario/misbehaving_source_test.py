@@ -40,8 +40,11 @@ class MisbehavingSource(copper_job.Scenario):
         self.misbehaving = slow_source.SlowSource(self.source, [self.root / "mounted"])
         self.misbehaving.start()
         self.addCleanup(self.misbehaving.end)  # after the job's end
-        self.job = self.start(RANKS, target=self.root / "mounted", options=["--shared-fs", self.root / "mounted"])
-        self.addCleanup(self.misbehaving.clear)  # before it: whatever the test left hanging goes on
+        self.job = self.launch()
+        self.addCleanup(self.misbehaving.clear)  # before its end: whatever the test left hanging goes on
+
+    def launch(self, *options):
+        return self.start(RANKS, target=self.root / "mounted", options=["--shared-fs", self.root / "mounted", *options])
 
     def reader(self, rank, name):
         """A process that reads a file and prints its bytes."""
@@ -160,7 +163,7 @@ class MisbehavingSource(copper_job.Scenario):
         self.misbehaving.hang("lookup", "/d1")  # looked at while / is listed
         begin = time.monotonic()
         self.assert_right(names[0], *names[2:])
-        self.assertLess(time.monotonic() - begin, 4 * copper_job.PATIENCE, "a lookup waits for a listing a fifth of its time")
+        self.assertLess(time.monotonic() - begin, 4 * copper_job.PATIENCE, "a lookup waits a second for a listing")
         lister = subprocess.Popen(["ls", f"{self.job.mounts[0]}/d0"], stdout=subprocess.PIPE, text=True)
         self.misbehaving.wait_until_hanging()  # the look at /d1 too, where the listing of / found looks cheap
         with self.assertRaises(subprocess.TimeoutExpired):
@@ -170,13 +173,44 @@ class MisbehavingSource(copper_job.Scenario):
         self.assert_right()
 
     def test_past_the_deadline_the_caller_is_told(self):
+        self.job = self.launch("--source-timeout", 5)
+        self.addCleanup(self.misbehaving.clear)
         name = list(self.contents)[0]
         self.misbehaving.hang("read", f"/{name}")
         begin = time.monotonic()
         self.assertEqual([errno.ETIMEDOUT] * RANKS, self.read_everywhere(name))
-        # 5 s and a second for each level, twice: the kernel makes a read ahead, then the read itself.
-        self.assertLess(time.monotonic() - begin, (2 * (5 + RANKS) + 2) * copper_job.PATIENCE)
+        # 5 s, twice: the kernel makes a read ahead, then the read itself.
+        self.assertLess(time.monotonic() - begin, (2 * 5 + 10) * copper_job.PATIENCE)
         self.misbehaving.clear()
+        self.assert_right()
+
+    MAPPED = "import mmap, sys; file = open(sys.argv[1], 'rb'); sys.stdout.buffer.write(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)[:])"
+
+    def test_a_stall_is_waited_for_and_told_of(self):
+        """As a native client would, for longer than any deadline between ranks: no ETIMEDOUT, no SIGBUS."""
+        names = list(self.contents)
+        mounts = self.job.mounts
+        for what, place in (("read", f"/{names[0]}"), ("read", f"/{names[3]}"), ("lookup", f"/{names[1]}"), ("opendir", "/d2")):
+            self.misbehaving.hang(what, place)
+        commands = [(["cat", f"{mounts[-1]}/{names[0]}"], self.contents[names[0]]),
+                    ([sys.executable, "-c", self.MAPPED, f"{mounts[0]}/{names[3]}"], self.contents[names[3]]),
+                    (["cat", f"{mounts[0]}/{names[1]}"], self.contents[names[1]]),
+                    (["ls", f"{mounts[-1]}/d2"], b"file2\n")]
+        waiting = [subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) for command, _ in commands]
+
+        def told():
+            shown = self.job.copper("status", self.job.directory).stdout
+            return all(f"{doing} has waited" in shown for doing in (f"reading /{names[0]}", "listing /d2"))
+        self.assertTrue(copper_job.until(told, 60, pause=1), self.job.last_words())
+        logs = "".join(path.read_text() for path in pathlib.Path(self.job.directory, "logs").glob("*-output.log"))
+        self.assertIn("s for the source and goes on waiting", logs)
+        time.sleep(5)  # it is the length of the stall
+        self.assertEqual([None] * len(waiting), [process.poll() for process in waiting], "these wait")
+        self.misbehaving.clear()
+        for process, (command, expected) in zip(waiting, commands):
+            self.assertEqual(expected, process.communicate(timeout=60)[0], command)
+            self.assertEqual(0, process.returncode, command)
+        self.assertEqual(0, self.job.total("detours"))
         self.assert_right()
 
     # Who waits can be interrupted; its flight goes on for the others.

@@ -3,7 +3,7 @@
 //
 // Every call is asynchronous: `done` is called exactly once, at once in the caller's thread on a hit, else later by the
 // progress thread or a pool thread; it must not block. No call blocks. Errors are the source's errno, ETIMEDOUT past
-// the deadline, ENOMEM. Any thread.
+// the source's time (src/fetch/deadlines.h), ENOMEM. Any thread.
 #pragma once
 
 #include <functional>
@@ -71,7 +71,7 @@ class Fetcher final : public rpc::Handler {
  public:
   struct Options {
     Rank self = 0;
-    Duration deadline = std::chrono::seconds(5);            // of a request, plus a second for each level of the tree
+    Duration source_timeout = std::chrono::seconds(600);    // --source-timeout: how long its answer is waited for
     Duration absent_ttl = std::chrono::milliseconds(2000);  // --md-enoent-ttl-ms; Duration::max(): for the job
     Duration local_ttl = std::chrono::seconds(1);           // how long the kernel believes what is local
     uint64_t max_cacheable = UINT64_MAX;                    // larger files are read by each node from the source
@@ -93,6 +93,13 @@ class Fetcher final : public rpc::Handler {
     const Clock& clock;
     Logger& log;
     profile::Recorder* recorder = nullptr;  // of what children ask for; null: not recorded
+  };
+  // What waits for another (the source, or a rank) for so long that people should know.
+  struct LongWait {
+    std::string doing;  // "reading"
+    std::string path;
+    std::string whom;  // "the source", "rank 3 on host"
+    Duration waited;
   };
   // Told when a parent of this node is lost, and when it answers again. Any thread; must not block.
   using LossListener = std::function<void(Rank parent, bool lost)>;
@@ -130,6 +137,9 @@ class Fetcher final : public rpc::Handler {
   void BeginRefresh(const RefreshId& id, const std::string& path, TimePoint until);
   // Tells the kernel; see ChangeListener::OnRefreshed for `told`. A rank that has missed the first pass makes it now.
   void EndRefresh(const RefreshId& id, const std::string& path, std::move_only_function<void()> told);
+
+  // The longest waits of 10 s and more, longest first.
+  std::vector<LongWait> LongWaits(size_t most) const;
 
   // The server side: what children ask for.
   void Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) override;

@@ -81,6 +81,14 @@ class SingleFlight {
     return shard.flights.contains(key);
   }
 
+  // Whether anybody waits for it.
+  bool IsWanted(const Key& key) {
+    Shard& shard = ShardOf(key);
+    const std::lock_guard lock(shard.mutex);
+    const auto it = shard.flights.find(key);
+    return it != shard.flights.end() && !it->second.empty();
+  }
+
   // Tells ETIMEDOUT to waiters past their deadline; true while any flight is under way.
   bool Expire(TimePoint now) {
     std::vector<Done> expired;

@@ -1,13 +1,15 @@
 // Requests with deadlines between ranks: matching of replies, credits, the server side.
 //
 // A request gets exactly one outcome: a reply (which may carry the peer's errno), or an error of the way there:
-// ETIMEDOUT (the deadline passed), EHOSTDOWN (given up), ESHUTDOWN (closing), or what the fabric said. Late and unknown
-// replies are dropped.
+// ETIMEDOUT (the deadline passed), EHOSTDOWN (given up), ENOMSG (the peer does not know it, or not any more: the
+// request or its reply was lost), ESHUTDOWN (closing), or what the fabric said. Late and unknown replies are dropped.
 //
 // Credits: each peer allows a number of requests of ours under way at once and tells it in every reply; what exceeds
-// it waits here, first come first served, with its deadline running. A peer that asks for more than twice what it was
-// allowed gets EAGAIN. kPing needs no credit, overtakes what waits, and is answered by the peer's channel itself, at
-// once. Lock: one per peer, held for bookkeeping only, never across a callback.
+// it waits here, first come first served, with its deadline running. A request that the peer has said it works on
+// (Inquire) holds none, so that a source that stalls does not hold up what is read elsewhere, up to kMostPerCredit
+// times the credits. A peer that has more than twice that here gets EAGAIN. kPing needs no credit, overtakes what
+// waits, and is answered by the peer's channel itself, at once. Lock: one per peer, held for bookkeeping only, never
+// across a callback.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +41,7 @@ struct Request {
   uint32_t argument2 = 0;
   uint16_t hops = 0;     // this one included: 1 from the leaf, then 1 more each time it is passed on
   uint16_t attempt = 0;  // 0 for the first
+  bool as_root = false;  // whoever is asked reads the source in the root's place, and asks nobody for it
 };
 
 struct Reply {
@@ -88,6 +91,9 @@ class Channel {
   // At once: EINVAL (no such rank), ENAMETOOLONG, ENOTCONN (not started), ETIMEDOUT (under a millisecond left),
   // ESHUTDOWN (stopped), ENOMEM.
   virtual void Call(Rank to, Request request, TimePoint deadline, Done done) = 0;
+  // A ping that names what we have asked of the source there (kLook to kSeek) at least `age` ago, and waits still: what
+  // the rank does not know ends with ENOMSG. `done` as for Call, with the answer to the ping.
+  virtual void Inquire(Rank to, Duration age, TimePoint deadline, Done done);
   // Ends every request that is pending at this rank with EHOSTDOWN: for who knows that waiting for their deadlines is
   // in vain. Any thread, also a callback; calls the `done` of each. Later calls are sent as ever.
   virtual void GiveUp(Rank to) = 0;
@@ -99,7 +105,8 @@ struct ChannelCounters {
   uint64_t sent = 0, received = 0;                         // messages
   uint64_t bytes_sent = 0, bytes_received = 0;             // payload
   uint64_t rejected_unparsable = 0, rejected_foreign = 0;  // counted and dropped
-  uint64_t refused = 0;                                    // requests beyond twice the credits, answered EAGAIN
+  uint64_t refused = 0;                                    // requests beyond what a peer may have here: EAGAIN
+  uint64_t unknown = 0;                                    // requests that their peer did not know when it was asked
   uint64_t timeouts = 0, late_replies = 0, send_failures = 0, given_up = 0;
   uint64_t unfinished = 0;  // messages that began some 10 s ago or longer and have not ended: now, not in all
 };
@@ -122,6 +129,7 @@ class FabricChannel final : public Channel, private fabric::Receiver {
   void Stop();
 
   void Call(Rank to, Request request, TimePoint deadline, Done done) override;
+  void Inquire(Rank to, Duration age, TimePoint deadline, Done done) override;
   void GiveUp(Rank to) override;
   void WantTicks() override;
   ChannelCounters counters() const;

@@ -33,6 +33,18 @@ class Forest {
   uint32_t Depth(Rank rank, TreeId tree) const;  // 0 at the root
   uint32_t MaxDepth() const;
 
+  // Whom a rank may ask for what is in this tree, by turns: its ancestors, nearest first; past the root those who take
+  // the root's place, in the tree's order, kSubstitutes of them at most; then nobody, and it reads the source itself.
+  // Each of them stands nearer to the root in the tree's order than who asks, so nobody ever waits in a circle; the
+  // orphans of a lost rank all meet at the same one.
+  struct Step {
+    Rank rank;
+    bool as_root;  // it is asked to read the source in the root's place
+    bool operator==(const Step&) const = default;
+  };
+  static constexpr uint32_t kSubstitutes = 3;
+  std::optional<Step> StepUp(Rank rank, TreeId tree, uint32_t number) const;
+
   // Everything about the names of one directory (its listing, what a name in it is) belongs to one tree.
   TreeId OfDirectory(std::string_view directory) const;
   // The bytes of a file of this size. A small file's belong to the tree of its directory: the node that looked at its

@@ -33,7 +33,7 @@ enum class Kind : uint8_t {
   kStatus = 5,     // what this rank has counted                 reply: JSON
   kStop = 6,       // end the job                                no payload
   kUnmounted = 7,  // the sender's mount is gone (to rank 0)  no payload
-  kPing = 8,       // are you there: answered at once         no payload
+  kPing = 8,       // are you there, and at work on these: answered at once   request payload: ids; reply: a bit each
   kLeft = 9,       // the sender and those below it have left  request payload: ranks that did not
   kRefresh = 10,   // forget a path                              request payload: path; reply: ranks not reached
   kReduce = 11,    // a piece of this rank's profile             request payload: its tag; reply: the piece
@@ -43,6 +43,7 @@ enum Flags : uint8_t {
   kReply = 1,      // else a request
   kUnchanged = 2,  // reply to kList: what you know (the version you sent) is still true
   kZeros = 4,      // reply to kRead: `argument` zero bytes, none sent
+  kAsRoot = 8,     // request: read the source in the root's place, and ask nobody for it
 };
 
 struct Header {

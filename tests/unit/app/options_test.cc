@@ -46,6 +46,7 @@ TEST(Options, HaveTheDefaultsOfTheContract) {
   EXPECT_EQ(options.fanout, 2U);
   EXPECT_EQ(options.max_cacheable_bytes, UINT64_MAX);
   EXPECT_EQ(options.source_ops, std::nullopt);
+  EXPECT_EQ(options.source_timeout_s, 600U);
   EXPECT_EQ(options.absent_ttl_ms, 2000);
   EXPECT_EQ(options.threads, 0);
   EXPECT_FALSE(options.allow_other);
@@ -104,7 +105,9 @@ TEST(Options, GnuSpellings) {
                                  "8",
                                  "--allow-other",
                                  "--source-ops",
-                                 "64"});
+                                 "64",
+                                 "--source-timeout",
+                                 "30"});
   EXPECT_EQ(options.target, "/usr");
   EXPECT_THAT(options.shared_fs, ElementsAre("/a", "/b"));
   EXPECT_EQ(options.log_level, LogLevel::kDebug);
@@ -116,6 +119,7 @@ TEST(Options, GnuSpellings) {
   EXPECT_EQ(options.absent_ttl_ms, -1);
   EXPECT_EQ(options.threads, 8);
   EXPECT_EQ(options.source_ops, 64U);
+  EXPECT_EQ(options.source_timeout_s, 30U);
   EXPECT_TRUE(options.allow_other);
 }
 

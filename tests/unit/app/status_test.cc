@@ -47,6 +47,21 @@ TEST(RankStatus, TheRootHasNoParent) {
   EXPECT_TRUE(StatusOf(0, 0)["tree"]["parent"].is_null());
 }
 
+TEST(MergeStatus, TheLongestWaitsOfTheJobAreTold) {
+  Json merged = EmptyStatus();
+  for (Rank rank = 0; rank < 10; ++rank) {
+    Json status = StatusOf(rank, 1);
+    status["waits"] = WaitsJson(rank, {{"reading", "/a", "the source", std::chrono::seconds(10 + rank)}});
+    MergeStatus(merged, MergedStatus(std::move(status)));
+  }
+  const Json& waits = merged["totals"]["waits"];
+  ASSERT_EQ(waits.size(), kMostWaits);
+  EXPECT_EQ(waits[0]["rank"], 9);
+  EXPECT_EQ(waits[0]["seconds"], 19);
+  EXPECT_EQ(waits[0]["for"], "the source");
+  EXPECT_EQ(waits[7]["seconds"], 12);
+}
+
 TEST(MergeStatus, SumsAndKeepsEachRank) {
   Json merged = MergedStatus(StatusOf(0, 5));
   MergeStatus(merged, MergedStatus(StatusOf(1, 7, /*mounted=*/false)));

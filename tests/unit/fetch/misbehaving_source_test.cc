@@ -161,7 +161,7 @@ TEST_P(MisbehavingSource, LookupsDoWithoutAListingThatHangs) {
 TEST_P(MisbehavingSource, PastTheDeadlineTheCallerIsToldAndTheFlightGoesOn) {
   for (const Hanging& hanging : kHanging) {
     SCOPED_TRACE(hanging.name);
-    TestJob job(GetParam());
+    TestJob job(GetParam(), {.source_timeout = seconds(5)});
     job.store().SetAttributesInListings(false);
     job.store().AddFile("/d/f", "content");
     job.store().Block(hanging.kind, hanging.path);
@@ -216,7 +216,7 @@ TEST_F(HangingPool, WhenAllHangTheOthersAreToldInTimeAndServedAfterwards) {
   EXPECT_EQ(job_.node(0).ReadWhole("/quick").value_or(""), "quick") << "what is known needs no thread";
   auto late = std::async(std::launch::async, [this] { return job_.node(0).Look("/directory/unknown"); });
   // The tick that expires it comes only once it waits.
-  while (late.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) job_.clock().Advance(seconds(1));
+  while (late.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) job_.clock().Advance(seconds(10));
   EXPECT_EQ(ErrorOf(late.get()), ETIMEDOUT);
   Release();
   for (auto& reader : hanging_) static_cast<void>(reader.get());  // ETIMEDOUT or content: the clock has run on

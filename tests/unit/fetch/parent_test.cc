@@ -14,15 +14,14 @@ class ParentTest : public testing::Test {
   // Time passes.
   TimePoint After(Duration time) { return now_ += time; }
   void Lose() {
-    parent_.OnAsked(now_);
     parent_.OnFailure();
-    ASSERT_TRUE(parent_.TakeProbe(now_));
+    ASSERT_TRUE(parent_.TakeProbe(now_, {}));
     ASSERT_EQ(parent_.OnProbe(false, now_), News::kLost);
   }
   // Looks every 100 ms, as ticks do, at most this long; how long it took to a probe.
   std::optional<Duration> UntilProbe(Duration longest) {
     for (Duration passed{}; passed <= longest; passed += milliseconds(100)) {
-      if (parent_.TakeProbe(now_ + passed)) {
+      if (parent_.TakeProbe(now_ + passed, LastOld(now_ + passed))) {
         now_ += passed;
         return passed;
       }
@@ -30,56 +29,82 @@ class ParentTest : public testing::Test {
     return std::nullopt;
   }
 
+  // As WaitList says.
+  std::optional<TimePoint> LastOld(TimePoint now) const {
+    std::optional<TimePoint> last;
+    for (const TimePoint sent : sent_) {
+      if (sent <= now - kOld) last = sent;
+    }
+    return last;
+  }
+  bool TakeProbe(TimePoint now) { return parent_.TakeProbe(now, LastOld(now)); }
+
   TimePoint now_ = TimePoint(std::chrono::hours(1));
+  std::vector<TimePoint> sent_;  // what waits there
   Parent parent_;
 };
 
-TEST_F(ParentTest, IsNotProbedWhileNobodyAsksIt) {
+TEST_F(ParentTest, IsNotProbedWhileNothingWaitsThere) {
   EXPECT_FALSE(parent_.NeedsTicks());
-  EXPECT_FALSE(parent_.TakeProbe(After(std::chrono::hours(1))));
+  EXPECT_FALSE(TakeProbe(After(std::chrono::hours(1))));
 }
 
-TEST_F(ParentTest, IsNotProbedWhileItAnswersAnything) {
-  parent_.OnAsked(now_);  // a slow one
+TEST_F(ParentTest, IsNotProbedWhileItIsFast) {
   for (int i = 0; i < 100; ++i) {
-    parent_.OnAsked(now_);
-    parent_.OnAnswer(After(milliseconds(900)));
-    EXPECT_FALSE(parent_.TakeProbe(now_));
+    sent_ = {now_};
+    EXPECT_FALSE(TakeProbe(After(milliseconds(999))));
+    parent_.OnAnswer(now_);
   }
 }
 
-TEST_F(ParentTest, SilenceIsCountedFromTheFirstRequestThatWaits) {
-  parent_.OnAsked(now_);
-  parent_.OnAnswer(now_);
-  After(std::chrono::hours(1));
-  parent_.OnAsked(now_);
-  EXPECT_TRUE(parent_.NeedsTicks());
-  EXPECT_FALSE(parent_.TakeProbe(now_ + milliseconds(999)));
-  EXPECT_TRUE(parent_.TakeProbe(now_ + seconds(1)));
-  EXPECT_FALSE(parent_.TakeProbe(now_ + seconds(2))) << "one at a time";
+// What is lost would wait for ever if the answers to others counted for it.
+TEST_F(ParentTest, IsAskedAfterAnOldRequestWhateverElseItAnswers) {
+  sent_ = {now_};
+  parent_.OnAnswer(After(milliseconds(999)));
+  EXPECT_FALSE(TakeProbe(now_));
+  EXPECT_TRUE(TakeProbe(After(milliseconds(1))));
+  EXPECT_FALSE(TakeProbe(After(seconds(1)))) << "one at a time";
 }
 
-TEST_F(ParentTest, ASlowParentIsProbedAgainAndKept) {
-  parent_.OnAsked(now_);
-  for (int i = 0; i < 5; ++i) {
-    ASSERT_TRUE(parent_.TakeProbe(After(seconds(1))));
+TEST_F(ParentTest, IsAskedAfterTheSameRequestAfterPausesThatGrow) {
+  sent_ = {now_};
+  std::vector<Duration> pauses;
+  for (int i = 0; i < 7; ++i) {
+    const auto pause = UntilProbe(seconds(60));
+    ASSERT_TRUE(pause);
+    pauses.push_back(*pause);
     EXPECT_EQ(parent_.OnProbe(true, now_), News::kNone);
   }
+  EXPECT_EQ(pauses, (std::vector<Duration>{seconds(1), seconds(1), seconds(2), seconds(4), seconds(8), seconds(10),
+                                           seconds(10)}));
   EXPECT_FALSE(parent_.IsLost());
 }
 
+// So that a parent that is lost while old requests wait there costs a new one no more than ever.
+TEST_F(ParentTest, WhatIsNewlyOldIsAskedAfterAtOnceButOnceASecond) {
+  sent_ = {now_};
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(UntilProbe(seconds(60)));
+    parent_.OnProbe(true, now_);
+  }
+  sent_.push_back(now_ + milliseconds(500));
+  EXPECT_EQ(UntilProbe(seconds(60)), milliseconds(1500));
+  parent_.OnProbe(true, now_);
+  sent_.push_back(now_ - milliseconds(900));
+  EXPECT_EQ(UntilProbe(seconds(60)), seconds(1)) << "not two in a second";
+}
+
 TEST_F(ParentTest, AFailedRequestIsReasonForAProbeAtOnce) {
-  parent_.OnAsked(now_);
   parent_.OnFailure();
-  ASSERT_TRUE(parent_.TakeProbe(now_));
+  ASSERT_TRUE(TakeProbe(now_));
   EXPECT_EQ(parent_.OnProbe(true, now_), News::kNone);
-  EXPECT_FALSE(parent_.TakeProbe(now_));
+  EXPECT_FALSE(TakeProbe(now_));
   EXPECT_FALSE(parent_.NeedsTicks());
 }
 
 TEST_F(ParentTest, AProbeThatIsLostWhileThereAreAnswersSaysNothing) {
-  parent_.OnAsked(now_);
-  ASSERT_TRUE(parent_.TakeProbe(After(seconds(1))));
+  sent_ = {now_};
+  ASSERT_TRUE(TakeProbe(After(seconds(1))));
   parent_.OnAnswer(After(milliseconds(500)));
   EXPECT_EQ(parent_.OnProbe(false, After(milliseconds(500))), News::kNone);
   EXPECT_FALSE(parent_.IsLost());
@@ -88,11 +113,11 @@ TEST_F(ParentTest, AProbeThatIsLostWhileThereAreAnswersSaysNothing) {
 TEST_F(ParentTest, ALostOneIsNotAskedUntilAProbeIsAnswered) {
   Lose();
   EXPECT_TRUE(parent_.IsLost());
-  EXPECT_FALSE(parent_.TakeProbe(now_ + milliseconds(499)));
-  ASSERT_TRUE(parent_.TakeProbe(After(milliseconds(500))));
+  EXPECT_FALSE(TakeProbe(now_ + milliseconds(499)));
+  ASSERT_TRUE(TakeProbe(After(milliseconds(500))));
   EXPECT_EQ(parent_.OnProbe(true, now_), News::kFound);
   EXPECT_FALSE(parent_.IsLost());
-  EXPECT_FALSE(parent_.TakeProbe(After(std::chrono::hours(1))));
+  EXPECT_FALSE(TakeProbe(After(std::chrono::hours(1))));
 }
 
 TEST_F(ParentTest, PausesGrowAndAnIdleNodeStopsProbing) {
@@ -108,7 +133,7 @@ TEST_F(ParentTest, PausesGrowAndAnIdleNodeStopsProbing) {
             (std::vector<Duration>{milliseconds(500), seconds(1), seconds(2), seconds(4), seconds(8), seconds(10)}));
   EXPECT_FALSE(UntilProbe(seconds(100)));
   parent_.Want();
-  EXPECT_TRUE(parent_.TakeProbe(After(seconds(100)))) << "somebody would have asked it";
+  EXPECT_TRUE(TakeProbe(After(seconds(100)))) << "somebody would have asked it";
   EXPECT_EQ(parent_.OnProbe(true, now_), News::kFound);
 }
 

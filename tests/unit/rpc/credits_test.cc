@@ -83,17 +83,17 @@ TEST_F(CreditsTest, ALostRequestGivesItsCreditBack) {
   EXPECT_EQ(waiting.Error(), 0);
 }
 
-// A peer that takes what it likes is told so, and costs no memory beyond twice what it may have.
+// A peer that takes what it likes is told so, and costs no memory beyond twice what it may have, parked ones included.
 TEST_F(CreditsTest, BeyondTwiceThemIsRefused) {
   Inbox inbox;
   handlers_[1].SetScript(inbox.Script());
   StartAll(2);
-  for (uint32_t id = 0; id < 10; ++id) {
+  for (uint32_t id = 0; id < 38; ++id) {
     Inject(1, {.origin = 0, .request_id = uint64_t{1} << 32 | (1000 + id)}, BytesOf("/a"), job_);
   }
   Settle(0);
-  auto items = inbox.Take(4);
-  EXPECT_EQ(items.size(), 4U);
+  auto items = inbox.Take(32);
+  EXPECT_EQ(items.size(), 32U);
   EXPECT_EQ(Ask(0, 1).Error(), EAGAIN);
   EXPECT_EQ(channel(1).counters().refused, 7U);
   items[0].respond({});

@@ -8,6 +8,8 @@ namespace {
 
 using std::chrono::seconds;
 
+constexpr TimePoint kNow{std::chrono::hours(1)};
+
 class PeerTest : public testing::Test {
  protected:
   void Add(TimePoint deadline = kNever) { peer_.Add({{}, {}, deadline, {}}); }
@@ -15,7 +17,7 @@ class PeerTest : public testing::Test {
   std::vector<uint64_t> Send() {
     std::vector<uint64_t> ids;
     if (!peer_.ClaimSending()) return ids;
-    while (const auto next = peer_.NextToSend()) ids.push_back(next->header.request_id);
+    while (const auto next = peer_.NextToSend(kNow)) ids.push_back(next->header.request_id);
     return ids;
   }
 
@@ -70,14 +72,54 @@ TEST_F(PeerTest, ExpiryTakesWhatIsDueWhereverItIs) {
   EXPECT_TRUE(Send().empty());
 }
 
+// A source that stalls takes no credits from what can be had elsewhere.
+TEST_F(PeerTest, WhatThePeerWorksOnHoldsNoCredit) {
+  for (int i = 0; i < 100; ++i) Add();
+  size_t sent = 0;
+  for (auto ids = Send(); !ids.empty(); ids = Send()) {
+    sent += ids.size();
+    for (const uint64_t id : ids) {
+      peer_.Park(id);
+      peer_.Park(id);
+    }
+  }
+  EXPECT_EQ(sent, 3 * kMostPerCredit) << "but there is an end to it";
+  EXPECT_EQ(peer_.SentBy(kNow).size(), sent);
+  EXPECT_TRUE(peer_.Finish(peer_.SentBy(kNow)[0]));
+  EXPECT_EQ(Send().size(), 1U);
+  EXPECT_EQ(peer_.TakeAll().size(), 99U);
+}
+
+TEST_F(PeerTest, PingsAndOrdersAreNotAskedAfter) {
+  for (const Kind kind : {Kind::kLook, Kind::kPing, Kind::kStop}) {
+    Pending pending{{}, {}, kNever, {}};
+    pending.header.kind = kind;
+    peer_.Add(std::move(pending));
+  }
+  EXPECT_EQ(Send().size(), 3U);
+  EXPECT_EQ(peer_.SentBy(kNow).size(), 1U);
+  EXPECT_TRUE(peer_.SentBy(kNow - std::chrono::nanoseconds(1)).empty());
+}
+
+TEST_F(PeerTest, KnowsWhatIsServed) {
+  using enum Peer::Admission;
+  EXPECT_EQ(peer_.BeginServing(1, 2), kTaken);
+  EXPECT_EQ(peer_.BeginServing(1, 2), kKnown);
+  EXPECT_EQ(peer_.BeginServing(9, 2), kTaken);
+  EXPECT_EQ(peer_.BeginServing(3, 2), kFull);
+  EXPECT_EQ(peer_.AreServed({3, 1, 0, 0, 0, 0, 0, 0, 9}), (std::vector<std::byte>{std::byte{2}, std::byte{1}}));
+  peer_.EndServing(1);
+  EXPECT_EQ(peer_.AreServed({1}), (std::vector<std::byte>{std::byte{0}}));
+}
+
 TEST_F(PeerTest, OneThreadSends) {
   Add();
   ASSERT_TRUE(peer_.ClaimSending());
   EXPECT_FALSE(peer_.ClaimSending());
-  EXPECT_TRUE(peer_.NextToSend());
+  EXPECT_TRUE(peer_.NextToSend(kNow));
   Add();  // by a thread that could not claim: left to the first
-  EXPECT_TRUE(peer_.NextToSend());
-  EXPECT_FALSE(peer_.NextToSend());
+  EXPECT_TRUE(peer_.NextToSend(kNow));
+  EXPECT_FALSE(peer_.NextToSend(kNow));
   EXPECT_TRUE(peer_.ClaimSending());
 }
 

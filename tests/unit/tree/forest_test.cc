@@ -135,6 +135,39 @@ TEST(Forest, LargeTreesHangTogether) {
   });
 }
 
+TEST(Forest, WhoIsAskedFirstIsTheParentThenItsParentThenWhoTakesTheRootsPlace) {
+  const Forest forest(15, 2, 3);
+  const TreeId tree = 1;  // its root is rank 5
+  const Rank leaf = (14 + 5) % 15;
+  const Forest::Step expected[] = {
+      {(6 + 5) % 15, false}, {(2 + 5) % 15, false}, {5, false}, {6, true}, {7, true}, {8, true}};
+  for (uint32_t number = 0; number < 6; ++number) EXPECT_EQ(forest.StepUp(leaf, tree, number), expected[number]);
+  EXPECT_EQ(forest.StepUp(leaf, tree, 6), std::nullopt);
+  EXPECT_EQ(forest.StepUp(5, tree, 0), std::nullopt) << "the root asks nobody";
+}
+
+// Else some would wait for each other in a circle.
+TEST(Forest, WhoIsAskedStandsNearerToTheRoot) {
+  for (const auto& [ranks, fanout, trees] : {std::tuple{1U, 2U, 1U}, {16U, 1U, 1U}, {7U, 2U, 7U}, {40U, 3U, 5U}}) {
+    const Forest forest(ranks, fanout, trees);
+    for (TreeId tree = 0; tree < trees; ++tree) {
+      const auto position = [&](Rank rank) { return (rank + ranks - forest.Root(tree)) % ranks; };
+      for (Rank rank = 0; rank < ranks; ++rank) {
+        const uint32_t depth = forest.Depth(rank, tree);
+        uint32_t number = 0;
+        while (const auto step = forest.StepUp(rank, tree, number)) {
+          EXPECT_LT(position(step->rank), position(rank));
+          EXPECT_EQ(step->as_root, number >= depth);
+          if (number == 0) EXPECT_EQ(step->rank, forest.Parent(rank, tree));
+          ++number;
+        }
+        EXPECT_LE(number, depth + Forest::kSubstitutes);
+        EXPECT_GE(number, depth);
+      }
+    }
+  }
+}
+
 constexpr uint64_t kLarge = uint64_t{1} << 30;
 
 TEST(Forest, KeysSpreadEvenly) {

@@ -177,9 +177,11 @@ TEST_F(HeaderTest, ParseErrorsAreUnparsable) {
   EXPECT_EQ(DecodePatched(4, 3, false), EBADMSG);    // a later one
   EXPECT_EQ(DecodePatched(6, 0, false), EBADMSG);    // kinds
   EXPECT_EQ(DecodePatched(6, 12, false), EBADMSG);
-  EXPECT_EQ(DecodePatched(7, 9, true), EBADMSG);       // an unknown flag
-  EXPECT_EQ(DecodePatched(7, kZeros, true), EBADMSG);  // a reply's flag in a request
-  EXPECT_EQ(DecodePatched(54, 1, false), EBADMSG);     // reserved
+  EXPECT_EQ(DecodePatched(7, 9, true), EBADMSG);                 // an unknown flag
+  EXPECT_EQ(DecodePatched(7, kZeros, true), EBADMSG);            // a reply's flag in a request
+  EXPECT_EQ(DecodePatched(7, kReply | kAsRoot, true), EBADMSG);  // and a request's in a reply
+  EXPECT_EQ(DecodePatched(7, kAsRoot, false), EPERM);            // its own is none the worse for it
+  EXPECT_EQ(DecodePatched(54, 1, false), EBADMSG);               // reserved
   EXPECT_EQ(DecodePatched(116, 1, false), EBADMSG);
   EXPECT_EQ(DecodePatched(175, 1, false), EBADMSG);
   EXPECT_EQ(DecodePatched(99, 0x40, false), EBADMSG);   // nanoseconds from a second on: of mtime

@@ -1,0 +1,78 @@
+// What waits for one and the same (the source, or one other rank): since when, and what is to be said of it.
+//
+// Any thread. The list outlives its tokens; its lock is a leaf.
+#pragma once
+
+#include <array>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "copper/base/clock.h"
+
+namespace copper::fetch {
+
+enum class Doing { kLooking, kListing, kReading, kSeeking, kMeasuring, kCount };
+std::string_view Name(Doing doing);  // "reading"
+
+class WaitList {
+ public:
+  explicit WaitList(const Clock& clock) : clock_(clock) {}
+
+  struct Wait {
+    Doing doing;
+    std::string path;
+    TimePoint since;
+  };
+
+  // One wait; it is over when this goes.
+  class Token {
+   public:
+    Token(Token&& other) noexcept : list_(std::exchange(other.list_, nullptr)), wait_(other.wait_) {}
+    Token& operator=(Token&&) = delete;
+    ~Token() {
+      if (list_ != nullptr) list_->End(wait_);
+    }
+
+   private:
+    friend class WaitList;
+    Token(WaitList* list, std::list<Wait>::iterator wait) : list_(list), wait_(wait) {}
+    WaitList* list_;
+    std::list<Wait>::iterator wait_;
+  };
+  [[nodiscard]] Token Begin(Doing doing, std::string path);
+
+  bool empty() const;
+  // The longest waits of at least `age`, longest first.
+  std::vector<Wait> Longest(Duration age, size_t most) const;
+  // When the last one began that has lasted for `age`; nullopt if there is none.
+  std::optional<TimePoint> LastOld(Duration age) const;
+
+  // What is to be said: that something has waited for kWorthTelling, once for each thing that is done; and when nothing
+  // of the kind waits so long any more.
+  struct News {
+    Wait wait;
+    bool is_over;  // `wait` took the longest
+    Duration waited;
+  };
+  std::vector<News> TakeNews();
+
+ private:
+  void End(std::list<Wait>::iterator wait);
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;  // all below
+  std::list<Wait> waits_;     // in the order in which they began
+  // Of what was told of and is not over.
+  struct Told {
+    Wait longest;
+    Duration waited;
+  };
+  std::array<std::optional<Told>, static_cast<size_t>(Doing::kCount)> told_;
+};
+
+}  // namespace copper::fetch
