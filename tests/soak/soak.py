@@ -64,7 +64,7 @@ class Soak:
         self.options, self.root = options, root
         self.seed, self.seconds = options.seed, options.minutes * 60
         self.ranks, self.readers_count = RANKS, RANKS * options.readers
-        self.deadline = (5 + DEPTH) * PATIENCE + 1  # a second of a busy machine
+        self.deadline = 2 * DEPTH * PATIENCE + 3  # every rank on the way is lost, one after the other; a busy machine
         self.entries = plan(self.seed)
         (root / "source").mkdir()
         self.source = Source(root / "source", root)
