@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, runs the tests and prints ctest's closing lines.
 #
-#   tests/run.sh            the dev build with everything; asan-ubsan on the unit tests and one scenario of 4 ranks
+#   tests/run.sh            the dev build with everything; asan-ubsan on the unit tests and one scenario of 4 ranks;
+#                           the fuzz targets, ten seconds each
 #   tests/run.sh --tsan     the same scenario and the unit tests under the thread sanitizer, and nothing else
 #   tests/run.sh --all      both, and every scenario under asan-ubsan
 set -euo pipefail
@@ -51,6 +52,12 @@ run_dev() {
   run_tests dev 'scenarios' -L '^scenario$'
 }
 
+# Ten seconds for each reader of what others wrote; hours: tests/fuzz/run.sh.
+run_fuzz() {
+  build fuzz fuzz_targets || return 0
+  run_tests fuzz 'ten seconds each' -L '^fuzz$'
+}
+
 run_sanitized() {  # run_sanitized PRESET LABEL
   # (report_mutex_bugs: a library unlocks, while it is unloaded, what the sanitizer did not see it lock.)
   # What the scenarios set for themselves (tests/scenario/CMakeLists.txt) the unit tests need too, also while they are built.
@@ -67,9 +74,9 @@ run_sanitized() {  # run_sanitized PRESET LABEL
 jobscripts/install_dependencies.sh --python --test
 export COPPER_TESTS_SKIP_NOTHING=1  # everything is installed: a test that can't run has failed
 case $plan in
-  landing) run_dev && run_sanitized asan-ubsan sanitized ;;
+  landing) run_dev && run_sanitized asan-ubsan sanitized && run_fuzz ;;
   tsan) run_sanitized tsan sanitized ;;
-  all) run_dev && run_sanitized asan-ubsan scenario && run_sanitized tsan sanitized ;;
+  all) run_dev && run_sanitized asan-ubsan scenario && run_fuzz && run_sanitized tsan sanitized ;;
 esac
 
 printf '\n'
