@@ -91,7 +91,8 @@ int StopByMount(const Place& place, TimePoint deadline) {
   }
   if (!job_is_here) return 0;  // another host's directory: what this host can see has ended
   std::optional<Exit> exit;
-  while (!(exit = ReadExit(place.job))) {
+  const JobDirectory elsewhere = ElsewhereOf(TextOf(*place.mount_status, "job"));
+  while (!(exit = ReadExit(place.job)) && !(exit = ReadExit(elsewhere))) {
     if (std::chrono::steady_clock::now() >= deadline) return Refuse("some rank of the job has not ended in time");
     PauseBetweenLooks();
   }

@@ -41,19 +41,23 @@ Control::Done Control::AnswerLater(const std::string& id) {
   };
 }
 
-void Control::Finish(int status, const std::string& reason, bool whole, bool late_too) {
+void Control::Finish(const End& end, bool late_too) {
   for (const ControlRequest& late : late_too ? TakeRequests(job_) : std::vector<ControlRequest>()) {
     if (VerbOf(late.body) == "stop") {
       stops_.push_back(late.id);
     } else {
-      Reply(late.id, {{"ok", false}, {"message", "the job has ended: " + reason}});
+      Reply(late.id, {{"ok", false}, {"message", "the job has ended: " + end.reason}});
     }
   }
   for (const std::string& id : begun_) {
-    Reply(id, {{"ok", false}, {"message", "the job has ended meanwhile: " + reason}});
+    Reply(id, {{"ok", false}, {"message", "the job has ended meanwhile: " + end.reason}});
   }
   begun_.clear();
-  for (const std::string& id : stops_) Reply(id, {{"ok", status == 0}, {"message", reason}, {"whole", whole}});
+  for (const std::string& id : stops_) {
+    Json answer = {{"ok", end.status == 0}, {"message", end.reason}, {"whole", end.whole}};
+    if (!end.elsewhere.empty()) answer["elsewhere"] = end.elsewhere;
+    Reply(id, answer);
+  }
   stops_.clear();
 }
 

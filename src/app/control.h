@@ -29,9 +29,15 @@ class Control {
   // Takes what is there. "ping" is answered at once, "status", "refresh" and "snapshot" when the ranks have answered,
   // "stop" by Finish.
   void Look();
-  // The last act of the job: tells everyone who asked for the end how it ended. `whole`: no rank was lost.
-  // `late_too`: and takes what has come since.
-  void Finish(int status, const std::string& reason, bool whole = true, bool late_too = true);
+  struct End {
+    int status = 0;
+    std::string reason;
+    bool whole = true;        // no rank was lost
+    std::string elsewhere{};  // where what the job directory did not take lies
+  };
+  // The last act of the job: tells everyone who asked for the end how it ended. `late_too`: and takes what has come
+  // since.
+  void Finish(const End& end, bool late_too = true);
 
  private:
   void OnRequest(const ControlRequest& request);

@@ -16,6 +16,7 @@ namespace {
 constexpr auto kControlPause = std::chrono::seconds(1);
 // What these take where nothing hangs is far less. Whatever has not come back by then is left behind, which costs
 // nothing but the order of the process's own end.
+constexpr auto kSnapshotBeforeEnd = std::chrono::seconds(6);
 constexpr auto kServerStops = std::chrono::seconds(2);
 constexpr auto kPartsStop = std::chrono::seconds(2);
 constexpr auto kExits = std::chrono::seconds(5);
@@ -54,6 +55,11 @@ std::optional<Duration> Daemon::TickPause() const {
 
 void Daemon::OnTick() {
   if (!end_reason_.empty()) ending_->OnTick();
+  if (leaves_by_ && clock_.Now() >= *leaves_by_) {
+    leaves_by_.reset();
+    log_.Warning("no snapshot at the beginning of the end: it is not written in time");
+    ending_->Left(still_mounted_.empty());
+  }
   if (deputy_ && clock_.Now() >= next_look_) {
     next_look_ = clock_.Now() + Deputy::kPause;
     deputy_->Look();
@@ -101,8 +107,14 @@ void Daemon::OnEnd(StopReason reason, Rank asked_by) {
   loop_->TickEvery(TickPause());
   // The others may still ask for files until all have come here. In the loop, so that it is after what follows, whether
   // or not a snapshot is waited for.
-  auto left = [this] { loop_->Submit([this] { ending_->Left(); }); };
+  auto left = [this] {
+    loop_->Submit([this] {
+      leaves_by_.reset();
+      ending_->Left(still_mounted_.empty());
+    });
+  };
   if (ending_->conducts()) {
+    leaves_by_ = clock_.Now() + kSnapshotBeforeEnd;
     profile_->SnapshotBeforeEnd(left);
   } else {
     left();
@@ -128,14 +140,17 @@ void Daemon::LeaveMount() {
 
 void Daemon::Unmount() {
   if (!mounted_.exchange(false)) return;
-  if (const Status unmounted = mounter_.Unmount(); !unmounted) log_.Error("{}", unmounted.error().Describe());
+  const Status unmounted = mounter_.Unmount();
+  if (unmounted) return;
+  still_mounted_ = unmounted.error().Describe();
+  log_.Error("{} is still mounted: {}", mount_point_, still_mounted_);
 }
 
 // The pools are last: what their threads still complete finds everything else closed. One that reads a source which
 // hangs does not come back, and is left behind.
 void Daemon::StopParts() {
   if (held_ || std::exchange(parts_stopped_, true)) return;
-  DoAside("a thread that reads the source", kPartsStop, [this] {
+  DoAside("a thread that waits for the source, or the job directory,", kPartsStop, [this] {
     if (server_) server_->Stop();
     if (channel_) channel_->Stop();
     if (reducing_) reducing_->Stop();

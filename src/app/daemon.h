@@ -63,7 +63,8 @@ class Daemon {
   struct Outcome {
     int status = 0;  // of the process
     std::string reason;
-    bool whole = false;  // the world was left in order; else MPI must not be touched again, not by exit(3) either
+    bool whole = false;       // the world was left in order; else MPI must not be touched again, not by exit(3) either
+    std::string elsewhere{};  // what was saved where the job directory did not take it
   };
   // Until the job ends; then ends this rank: unmounts, waits for the others (app/ending.h), leaves MPI.
   Outcome Serve();
@@ -119,7 +120,8 @@ class Daemon {
   bool Acts() const { return deputy_ && deputy_->IsActing(); }
   void FindLost();
   void CollectStatus(Control::StatusDone done);
-  std::string NameLost(const std::set<Rank>& lost) const;  // ", without rank 2 (host, process 5)"; empty for none
+  std::string NameMounts(const std::set<Rank>& ranks) const;  // likewise
+  std::string NameLost(const std::set<Rank>& lost) const;     // ", without rank 2 (host, process 5)"; empty for none
 
   void LeaveMount();
   void Unmount();
@@ -128,11 +130,16 @@ class Daemon {
   bool DoAside(std::string_view what, Duration patience, Task work);
   void NoteHeld(std::string_view what);
   Outcome Leave();
-  bool LeaveWorld(const Outcome& outcome, const profile::Profile& own);
+  bool LeaveWorld(Outcome& outcome, const profile::Profile& own);
   // `profile`: this rank's own before, of all at rank 0 afterwards, see profile::Reducer.
-  bool ReduceOverMpi(const Outcome& outcome, const profile::Profile& own, std::optional<profile::Profile>& profile);
-  void ReduceOverRpc(const profile::Profile& own);
-  void RecordEnd(const Outcome& outcome);
+  bool ReduceOverMpi(Outcome& outcome, const profile::Profile& own, std::optional<profile::Profile>& profile);
+  void ReduceOverRpc(Outcome& outcome, const profile::Profile& own);
+  // These write into the job directory, which may hang: with a bound each.
+  void WriteFinal(const profile::Profile& whole, Outcome& outcome);
+  void WriteOwn(const profile::Profile& own);
+  void RecordEnd(Outcome& outcome);
+  void RecordInDirectory(const Outcome& outcome);
+  void RecordElsewhere(const Outcome& outcome);
   int64_t SinceStart() const;
 
   const Options options_;
@@ -188,6 +195,8 @@ class Daemon {
   std::unique_ptr<fuse::Server> server_;
 
   std::atomic<bool> held_{false};
+  std::optional<TimePoint> leaves_by_;  // while a snapshot is waited for
+  std::string still_mounted_;           // why, where the mount could not be taken away
   bool parts_stopped_ = false;
   TimePoint next_look_{};   // of a deputy, at those before it
   std::string end_reason_;  // set once the job ends

@@ -4,6 +4,7 @@
 
 #include "app/daemon.h"
 #include "app/mpi_guard.h"
+#include "copper/base/files.h"
 #include "copper/bootstrap/mpi_reducer.h"
 
 namespace copper::app {
@@ -18,6 +19,9 @@ constexpr auto kReduceTimeout = std::chrono::seconds(60);
 constexpr auto kFinalizeTimeout = std::chrono::seconds(60);
 constexpr auto kGuardsGrace = std::chrono::seconds(10);  // beyond what has a deadline of its own
 constexpr auto kExits = std::chrono::seconds(5);         // by _exit(2): more only if the kernel holds a thread
+// Into the job directory. A thousand files of a busy file system are written in this, or it hangs.
+constexpr auto kWrites = std::chrono::seconds(10);
+constexpr auto kRecords = std::chrono::seconds(5);
 constexpr std::string_view kTag = "final";
 
 }  // namespace
@@ -29,12 +33,16 @@ Daemon::Outcome Daemon::Leave() {
     outcome = {.status = 1, .reason = outcome.reason + "; no word from the other ranks came in time"};
     record_.Reason("ended without the others: " + outcome.reason);
   }
+  if (const std::string mounts = NameMounts(end.still_mounted); !mounts.empty()) {
+    outcome.status = 1;
+    outcome.reason += mounts;
+  }
   const Profile own = OwnProfile(std::string(kTag));
   if (end.whole) {
     outcome.whole = LeaveWorld(outcome, own);
     if (!outcome.whole) outcome.reason += "; some rank was lost at the very end";
   } else {
-    ReduceOverRpc(own);
+    ReduceOverRpc(outcome, own);
   }
   world_.Abandon();
   StopParts();
@@ -42,10 +50,10 @@ Daemon::Outcome Daemon::Leave() {
   return outcome;
 }
 
-bool Daemon::LeaveWorld(const Outcome& outcome, const Profile& own) {
+bool Daemon::LeaveWorld(Outcome& outcome, const Profile& own) {
   std::optional<Profile> profile = own;
   if (!ReduceOverMpi(outcome, own, profile)) return false;
-  if (profile) profile_->WriteFinal(*std::move(profile));
+  if (profile) WriteFinal(*profile, outcome);
   // If MPI hangs after all, the job has ended nevertheless.
   const MpiGuard guard(kFinalizeTimeout, MpiGuard::kAfterDeath, MpiGuard::WhenTold::kGoesOn, outcome.status,
                        [&](const std::string& reason) {
@@ -57,12 +65,12 @@ bool Daemon::LeaveWorld(const Outcome& outcome, const Profile& own) {
   return true;
 }
 
-bool Daemon::ReduceOverMpi(const Outcome& outcome, const Profile& own, std::optional<Profile>& profile) {
+bool Daemon::ReduceOverMpi(Outcome& outcome, const Profile& own, std::optional<Profile>& profile) {
   constexpr auto kLongest = kBarrierTimeout + kReduceTimeout + kGuardsGrace;
   const MpiGuard guard(kLongest, MpiGuard::kAfterDeath, MpiGuard::WhenTold::kGoesOn, outcome.status,
                        [&](const std::string& reason) {
                          record_.Reason("the profile could not be reduced: " + reason);
-                         profile_->WriteOwn(own);
+                         WriteOwn(own);
                          RecordEnd(outcome);
                          leaving_(outcome.status, kExits);
                        });
@@ -73,38 +81,85 @@ bool Daemon::ReduceOverMpi(const Outcome& outcome, const Profile& own, std::opti
   }
   if (reduced) return true;
   log_.Error("the profile could not be reduced: {}", reduced.error().Describe());
-  profile_->WriteOwn(own);
+  WriteOwn(own);
   return false;
 }
 
 // After a loss: whoever conducted the end asks all others, which wait for it.
-void Daemon::ReduceOverRpc(const Profile& own) {
+void Daemon::ReduceOverRpc(Outcome& outcome, const Profile& own) {
   std::optional<Profile> profile = own;
   const TimePoint deadline = clock_.Now() + kReduceTimeout;
   if (end_ && end_->conducted) {
-    if (rpc_reducer_->Reduce(profile, deadline)) profile_->WriteFinal(*std::move(profile));
+    if (rpc_reducer_->Reduce(profile, deadline)) WriteFinal(*profile, outcome);
     return;
   }
   // Alone, nobody will ask.
   const Status taken = end_ && !end_->alone ? rpc_reducer_->Follow(profile, deadline) : Fail(EHOSTDOWN);
-  if (!taken && profile) profile_->WriteOwn(*profile);
+  if (!taken && profile) WriteOwn(*profile);
+}
+
+void Daemon::WriteFinal(const Profile& whole, Outcome& outcome) {
+  const auto written = std::make_shared<Status>();
+  const bool done = DoAside("what writes into the job directory", kWrites,
+                            [this, written, whole] { *written = profile_->WriteFinal(whole); });
+  const Status failed = done ? *written : Fail(ETIMEDOUT, job_.root() + " takes nothing: what is written hangs");
+  if (failed || !whole.IsOn()) return;
+  const Result<std::string> saved = profile_->SaveElsewhere(whole);
+  outcome.status = 1;
+  outcome.reason += "; the profile could not be written (" + failed.error().Describe() + "), ";
+  outcome.reason += saved ? "and lies in " + *saved + " on " + host_ : "nor elsewhere: " + saved.error().Describe();
+  if (saved) outcome.elsewhere = *saved + " on " + host_;
+}
+
+void Daemon::WriteOwn(const Profile& own) {
+  DoAside("what writes into the job directory", kWrites, [this, own] { profile_->WriteOwn(own); });
+}
+
+std::string Daemon::NameMounts(const std::set<Rank>& ranks) const {
+  std::string names;
+  for (const Rank rank : ranks) {
+    names += fmt::format("{} {} on {} (rank {})", names.empty() ? "; still mounted, though dead:" : ",",
+                         members_[rank].mount_point, members_[rank].host, rank);
+  }
+  return names;
 }
 
 // The last act of the job, by whoever conducted its end, and by whoever was asked in control/.
-void Daemon::RecordEnd(const Outcome& outcome) {
+void Daemon::RecordEnd(Outcome& outcome) {
   log_.Info("ended: {}", outcome.reason);
+  if (DoAside("what writes into the job directory", kRecords, [this, outcome] { RecordInDirectory(outcome); })) return;
+  outcome.status = 1;
+  outcome.reason += "; " + job_.root() + " takes nothing: what is written hangs";
+  RecordElsewhere(outcome);
+}
+
+void Daemon::RecordElsewhere(const Outcome& outcome) {
+  if (!end_ || !end_->conducted) return;
+  const JobDirectory elsewhere = ElsewhereOf(ToHex(identity_.id));
+  Status recorded = MakeDirectories(elsewhere.root(), 0700);
+  if (recorded) recorded = MakeDirectories(elsewhere.logs());
+  const Json end = {{"status", outcome.status}, {"reason", outcome.reason}, {"lost", end_->lost}};
+  if (recorded) recorded = WriteWholeFile(elsewhere.exit_file(), end.dump() + "\n");
+  if (!recorded) log_.Error("{}", recorded.error().Describe());
+}
+
+void Daemon::RecordInDirectory(const Outcome& outcome) {
   const bool ours = claim_->Holds();
   if (ours && end_ && end_->conducted) {
     unlink(job_.ready_file().c_str());
-    if (const Status recorded = record_.Exit(outcome.status, outcome.reason, end_->lost); !recorded)
+    if (const Status recorded = record_.Exit(outcome.status, outcome.reason, end_->lost); !recorded) {
       log_.Error("{}", recorded.error().Describe());
+      if (!outcome.elsewhere.empty()) RecordElsewhere(outcome);
+    }
   } else if (ours && end_ && end_->alone) {
     const Status recorded = record_.ExitAlone(outcome.status, outcome.reason, end_->lost);
     if (recorded) unlink(job_.ready_file().c_str());
     if (!recorded && recorded.error().code != EEXIST) log_.Error("{}", recorded.error().Describe());
   }
   claim_->Release();  // a next job may start as soon as somebody knows that this one has ended
-  if (control_) control_->Finish(outcome.status, outcome.reason, outcome.whole, Acts() && ours);
+  if (control_) {
+    control_->Finish({outcome.status, outcome.reason, outcome.whole, outcome.elsewhere}, Acts() && ours);
+  }
 }
 
 }  // namespace copper::app

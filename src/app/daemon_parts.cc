@@ -104,7 +104,9 @@ Json Daemon::OwnStatus() {
 }
 
 JobProfile::Options Daemon::ProfileOptions() const {
-  return {.is_on = options_.IsProfiling(), .interval = std::chrono::seconds(options_.profile_snapshot_interval_s)};
+  return {.is_on = options_.IsProfiling(),
+          .interval = std::chrono::seconds(options_.profile_snapshot_interval_s),
+          .elsewhere = ElsewhereOf(ToHex(identity_.id)).root()};
 }
 
 profile::Profile Daemon::OwnProfile(const std::string& tag) {

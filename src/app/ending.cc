@@ -157,10 +157,11 @@ void Ending::OnOrderAnswer(Rank to, bool spread_below_if_lost, const Result<rpc:
   CheckWhetherAllLeft();
 }
 
-void Ending::Left() {
+void Ending::Left(bool unmounted) {
   {
     const std::lock_guard lock(mutex_);
     left_ = true;
+    if (!unmounted) still_mounted_.insert(self_);
   }
   CheckWhetherAllLeft();
 }
@@ -175,8 +176,9 @@ void Ending::OnLeft(Rank from, const rpc::Request& request, rpc::Responder respo
     lost_.erase(from);
     count_ += static_cast<uint32_t>(request.argument);
     death_below_ = death_below_ || (request.argument >> kDeathShift) != 0;
-    const std::vector<Rank> lost = UnpackLost(request.path, parts_.forest.ranks());
-    lost_.insert(lost.begin(), lost.end());
+    const Remarks remarks = UnpackRemarks(request.path, parts_.forest.ranks());
+    lost_.insert(remarks.lost.begin(), remarks.lost.end());
+    still_mounted_.insert(remarks.still_mounted.begin(), remarks.still_mounted.end());
     served_below_ += UnpackServed(request.path);
     gone = phase_ == Phase::kGone;
   }
@@ -235,7 +237,7 @@ void Ending::Report(Rank to) {
     report.kind = rpc::Kind::kLeft;
     report.argument = (count_ + 1) | (death ? uint64_t{1} << kDeathShift : 0);
     served += served_below_;
-    report.path = PackLeft(served, lost_);
+    report.path = PackLeft(served, {lost_, still_mounted_});
     conductor = conductor_;
   }
   parts_.channel.Call(to, std::move(report), parts_.clock.Now() + kAnswerTime,
@@ -260,6 +262,7 @@ void Ending::Go(bool whole, bool alone) {
             .alone = alone,
             .conducted = conducted,
             .lost = lost_,
+            .still_mounted = still_mounted_,
             .served = served};
     waiting.assign(reported_.begin(), reported_.end());
     for (const auto& [rank, until] : awaited_) waiting.push_back(rank);

@@ -34,11 +34,12 @@
 namespace copper::app {
 
 struct JobEnd {
-  bool whole = false;      // every rank has reported: MPI may be used
-  bool alone = false;      // no word came
-  bool conducted = false;  // by this rank
-  std::set<Rank> lost;     // as far as this rank knows
-  Served served;           // by this rank and all that have reported to it
+  bool whole = false;              // every rank has reported: MPI may be used
+  bool alone = false;              // no word came
+  bool conducted = false;          // by this rank
+  std::set<Rank> lost;             // as far as this rank knows
+  std::set<Rank> still_mounted{};  // came to the end, but could not unmount
+  Served served;                   // by this rank and all that have reported to it
 };
 
 class Ending {
@@ -62,8 +63,8 @@ class Ending {
   void Request(StopReason reason);
   // This rank conducts the end: it was asked as the job's first, or by another rank.
   void Conduct(StopReason reason, Rank asked_by);
-  // This rank's mount is gone.
-  void Left();
+  // This rank's mount is gone, or can't be taken away.
+  void Left(bool unmounted = true);
   // Whether the order to end came from this rank itself.
   bool conducts() const;
   // Once a second from the beginning of the end on: gives up who is overdue.
@@ -105,6 +106,7 @@ class Ending {
   bool death_below_ = false;           // some of them was told of a death
   Served served_below_;                // by those
   std::set<Rank> lost_;
+  std::set<Rank> still_mounted_;
   size_t going_ = 0;  // words to go that are not answered yet, and this rank's own
   JobEnd end_;
 };

@@ -44,7 +44,7 @@ inline Rank AskedByOf(const rpc::Request& request) {
 }
 
 // The payload of kLeft, little endian (as all machines that this runs on are): what was served, then the ranks that did
-// not come to the end, 4 bytes each, as many as fit.
+// not come to the end and those whose mount could not be taken away, 4 bytes each, as many as fit.
 inline std::string PackServed(const Served& served) {
   return {reinterpret_cast<const char*>(&served), sizeof served};
 }
@@ -53,13 +53,31 @@ inline Served UnpackServed(std::string_view payload) {
   if (payload.size() >= sizeof served) std::memcpy(&served, payload.data(), sizeof served);
   return served;
 }
-inline std::string PackLeft(const Served& served, const std::set<Rank>& lost) {
-  const std::vector<std::byte> ranks = PackRanks(lost, wire::kMaxRequestPayload - sizeof served);
-  return PackServed(served).append(reinterpret_cast<const char*>(ranks.data()), ranks.size());
+// What is to be said of ranks at the end: how many bytes the first list takes (4 bytes), then both lists.
+struct Remarks {
+  std::set<Rank> lost;
+  std::set<Rank> still_mounted;
+};
+inline std::string PackLeft(const Served& served, const Remarks& remarks) {
+  const size_t room = (wire::kMaxRequestPayload - sizeof served - sizeof(uint32_t)) / 2;
+  const std::vector<std::byte> lost = PackRanks(remarks.lost, room);
+  const std::vector<std::byte> still_mounted = PackRanks(remarks.still_mounted, room);
+  const auto size = static_cast<uint32_t>(lost.size());
+  return PackServed(served)
+      .append(reinterpret_cast<const char*>(&size), sizeof size)
+      .append(reinterpret_cast<const char*>(lost.data()), lost.size())
+      .append(reinterpret_cast<const char*>(still_mounted.data()), still_mounted.size());
 }
-inline std::vector<Rank> UnpackLost(std::string_view payload, uint32_t all_ranks) {
+inline Remarks UnpackRemarks(std::string_view payload, uint32_t all_ranks) {
   payload.remove_prefix(std::min(payload.size(), sizeof(Served)));
-  return UnpackRanks(std::as_bytes(std::span(payload)), all_ranks);
+  uint32_t size = 0;
+  if (payload.size() < sizeof size) return {};
+  std::memcpy(&size, payload.data(), sizeof size);
+  const std::span<const std::byte> ranks = std::as_bytes(std::span(payload)).subspan(sizeof size);
+  const size_t split = std::min<size_t>(size, ranks.size());
+  const std::vector<Rank> lost = UnpackRanks(ranks.first(split), all_ranks);
+  const std::vector<Rank> still_mounted = UnpackRanks(ranks.subspan(split), all_ranks);
+  return {{lost.begin(), lost.end()}, {still_mounted.begin(), still_mounted.end()}};
 }
 
 }  // namespace copper::app

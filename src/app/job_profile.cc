@@ -6,6 +6,7 @@
 #include <array>
 #include <ctime>
 
+#include "copper/base/files.h"
 #include "copper/profile/profile_file.h"
 #include "copper/profile/table_occupancy.h"
 
@@ -117,14 +118,29 @@ Result<std::string> JobProfile::Write(const std::string& tag, TimePoint deadline
   return "wrote " + file + " from " + std::to_string(profile->ranks.size()) + " ranks" + NameLost(*profile);
 }
 
-void JobProfile::WriteFinal(Profile whole) {
-  if (!parts_.claim.IsOurs()) return parts_.log.Warning("no profile is written: {}", NotOurs());
+Status JobProfile::WriteFinal(Profile whole) const {
+  if (!parts_.claim.IsOurs()) {
+    parts_.log.Warning("no profile is written: {}", NotOurs());
+    return {};
+  }
   CutTop(whole);
-  Status written = profile::WriteOccupancy(job_.final_tables(), whole.ranks);
-  if (written && whole.IsOn()) written = profile::WriteProfile(job_.profile_file(whole.tag), whole);
+  Status written;
+  if (whole.IsOn()) written = profile::WriteProfile(job_.profile_file(whole.tag), whole);
+  if (written) written = profile::WriteOccupancy(job_.final_tables(), whole.ranks);
   if (written && whole.paths_full) written = profile::WritePathTable(job_.final_tables() + "/copper_tables.h5", whole);
-  if (!written) return parts_.log.Error("{}", written.error().Describe());
-  if (whole.IsOn()) parts_.log.Info("wrote {}{}", job_.profile_file(whole.tag), NameLost(whole));
+  if (!written) parts_.log.Error("{}", written.error().Describe());
+  if (!whole.IsOn()) return {};
+  if (written) parts_.log.Info("wrote {}{}", job_.profile_file(whole.tag), NameLost(whole));
+  return written;
+}
+
+Result<std::string> JobProfile::SaveElsewhere(Profile whole) const {
+  CutTop(whole);
+  const std::string file = JobDirectory(options_.elsewhere).profile_file(whole.tag);
+  Status saved = MakeDirectories(options_.elsewhere, 0700);
+  if (saved) saved = profile::WriteProfile(file, whole);
+  if (!saved) return std::unexpected(saved.error());
+  return file;
 }
 
 void JobProfile::WriteOwn(const Profile& own) const {

@@ -42,6 +42,7 @@ class JobProfile {
   struct Options {
     bool is_on = false;               // whether anything is recorded
     Duration interval = Duration(0);  // between snapshots; 0: none
+    std::string elsewhere;            // what the job directory does not take
   };
 
   JobProfile(Options options, JobDirectory job, Parts parts, Own own);
@@ -58,8 +59,10 @@ class JobProfile {
 
   // The end, in the main thread: each in its turn.
 
-  // The reduced profile, by the rank that has it.
-  void WriteFinal(profile::Profile whole);
+  // The reduced profile, by the rank that has it. An error says what became of a profile that was asked for.
+  Status WriteFinal(profile::Profile whole) const;
+  // The same where that failed, or hangs: where it lies instead, for the user.
+  Result<std::string> SaveElsewhere(profile::Profile whole) const;
   // What this rank has in its hands, where it could not be handed on.
   void WriteOwn(const profile::Profile& own) const;
 

@@ -15,7 +15,6 @@
 #include <optional>
 
 #include "app/main_loop.h"
-#include "copper/base/aside.h"
 #include "copper/base/files.h"
 
 namespace copper::app {
@@ -125,10 +124,21 @@ class Watch {
     deadline_ = std::chrono::steady_clock::now() + options_.dies_within;
   }
 
-  // What is told may have to be written into a directory that hangs.
+  // What is told may have to be written into a directory that hangs: by a process of its own, since the kernel would
+  // hold this one with a thread.
   void Mourn() const {
-    const Aside told([this] { options_.on_death(daemon_, ended_ ? WTERMSIG(*ended_) : 0); });
-    static_cast<void>(told.IsDoneWithin(options_.dies_within));
+    const pid_t mourner = fork();
+    if (mourner < 0) return;
+    if (mourner == 0) {
+      CloseStandard();
+      CloseAllBut({});
+      options_.on_death(daemon_, ended_ ? WTERMSIG(*ended_) : 0);
+      _exit(EXIT_SUCCESS);
+    }
+    const UniqueFd ended = OpenProcess(mourner);
+    pollfd waiting{.fd = ended.get(), .events = POLLIN, .revents = 0};
+    const auto patience = std::chrono::ceil<std::chrono::milliseconds>(options_.dies_within);
+    if (ended) poll(&waiting, 1, static_cast<int>(patience.count()));
   }
 
   // Killed on its way out, when nothing was left to do: its status is what it said.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -24,6 +25,7 @@ constexpr auto kTakenWithin = std::chrono::seconds(5);  // a living job looks on
 constexpr auto kTakenByDeputyWithin = std::chrono::seconds(40);
 constexpr auto kAnswerWithin = std::chrono::seconds(10);  // once it has ended
 constexpr auto kCheckEvery = std::chrono::seconds(1);     // whether anybody is left to answer
+constexpr std::string_view kElsewhere = ".elsewhere.";
 constexpr std::string_view kOkSuffix = ".ok.answer";
 constexpr std::string_view kFailedSuffix = ".failed.answer";
 
@@ -67,6 +69,50 @@ Result<std::string> PutRequest(const JobDirectory& job, const std::string& base,
                           "): free some space there, or give a mount of the job instead, or end its launcher");
 }
 
+struct CloseDirectory {
+  void operator()(DIR* directory) const { closedir(directory); }
+};
+
+std::vector<std::string> NamesEndingIn(const std::string& directory, std::string_view suffix) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, CloseDirectory> open(opendir(directory.c_str()));
+  if (!open) return names;
+  while (const dirent* entry = readdir(open.get())) {
+    const std::string_view name = entry->d_name;
+    if (name.ends_with(suffix)) names.emplace_back(name);
+  }
+  return names;
+}
+
+std::string Escaped(const std::string& path) {
+  std::string name;
+  for (const char c : path) name += c == '/' ? "%2F" : c == '%' ? "%25" : std::string(1, c);
+  return name;
+}
+
+std::string Unescaped(std::string_view name) {
+  std::string path;
+  for (size_t at = 0; at < name.size(); ++at) {
+    const bool slash = name.substr(at).starts_with("%2F");
+    path += slash ? '/' : name[at];
+    if (name[at] == '%') at += 2;
+  }
+  return path;
+}
+
+// What the name of an empty file beside the answer says; empty where there is none.
+std::string TakeElsewhere(const std::string& base) {
+  const size_t slash = base.rfind('/');
+  const std::string directory = base.substr(0, slash);
+  const std::string prefix = base.substr(slash + 1) + std::string(kElsewhere);
+  for (const std::string& name : NamesEndingIn(directory, "")) {
+    if (!name.starts_with(prefix)) continue;
+    unlink((directory + "/" + name).c_str());
+    return Unescaped(std::string_view(name).substr(prefix.size()));
+  }
+  return "";
+}
+
 // ENOENT where there is none yet.
 Result<Json> TakeAnswer(const std::string& base) {
   if (const Result<std::string> text = ReadWholeFile(base + ".answer")) {
@@ -77,7 +123,10 @@ Result<Json> TakeAnswer(const std::string& base) {
     const std::string path = base + std::string(suffix);
     if (access(path.c_str(), F_OK) != 0) continue;
     unlink(path.c_str());
-    return Json{{"ok", suffix == kOkSuffix}, {"message", "its file system is full: the job could not say more"}};
+    const std::string elsewhere = TakeElsewhere(base);
+    return Json{{"ok", suffix == kOkSuffix},
+                {"message", "its file system is full: the job could not say more" +
+                                (elsewhere.empty() ? "" : "; what it could save is in " + elsewhere)}};
   }
   return Fail(ENOENT);
 }
@@ -92,21 +141,6 @@ Status SetAside(const std::string& directory) {
   if (rename(directory.c_str(), aside.c_str()) != 0)
     return FailErrno("cannot set aside " + directory + " of an earlier job");
   return {};
-}
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { closedir(directory); }
-};
-
-std::vector<std::string> NamesEndingIn(const std::string& directory, std::string_view suffix) {
-  std::vector<std::string> names;
-  const std::unique_ptr<DIR, CloseDirectory> open(opendir(directory.c_str()));
-  if (!open) return names;
-  while (const dirent* entry = readdir(open.get())) {
-    const std::string_view name = entry->d_name;
-    if (name.ends_with(suffix)) names.emplace_back(name);
-  }
-  return names;
 }
 
 Status MakePrivateDirectory(const std::string& path) {
@@ -147,6 +181,12 @@ Status JobDirectory::Prepare() const {
   }
   if (access(logs().c_str(), W_OK) != 0) return FailErrno("cannot write into " + logs());
   return {};
+}
+
+JobDirectory ElsewhereOf(const std::string& job_id) {
+  const char* const given = std::getenv("TMPDIR");
+  const std::string base = given == nullptr || *given == '\0' ? "/tmp" : given;
+  return JobDirectory(base + "/copper-" + job_id);
 }
 
 Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeout,
@@ -205,6 +245,9 @@ Status Answer(const JobDirectory& job, const std::string& id, const Json& answer
   const std::string base = job.control() + "/" + id;
   const Status written = WriteWholeFile(base + ".answer", answer.dump(), 0600);
   if (written || !IsFull(written.error())) return written;
+  const std::string elsewhere = TextOf(answer, "elsewhere");
+  if (!elsewhere.empty()) [[maybe_unused]]
+    const Status said = MakeEmptyFile(base + std::string(kElsewhere) + Escaped(elsewhere));
   return MakeEmptyFile(base + std::string(answer.value("ok", false) ? kOkSuffix : kFailedSuffix));
 }
 

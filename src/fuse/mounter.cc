@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstring>
 
 #include "copper/base/clock.h"
+#include "mount_point.h"
+#include "mount_table.h"
 #include "mounter_process.h"
 #include "mounter_protocol.h"
 
@@ -17,6 +20,10 @@ namespace copper::fuse {
 namespace {
 
 constexpr Duration kDeadline = std::chrono::seconds(10);
+// At the end of a job, which waits for it: 4 s, and 3 s more once it was woken.
+constexpr Duration kUnmounts = std::chrono::seconds(4);
+constexpr Duration kUnmountsWoken = std::chrono::seconds(3);
+constexpr Duration kEnds = std::chrono::seconds(5);
 
 // Whether something can be read (or the other end is closed) before the deadline.
 bool WaitFor(int socket, short events, TimePoint deadline) {
@@ -56,9 +63,9 @@ Result<Received> Receive(int socket) {
   return received;
 }
 
-Result<UniqueFd> Ask(int socket, const MounterRequest& request) {
+Result<UniqueFd> Ask(int socket, const MounterRequest& request, Duration patience = kDeadline) {
   if (send(socket, &request, sizeof request, MSG_NOSIGNAL) < 0) return FailErrno("the mounter process is gone");
-  const TimePoint deadline = std::chrono::steady_clock::now() + kDeadline;
+  const TimePoint deadline = std::chrono::steady_clock::now() + patience;
   while (WaitFor(socket, POLLIN, deadline)) {
     auto received = Receive(socket);
     if (!received) return std::unexpected(received.error());
@@ -66,7 +73,7 @@ Result<UniqueFd> Ask(int socket, const MounterRequest& request) {
     if (received->reply.error != 0) return Fail(received->reply.error, received->reply.message);
     return std::move(received->connection);
   }
-  return Fail(ETIMEDOUT, "the mounter process did not answer in 10 s");
+  return Fail(ETIMEDOUT, "the mounter process does not answer");
 }
 
 bool Put(char* to, size_t size, const std::string& text) {
@@ -100,6 +107,8 @@ Mounter& Mounter::operator=(Mounter&& other) noexcept {
   std::swap(socket_, other.socket_);
   std::swap(pid_, other.pid_);
   std::swap(sequence_, other.sequence_);
+  std::swap(point_, other.point_);
+  std::swap(mount_id_, other.mount_id_);
   return *this;
 }
 
@@ -111,7 +120,7 @@ Mounter::~Mounter() {
   farewell.verb = MounterVerb::kFarewell;
   static_cast<void>(send(socket_.get(), &farewell, sizeof farewell, MSG_NOSIGNAL));  // not answered
   shutdown(socket_.get(), SHUT_WR);
-  if (WaitFor(socket_.get(), POLLIN | POLLHUP, std::chrono::steady_clock::now() + kDeadline)) waitpid(pid_, nullptr, 0);
+  if (WaitFor(socket_.get(), POLLIN | POLLHUP, std::chrono::steady_clock::now() + kEnds)) waitpid(pid_, nullptr, 0);
 }
 
 Result<UniqueFd> Mounter::Mount(const MountOptions& options) {
@@ -125,16 +134,40 @@ Result<UniqueFd> Mounter::Mount(const MountOptions& options) {
   }
   if (!Put(request.point, sizeof request.point, options.point))
     return Fail(ENAMETOOLONG, "the mount point's path is too long");
+  const Result<std::string> point = ResolveMountPoint(options.point);  // before it is a mount that nobody answers for
   auto connection = Ask(socket_.get(), request);
   if (connection && !*connection) return Fail(EPROTO, "the mounter mounted but handed no connection over");
+  const auto mounts = point ? MountsAt(*point) : std::unexpected(point.error());
+  if (connection && mounts && !mounts->empty()) {
+    point_ = *point;
+    mount_id_ = mounts->back().id;
+  }
   return connection;
 }
 
 Status Mounter::Unmount() {
+  Status unmounted = AskToUnmount(kUnmounts);
+  if (!unmounted && unmounted.error().code == ETIMEDOUT) {
+    kill(pid_, SIGCONT);  // somebody may have frozen it
+    unmounted = AskToUnmount(kUnmountsWoken);
+  }
+  if (unmounted || point_.empty()) return unmounted;
+  if (IsMounted() && geteuid() == 0 && UnmountLazily(point_)) return {};
+  if (!IsMounted()) return {};
+  return unmounted;
+}
+
+Status Mounter::AskToUnmount(Duration patience) {
   MounterRequest request;
   request.sequence = ++sequence_;
   request.verb = MounterVerb::kUnmount;
-  return OnlyStatus(Ask(socket_.get(), request));
+  return OnlyStatus(Ask(socket_.get(), request, patience));
+}
+
+// Whether what this mounter mounted is there still.
+bool Mounter::IsMounted() const {
+  const auto mounts = MountsAt(point_);
+  return mounts && !mounts->empty() && mounts->back().id == mount_id_;
 }
 
 Status Mounter::RaiseReadAhead(unsigned kb) {

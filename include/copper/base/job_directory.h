@@ -6,7 +6,8 @@
 // ...}. Both appear by rename. The answer to a stop is written as the job's last act: every mount is gone by then.
 //
 // A full disk takes names, but no content: a request is then an empty file `<id>.<verb>.request`, an answer one of
-// `<id>.ok.answer` and `<id>.failed.answer`.
+// `<id>.ok.answer` and `<id>.failed.answer`, and the answer's "elsewhere" (a path) part of the name of another one,
+// `<id>.elsewhere.<path>`, with / as %2F and % as %25.
 #pragma once
 
 #include <functional>
@@ -52,6 +53,10 @@ class JobDirectory {
  private:
   std::string root_;
 };
+
+// Where a job of this id (in hexadecimal) keeps what its own directory does not take, laid out the same: on the node of
+// the rank that conducted its end, in TMPDIR, else /tmp. 0700, and made only then.
+JobDirectory ElsewhereOf(const std::string& job_id);
 
 // The asking side; any host that sees the directory. ESRCH where nobody takes the request: nothing is running (that
 // takes a few seconds to tell; longer where ready.json says that something might: rank 0 may be lost, and a deputy

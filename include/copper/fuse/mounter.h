@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "copper/base/clock.h"
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
 
@@ -32,13 +33,15 @@ class Mounter {
   static Result<Mounter> Fork(const std::function<void(pid_t daemon)>& on_death = {});
   Mounter(Mounter&& other) noexcept { *this = std::move(other); }
   Mounter& operator=(Mounter&& other) noexcept;
-  // Takes leave, unmounts, and waits until the mounter is gone (10 s at most).
+  // Takes leave, unmounts, and waits until the mounter is gone (5 s at most).
   ~Mounter();
 
   // Mounts (read-only, nosuid, nodev, default_permissions; directly as root, else by fusermount3) and hands over the
   // connection's descriptor. Makes the mount point if absent.
   Result<UniqueFd> Mount(const MountOptions& options);
-  // Unmounts and removes the mount point if it was made. Success if it is gone already.
+  // Unmounts and removes the mount point if it was made. Success if it is gone already. A mounter that is frozen is
+  // woken; where it does not answer then, or was killed, root unmounts without it (a made mount point stays). 7 s at
+  // most.
   Status Unmount();
   // Lets the kernel read further ahead than its default of 128 KiB, which an unprivileged mount is bound to: root only.
   // To be called when the server answers requests, since the kernel's greeting sets the value back.
@@ -47,10 +50,15 @@ class Mounter {
   pid_t pid() const { return pid_; }
 
  private:
+  Status AskToUnmount(Duration patience);
+  bool IsMounted() const;
+
   Mounter(UniqueFd socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
   UniqueFd socket_;
   pid_t pid_ = -1;
   uint32_t sequence_ = 0;
+  std::string point_;  // resolved; once mounted
+  uint64_t mount_id_ = 0;
 };
 
 // The point with every symlink followed (what is absent stays as it is). Refuses a path that is not absolute, or that a

@@ -60,14 +60,14 @@ TEST_F(ControlTest, StopIsAnsweredAtTheEnd) {
   control_.Look();
   EXPECT_EQ(stops_, 1);
   EXPECT_TRUE(AnswerTo("a").is_null());
-  control_.Finish(0, "asked to stop");
+  control_.Finish({0, "asked to stop"});
   EXPECT_EQ(AnswerTo("a"), (Json{{"ok", true}, {"message", "asked to stop"}, {"whole", true}}));
 }
 
 TEST_F(ControlTest, AnEndThatWentWrongIsToldSo) {
   Request("a", {{"verb", "stop"}});
   control_.Look();
-  control_.Finish(1, "some rank did not end");
+  control_.Finish({1, "some rank did not end"});
   EXPECT_EQ(AnswerTo("a")["ok"], false);
 }
 
@@ -102,7 +102,7 @@ TEST_F(ControlTest, ARefreshThatDidNotReachAllSaysSo) {
 TEST_F(ControlTest, ARefreshThatTheEndOvertakesIsAnsweredToo) {
   Request("a", {{"verb", "refresh"}});
   control_.Look();
-  control_.Finish(0, "asked to stop");
+  control_.Finish({0, "asked to stop"});
   EXPECT_EQ(AnswerTo("a")["ok"], false);
   EXPECT_THAT(AnswerTo("a")["message"].get<std::string>(), HasSubstr("asked to stop"));
 }
@@ -110,7 +110,7 @@ TEST_F(ControlTest, ARefreshThatTheEndOvertakesIsAnsweredToo) {
 TEST_F(ControlTest, LateRequestsAreAnsweredToo) {
   Request("a", {{"verb", "stop"}});
   Request("b", {{"verb", "status"}});
-  control_.Finish(0, "over");
+  control_.Finish({0, "over"});
   EXPECT_EQ(AnswerTo("a")["ok"], true);
   EXPECT_EQ(AnswerTo("b")["ok"], false);
   EXPECT_THAT(AnswerTo("b")["message"].get<std::string>(), HasSubstr("over"));
