@@ -48,7 +48,7 @@ void Pack(const Attributes& attributes, Writer& writer) {
   writer.Add(attributes.block_size);
   writer.Add(static_cast<uint32_t>(attributes.symlink_target.size()));
   writer.Add(attributes.rdev);
-  writer.Add(attributes.device);
+  writer.Add(attributes.file_system);
   writer.Add(attributes.inode);
   writer.Add(attributes.size);
   writer.Add(attributes.blocks);
@@ -65,7 +65,7 @@ bool Unpack(Reader& reader, Attributes& attributes) {
   attributes.block_size = reader.Take<uint32_t>();
   const auto target_size = reader.Take<uint32_t>();
   attributes.rdev = reader.Take<uint64_t>();
-  attributes.device = reader.Take<uint64_t>();
+  attributes.file_system = reader.Take<uint64_t>();
   attributes.inode = reader.Take<uint64_t>();
   attributes.size = reader.Take<uint64_t>();
   attributes.blocks = reader.Take<uint64_t>();

@@ -131,13 +131,13 @@ void Fetcher::Seek(const File& file, uint64_t offset, int whence, std::move_only
   state_->chunks.Seek(file, offset, whence, state_->context.Own(std::move(use)), std::move(done));
 }
 
-void Fetcher::Statfs(std::move_only_function<void(Result<StatFs>)> done, profile::UsePtr use) {
+void Fetcher::Statfs(const std::string& path, std::move_only_function<void(Result<StatFs>)> done, profile::UsePtr use) {
   const Context& context = state_->context;
   context.Decide(context.Own(std::move(use)), profile::Way::kMiss);
   context.parts.channel.WantTicks();
   state_->statfs.Run(
-      context.PoolOf("/"), context.waits.Begin(Doing::kMeasuring, "/"), context.SourceDeadline(),
-      [&context] { return context.parts.store.Statfs(); }, context.CountingErrors(std::move(done)));
+      context.PoolOf(path), context.waits.Begin(Doing::kMeasuring, path), context.SourceDeadline(),
+      [&context, path] { return context.parts.store.Statfs(path); }, context.CountingErrors(std::move(done)));
 }
 
 std::vector<Fetcher::LongWait> Fetcher::LongWaits(size_t most) const {

@@ -93,7 +93,7 @@ class Handlers {
   void GiveUpExcess();
   void SendEntry(Reply& reply, const NodePtr& node, const Node::Known& known);
   void LookupLive(Reply reply, const Node& parent, std::string_view name);
-  void SendFound(Reply& reply, std::string path, const fetch::Found& found);
+  void SendFound(Reply& reply, const Node& parent, std::string path, const fetch::Found& found);
   void Refresh(Node& node, const fetch::Found& found) const;
   void SendAttributes(Reply& reply, const Node& node) const;
 
@@ -106,6 +106,9 @@ class Handlers {
   };
   void ReadDirectory(Reply reply, PageRequest page);
   void SendPage(Reply& reply, const PageRequest& page, const fetch::Listed& listed);
+  static uint64_t NumberOf(const Node& directory, const Listing& listing);
+  // What `..` in it is: st_ino of its parent, of the root its own.
+  uint64_t NumberAbove(const Node& directory) const;
   fuse_entry_param ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
                               TimePoint valid_until);
 

@@ -42,10 +42,10 @@ fuse_entry_param Bare(uint64_t number, uint32_t type) {
 }
 
 // . and .., as far as the reader has not had them.
-void AddDots(Page& page, const Node& directory, uint64_t position) {
+void AddDots(Page& page, uint64_t own, uint64_t above, uint64_t position) {
   for (uint64_t had = position; had < Listing::kBeforeNames; ++had) {
     const char* const name = had == 0 ? "." : "..";
-    if (page.Fits(name)) page.Add(name, Bare(directory.number(), S_IFDIR), had + 1);
+    if (page.Fits(name)) page.Add(name, Bare(had == 0 ? own : above, S_IFDIR), had + 1);
   }
 }
 
@@ -92,15 +92,27 @@ fuse_entry_param Handlers::ShownEntry(const PageRequest& page, const Listing& li
     const NodePtr node = parts_.inodes.EnterIfRoom(JoinPath(directory.path(), entry.name), *attributes, valid_until);
     if (node) return EntryOf(*node, *attributes, valid_until);
   }
-  const uint64_t device = attributes ? attributes->device : listing.directory().device;
-  return Bare(InodeNumberOf(device, entry.inode), uint32_t{entry.type} << 12);
+  const uint64_t file_system = attributes ? attributes->file_system : listing.directory().file_system;
+  return Bare(InodeNumberOf(file_system, entry.inode), uint32_t{entry.type} << 12);
+}
+
+// The kernel may ask for the root's names first.
+uint64_t Handlers::NumberOf(const Node& directory, const Listing& listing) {
+  const Attributes& attributes = listing.directory();
+  return directory.number() != 0 ? directory.number() : InodeNumberOf(attributes.file_system, attributes.inode);
+}
+
+uint64_t Handlers::NumberAbove(const Node& directory) const {
+  if (directory.above() != 0) return directory.above();
+  const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(directory.path())));
+  return parent && parent->number() != 0 ? parent->number() : directory.number();
 }
 
 void Handlers::SendPage(Reply& reply, const PageRequest& request, const fetch::Listed& listed) {
   Node& directory = *request.directory;
   const Listing& listing = *listed.listing;
   Page page(reply.request(), request.size, request.plus);
-  AddDots(page, directory, request.offset);
+  AddDots(page, NumberOf(directory, listing), NumberAbove(directory), request.offset);
   std::vector<uint64_t> entered;
   std::string name;
   for (size_t at = listing.FirstAfter(request.offset); at < listing.size(); ++at) {

@@ -8,9 +8,12 @@
 
 namespace copper::fuse {
 
-void Handlers::Statfs(Reply reply, fuse_ino_t) {
+void Handlers::Statfs(Reply reply, fuse_ino_t id) {
+  const NodePtr node = parts_.inodes.Find(id);
+  if (!node) return reply.Error(ESTALE);
+  const std::string path = node->kind() == NodeKind::kSource ? node->path() : "/";
   Ask<StatFs>(
-      std::move(reply), [&](auto done, auto use) { parts_.fetcher.Statfs(std::move(done), std::move(use)); },
+      std::move(reply), [&](auto done, auto use) { parts_.fetcher.Statfs(path, std::move(done), std::move(use)); },
       [](Reply& open, Result<StatFs> figures) {
         if (!figures) return open.Error(KernelErrno(figures.error().code));
         struct statvfs result{};

@@ -54,9 +54,9 @@ void Handlers::Lookup(Reply reply, fuse_ino_t parent_id, const char* name) {
   if (reply.use()) reply.use()->NotePath(path, profile::PathKind::kUnknown);
   Ask<fetch::Found>(
       std::move(reply), [&](auto done, auto use) { parts_.fetcher.Look(path, std::move(done), std::move(use)); },
-      [this, path, before = refreshes_.load()](Reply& open, Result<fetch::Found> found) {
+      [this, path, parent, before = refreshes_.load()](Reply& open, Result<fetch::Found> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
-        SendFound(open, path, *found);
+        SendFound(open, *parent, path, *found);
         if (refreshes_ != before) TakeBack(path);
       });
 }
@@ -73,7 +73,7 @@ void Handlers::LookupLive(Reply reply, const Node& parent, std::string_view name
   SendEntry(reply, parts_.inodes.EnterFresh(std::move(made->identity), known), known);
 }
 
-void Handlers::SendFound(Reply& reply, std::string path, const fetch::Found& found) {
+void Handlers::SendFound(Reply& reply, const Node& parent, std::string path, const fetch::Found& found) {
   if (!found.attributes) {
     const TimePoint now = parts_.clock.Now();
     const bool noted = parts_.absent.Note(path, found.valid_until, now);
@@ -86,6 +86,7 @@ void Handlers::SendFound(Reply& reply, std::string path, const fetch::Found& fou
   identity.path = std::move(path);
   identity.type = found.attributes->mode & S_IFMT;
   identity.version = NodeVersion(*found.attributes);
+  identity.above = parent.number();
   SendEntry(reply, parts_.inodes.EnterFresh(std::move(identity), known), known);
 }
 
@@ -116,7 +117,7 @@ void Handlers::Refresh(Node& node, const fetch::Found& found) const {
   Node::Known known = node.known();
   if (found.attributes && node.Matches(*found.attributes)) known.attributes = found.attributes;
   known.valid_until = found.valid_until;
-  node.SetKnown(std::move(known));
+  parts_.inodes.SetKnown(node, std::move(known));
 }
 
 void Handlers::SendAttributes(Reply& reply, const Node& node) const {

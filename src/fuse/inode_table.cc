@@ -20,8 +20,7 @@ size_t InodeTable::KeyHash::operator()(const Key& key) const {
 }
 
 InodeTable::InodeTable(size_t budget_bytes) : budget_(budget_bytes) {
-  // The root's attributes are not known yet; 1 is the number of a root by tradition.
-  const auto root = std::make_shared<Node>(Node::Identity{.id = kRootId, .number = 1, .path = "/"});
+  const auto root = std::make_shared<Node>(Node::Identity{.id = kRootId, .path = "/"});
   nodes_[kRootId].node = root;
   by_key_.insert(root.get());
 }
@@ -47,6 +46,7 @@ NodePtr InodeTable::Enter(std::string path, Node::Known known) {
   const Key key{path, known.attributes->mode & S_IFMT, NodeVersion(*known.attributes)};
   const std::lock_guard lock(mutex_);
   if (KnownEntry* const entry = FindEntry(key)) {
+    Renumber(*entry->node, *known.attributes);
     entry->node->SetKnown(std::move(known));
     return EnterAgain(*entry);
   }
@@ -57,12 +57,30 @@ NodePtr InodeTable::EnterIfRoom(std::string path, const Attributes& attributes, 
   const Key key{path, attributes.mode & S_IFMT, NodeVersion(attributes)};
   const std::lock_guard lock(mutex_);
   if (KnownEntry* const entry = FindEntry(key)) {
+    Renumber(*entry->node, attributes);
     entry->node->SetKnown(attributes, valid_until);
     return EnterAgain(*entry);
   }
   if (charge_ >= budget_) return nullptr;
   return EnterNew({.path = std::move(path), .type = key.type, .version = key.version},
                   {std::make_shared<const Attributes>(attributes), valid_until});
+}
+
+void InodeTable::SetKnown(Node& node, Node::Known known) {
+  const std::lock_guard lock(mutex_);
+  if (known.attributes && nodes_.contains(node.id())) Renumber(node, *known.attributes);
+  node.SetKnown(std::move(known));
+}
+
+void InodeTable::Renumber(Node& node, const Attributes& attributes) {
+  if (!node.IsDirectory()) return;
+  const uint64_t before = node.number();
+  const Node::Known known = node.known();
+  const bool same = known.attributes && known.attributes->inode == attributes.inode &&
+                    known.attributes->file_system == attributes.file_system;
+  if (before != 0 && same) return;
+  numbers_.Release(before);
+  node.SetNumber(numbers_.Acquire(node.path(), attributes));
 }
 
 NodePtr InodeTable::EnterAgain(KnownEntry& entry) {
@@ -85,8 +103,8 @@ NodePtr InodeTable::EnterFresh(Node::Identity identity, Node::Known known) {
 
 KnownEntry& InodeTable::Insert(Node::Identity identity, Node::Known known) {
   identity.id = next_id_++;
-  identity.number = numbers_.Acquire(*known.attributes);
   auto node = std::make_shared<Node>(std::move(identity));
+  node->SetNumber(numbers_.Acquire(node->path(), *known.attributes));
   node->SetKnown(std::move(known));
   KnownEntry& entry = nodes_[node->id()];
   entry.charge = node->charge() + kTablesPerNode;

@@ -49,6 +49,8 @@ class InodeTable {
   NodePtr EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until);
   // A node of its own at each call: files of pseudo file systems, and of .copper.
   NodePtr EnterFresh(Node::Identity identity, Node::Known known);
+  // What is known of the node from now on. A directory that is another one at the source now gets that one's number.
+  void SetKnown(Node& node, Node::Known known);
   // Its reader was made.
   void NoteRead(uint64_t id);
 
@@ -88,6 +90,7 @@ class InodeTable {
 
   // All of these with the lock held.
   KnownEntry* FindEntry(const Key& key);
+  void Renumber(Node& node, const Attributes& attributes);
   NodePtr EnterAgain(KnownEntry& entry);
   NodePtr EnterNew(Node::Identity identity, Node::Known known);
   KnownEntry& Insert(Node::Identity identity, Node::Known known);

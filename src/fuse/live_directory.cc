@@ -3,15 +3,11 @@
 #include <dirent.h>
 #include <unistd.h>
 
-#include <chrono>
-
 #include "copper/base/hash.h"
 #include "copper/base/listing_builder.h"
 
 namespace copper::fuse {
 namespace {
-
-constexpr uint64_t kNoDevice = UINT64_MAX;  // so that inode numbers are not those of any source
 
 std::shared_ptr<const Attributes> MakeAttributes(uint32_t mode, std::string_view path, size_t size) {
   Attributes made;
@@ -19,7 +15,7 @@ std::shared_ptr<const Attributes> MakeAttributes(uint32_t mode, std::string_view
   made.nlink = S_ISDIR(mode) ? 2 : 1;
   made.uid = geteuid();
   made.gid = getegid();
-  made.device = kNoDevice;
+  made.file_system = kOwnFileSystem | kInodesOfPaths;
   made.inode = Hash(path);
   made.size = size;
   made.blocks = (size + 511) / 512;

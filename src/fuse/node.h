@@ -4,6 +4,7 @@
 // version's attributes, and its bytes or ESTALE. A directory stays the same node and gets new attributes.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -26,14 +27,14 @@ enum class NodeKind : uint8_t {
 class Node {
  public:
   struct Identity {
-    uint64_t id = 0;      // the kernel's name for it
-    uint64_t number = 0;  // st_ino
+    uint64_t id = 0;  // the kernel's name for it
     NodeKind kind = NodeKind::kSource;
     bool live = false;  // of a pseudo file system: nothing about it may be cached
     std::string path;
     uint32_t type = S_IFDIR;  // S_IFMT bits
     FileVersion version;      // none for directories
     Bytes content;            // of a live file
+    uint64_t above = 0;       // st_ino of the directory that it was found in, where no path leads there (`live`)
   };
   struct Known {
     std::shared_ptr<const Attributes> attributes;  // null: not asked yet
@@ -43,7 +44,11 @@ class Node {
   explicit Node(Identity identity) : identity_(std::move(identity)) {}
 
   uint64_t id() const { return identity_.id; }
-  uint64_t number() const { return identity_.number; }
+  // st_ino. It changes only with a directory that is another one at the source now. 0: the root, before its attributes
+  // are known.
+  uint64_t number() const { return number_; }
+  void SetNumber(uint64_t number) { number_ = number; }
+  uint64_t above() const { return identity_.above; }
   NodeKind kind() const { return identity_.kind; }
   bool live() const { return identity_.live; }
   const std::string& path() const { return identity_.path; }
@@ -69,6 +74,7 @@ class Node {
 
  private:
   const Identity identity_;
+  std::atomic<uint64_t> number_{0};
   mutable std::mutex mutex_;  // guards what follows; leaf
   Known known_;
   std::shared_ptr<fetch::FileReader> reader_;

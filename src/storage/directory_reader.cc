@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "copper/base/listing_builder.h"
+#include "storage/file_identity.h"
 #include "storage/retry.h"
 #include "storage/stat.h"
 
@@ -62,8 +63,11 @@ Result<const dirent*> NextName(DIR* directory) {
 // read ahead in; once there are too many of them, they go into the listing as they are.
 class Collector {
  public:
-  Collector(const DirectoryOptions& options, const DirectoryTools& tools, const Attributes& directory)
-      : options_(options), tools_(tools), device_(directory.device), builder_(directory, options.limit.bytes) {}
+  Collector(const DirectoryOptions& options, const DirectoryTools& tools, const Looked& directory)
+      : options_(options),
+        tools_(tools),
+        device_(directory.device),
+        builder_(directory.attributes, options.limit.bytes) {}
 
   Status Read(DIR* directory) {
     while (true) {
@@ -102,8 +106,9 @@ class Collector {
   Status Add(const dirent& found) {
     const size_t names = waiting_.size() + builder_.size();
     if (options_.limit.names != 0 && names == options_.limit.names) return Fail(EFBIG);
-    if (names > kMostWithAttributes) return builder_.Add(found.d_name, found.d_ino, found.d_type);
-    waiting_.push_back({found.d_name, found.d_ino, found.d_type});
+    const uint64_t inode = InodeOf(options_.numbering, PathOf(found.d_name), found.d_ino);
+    if (names > kMostWithAttributes) return builder_.Add(found.d_name, inode, found.d_type);
+    waiting_.push_back({found.d_name, inode, found.d_type});
     return names < kMostWithAttributes ? Status() : Release();
   }
 
@@ -121,6 +126,8 @@ class Collector {
     return builder_.Add(name.name, attributes->inode, type, &*attributes);
   }
 
+  std::string PathOf(std::string_view name) const { return JoinPath(options_.path, name); }
+
   bool IsMountPoint(const std::string& name) const {
     return std::ranges::find(options_.mount_points, name) != options_.mount_points.end();
   }
@@ -128,10 +135,11 @@ class Collector {
   // None of what was removed since, or is not to be looked at (whoever asks for it gets the reason), or of a mount that
   // came since the mount table was read.
   std::optional<Attributes> LookAtEntry(int directory, const std::string& name) const {
-    Result<Attributes> attributes = LookAt(directory, name.c_str());
-    if (!attributes || (attributes->IsDirectory() && attributes->device != device_)) return std::nullopt;
-    tools_.permissions.Adjust(directory, name.c_str(), *attributes);
-    return *std::move(attributes);
+    Result<Looked> looked = LookAt(directory, name.c_str());
+    if (!looked || (looked->attributes.IsDirectory() && looked->device != device_)) return std::nullopt;
+    tools_.permissions.Adjust(directory, name.c_str(), looked->attributes);
+    Identify(options_.numbering, PathOf(name), looked->device, looked->attributes);
+    return std::move(looked->attributes);
   }
 
   const DirectoryOptions& options_;
@@ -150,16 +158,17 @@ bool IsUnchanged(int directory, const Attributes& before) {
 }  // namespace
 
 Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, const DirectoryTools& tools) {
-  Result<Attributes> before = LookAt(fd.get(), "");
+  Result<Looked> before = LookAt(fd.get(), "");
   if (!before) return std::unexpected(before.error());
-  tools.permissions.Adjust(fd.get(), "", *before);
-  const bool quiet = Between(before->mtime, FileTime::Now()) >= kQuiet;
+  tools.permissions.Adjust(fd.get(), "", before->attributes);
+  Identify(options.numbering, options.path, before->device, before->attributes);
+  const bool quiet = Between(before->attributes.mtime, FileTime::Now()) >= kQuiet;
   const Result<Directory> directory = OpenStream(std::move(fd));
   if (!directory) return std::unexpected(directory.error());
   const int descriptor = dirfd(directory->get());
   Collector names(options, tools, *before);
   if (const Status read = names.Read(directory->get()); !read) return std::unexpected(read.error());
-  const bool answers_absence = options.may_answer_absence && quiet && IsUnchanged(descriptor, *before);
+  const bool answers_absence = options.may_answer_absence && quiet && IsUnchanged(descriptor, before->attributes);
   if (const Status read = names.ReadAttributes(descriptor); !read) return std::unexpected(read.error());
   return names.Build(answers_absence);
 }

@@ -10,6 +10,7 @@
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
 #include "copper/storage/backing_store.h"
+#include "copper/storage/file_systems.h"
 #include "look_cost.h"
 #include "permissions.h"
 
@@ -20,6 +21,8 @@ namespace copper::storage {
 inline constexpr size_t kMostWithAttributes = 65'536;
 
 struct DirectoryOptions {
+  std::string path;  // of the directory
+  Numbering numbering;
   ListLimit limit;
   bool may_answer_absence = true;         // false where names appear by being asked for
   bool attributes = true;                 // false where they are not worth keeping

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "storage/file_system_numbers.h"
 #include "storage/mount_digest.h"
 #include "storage/paths.h"
 
@@ -47,6 +48,15 @@ void Link(std::vector<Place>& places) {
   }
 }
 
+// The last place that is not after the path is the deepest that holds it, or lies in the deepest that does.
+template <class Place>
+const Place& Deepest(const std::vector<Place>& places, std::string_view path) {
+  const auto after = std::ranges::upper_bound(places, path, TreeOrder{}, &Place::path);
+  const Place* place = after == places.begin() ? &places.front() : &*std::prev(after);
+  while (!IsAtOrBelow(path, place->path)) place = &places[place->enclosing];
+  return *place;
+}
+
 }  // namespace
 
 FileSystems::FileSystems(Options options, std::vector<Mount> mounts, std::span<const std::string> digests,
@@ -72,6 +82,18 @@ bool FileSystems::ListsEveryName(std::string_view path) const {
   return PlaceOf(path).lists_every_name;
 }
 
+Numbering FileSystems::NumberingOf(std::string_view path) const {
+  const std::shared_lock lock(mutex_);
+  return PlaceOf(path).numbering;
+}
+
+std::string FileSystems::TopOf(std::string_view path) const {
+  const std::shared_lock lock(mutex_);
+  const Place* place = &PlaceOf(path);
+  while (!place->mount_point && place->path != "/") place = &places_[place->enclosing];
+  return place->path;
+}
+
 std::vector<std::string> FileSystems::MountPointsIn(std::string_view directory) const {
   const std::shared_lock lock(mutex_);
   std::vector<std::string> names;
@@ -88,12 +110,8 @@ void FileSystems::Update(std::vector<Mount> mounts) {
   for (const Mount& mount : mounts) Forbid(mount.point, places_);
 }
 
-// The last place that is not after the path is the deepest that holds it, or lies in the deepest that does.
 const FileSystems::Place& FileSystems::PlaceOf(std::string_view path) const {
-  const auto after = std::ranges::upper_bound(places_, path, TreeOrder{}, &Place::path);
-  const Place* place = after == places_.begin() ? &places_.front() : &*std::prev(after);
-  while (!IsAtOrBelow(path, place->path)) place = &places_[place->enclosing];
-  return *place;
+  return Deepest(places_, path);
 }
 
 Sharing FileSystems::Classify(const Mount& mount, Mounts mounts) const {
@@ -110,8 +128,22 @@ Sharing FileSystems::Classify(const Mount& mount, Mounts mounts) const {
   return Sharing::kLocal;
 }
 
-FileSystems::Place FileSystems::MakePlace(std::string path, const Mount& mount, Mounts mounts) const {
+// Of those that lie under the target, and the one that it lies on.
+FileSystemNumbers FileSystems::NumberAll(Mounts mounts) const {
+  const Mount* const around = MountOf(options_.target, mounts);
+  std::vector<FileSystemNumbers::Entry> entries;
+  for (const Mount& mount : mounts) {
+    const bool has_target = &mount == around;
+    if (!has_target && !IsAtOrBelow(mount.point, options_.target)) continue;
+    entries.push_back({mount, Classify(mount, mounts) == Sharing::kShared, has_target});
+  }
+  return FileSystemNumbers(std::move(entries));
+}
+
+FileSystems::Place FileSystems::MakePlace(std::string path, const Mount& mount, Mounts mounts,
+                                          const FileSystemNumbers& numbers) const {
   Place place{.path = std::move(path), .sharing = Classify(mount, mounts), .mount_point = true};
+  place.numbering = {numbers.Of(mount), KeepsInodeNumbers(mount.type), mount.device};
   place.lists_every_name = place.sharing != Sharing::kPseudo && mount.type != "afs";
   const bool in_job_directory = !options_.job_directory.empty() && IsAtOrBelow(mount.point, options_.job_directory);
   if (in_job_directory && place.sharing == Sharing::kShared) place.sharing = Sharing::kLocal;
@@ -119,13 +151,14 @@ FileSystems::Place FileSystems::MakePlace(std::string path, const Mount& mount, 
 }
 
 std::vector<FileSystems::Place> FileSystems::MakePlaces(Mounts mounts) const {
+  const FileSystemNumbers numbers = NumberAll(mounts);
   std::vector<Place> places(1, Place{.path = "/"});
   if (const Mount* around = MountOf(options_.target, mounts); around != nullptr) {
-    places.front() = MakePlace("/", *around, mounts);
+    places.front() = MakePlace("/", *around, mounts, numbers);
   }
   for (const Mount& mount : mounts) {
     auto path = RelativeTo(options_.target, mount.point);
-    if (path && *path != "/") Put(MakePlace(std::move(*path), mount, mounts), places);
+    if (path && *path != "/") Put(MakePlace(std::move(*path), mount, mounts, numbers), places);
   }
   AddJobDirectory(places);
   for (const Mount& mount : mounts) {
@@ -144,20 +177,29 @@ void FileSystems::AddJobDirectory(std::vector<Place>& places) const {
   }
   const auto path = RelativeTo(options_.target, options_.job_directory);
   if (!path) return;
+  Link(places);
+  Place place{.path = *path, .numbering = Deepest(places, *path).numbering};
   const auto at = std::ranges::lower_bound(places, *path, TreeOrder{}, &Place::path);
-  if (at == places.end() || at->path != *path) places.insert(at, Place{.path = *path, .sharing = Sharing::kLocal});
+  if (at == places.end() || at->path != *path) places.insert(at, std::move(place));
+}
+
+FileSystems::Place FileSystems::ForbiddenPlace(std::string path) {
+  return {.path = std::move(path),
+          .sharing = Sharing::kForbidden,
+          .mount_point = true,
+          .numbering = {.file_system = kOwnFileSystem, .keeps_inodes = false}};
 }
 
 void FileSystems::Forbid(std::string_view mount_point, std::vector<Place>& places) const {
   if (mount_point.empty()) return;
   if (IsAtOrBelow(options_.target, mount_point)) {
-    places.assign(1, Place{.path = "/", .sharing = Sharing::kForbidden, .mount_point = true});
+    places.assign(1, ForbiddenPlace("/"));
     return;
   }
   const auto path = RelativeTo(options_.target, mount_point);
   if (!path) return;
   std::erase_if(places, [&](const Place& place) { return IsAtOrBelow(place.path, *path); });
-  Put(Place{.path = *path, .sharing = Sharing::kForbidden, .mount_point = true}, places);
+  Put(ForbiddenPlace(*path), places);
   Link(places);
 }
 

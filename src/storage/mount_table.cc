@@ -59,6 +59,14 @@ constexpr std::array kPseudoTypes = std::to_array<std::string_view>(
      "devtmpfs", "efivarfs",   "fuse.lxcfs",  "fusectl",   "hugetlbfs", "mqueue",  "nsfs",     "proc",    "pstore",
      "resctrl",  "rpc_pipefs", "securityfs",  "selinuxfs", "smackfs",   "sysfs",   "tracefs"});
 
+// FUSE file systems whose inode numbers are their servers' own.
+constexpr std::array kKeepingFuseTypes = std::to_array<std::string_view>(
+    {"fuse.beegfs", "fuse.ceph", "fuse.ceph-fuse", "fuse.daos", "fuse.dfuse", "fuse.glusterfs", "fuse.juicefs",
+     "fuse.lxcfs", "fuse.mfs", "fuse.quobyte", "fuse.squashfuse_ll"});
+
+constexpr std::array kRenumberingTypes =
+    std::to_array<std::string_view>({"9p", "cifs", "exfat", "msdos", "smb3", "smbfs", "vboxsf", "vfat"});
+
 }  // namespace
 
 bool IsNetworkType(std::string_view type) {
@@ -66,6 +74,11 @@ bool IsNetworkType(std::string_view type) {
 }
 bool IsPseudoType(std::string_view type) {
   return std::ranges::find(kPseudoTypes, type) != kPseudoTypes.end();
+}
+bool KeepsInodeNumbers(std::string_view type) {
+  const auto is_type = [&](std::string_view other) { return type == other; };
+  if (type == "fuse" || type.starts_with("fuse.")) return std::ranges::any_of(kKeepingFuseTypes, is_type);
+  return std::ranges::none_of(kRenumberingTypes, is_type);
 }
 
 Result<std::vector<Mount>> ReadMountTable(const std::string& mountinfo) {

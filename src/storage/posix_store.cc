@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "copper/base/hash.h"
 #include "storage/directory_reader.h"
+#include "storage/file_identity.h"
 #include "storage/look_cost.h"
 #include "storage/open_files.h"
 #include "storage/permissions.h"
@@ -37,7 +37,8 @@ Attributes ForbiddenDirectory(const std::string& path) {
   attributes.nlink = 2;
   attributes.uid = geteuid();
   attributes.gid = getegid();
-  attributes.inode = Hash(path) | 1;
+  attributes.inode = PathNumber(path);
+  attributes.file_system = kOwnFileSystem | kInodesOfPaths;
   return attributes;
 }
 
@@ -47,20 +48,32 @@ Result<std::unique_ptr<PosixStore>> PosixStore::Open(const std::string& target, 
                                                      const Clock& clock, Users users) {
   Result<std::unique_ptr<SourceTree>> tree = SourceTree::Open(target);
   if (!tree) return std::unexpected(tree.error());
-  return std::unique_ptr<PosixStore>(new PosixStore(std::move(*tree), file_systems, clock, std::move(users)));
+  struct stat top{};
+  if (const Status stated = Stat((*tree)->descriptor(), top); !stated) return std::unexpected(stated.error());
+  return std::unique_ptr<PosixStore>(
+      new PosixStore(std::move(*tree), top.st_dev, file_systems, clock, std::move(users)));
 }
 
-PosixStore::PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock,
-                       Users users)
+PosixStore::PosixStore(std::unique_ptr<SourceTree> tree, uint64_t device, const FileSystems& file_systems,
+                       const Clock& clock, Users users)
     : tree_(std::move(tree)),
       open_files_(std::make_unique<OpenFiles>()),
       look_cost_(std::make_unique<LookCost>()),
       permissions_(std::make_unique<Permissions>(Permissions::Options{users.others, std::move(users.on_refused)},
                                                  User::Current(), std::make_unique<KernelAccess>())),
       file_systems_(file_systems),
+      listed_device_(file_systems.NumberingOf("/").device),
+      device_(device),
       clock_(clock) {}
 
 PosixStore::~PosixStore() = default;
+
+// A mount table may know a file system by another device than its files do (btrfs).
+Numbering PosixStore::NumberingOf(const std::string& path) const {
+  Numbering numbering = file_systems_.NumberingOf(path);
+  if (numbering.device != 0 && numbering.device == listed_device_) numbering.device = device_;
+  return numbering;
+}
 
 Result<Attributes> PosixStore::Look(const std::string& path) {
   const Sharing sharing = file_systems_.Of(path);
@@ -79,9 +92,11 @@ Result<Attributes> PosixStore::Look(const std::string& path) {
 Result<Attributes> PosixStore::LookOnce(const std::string& path) const {
   const Result<UniqueFd> file = tree_->OpenToLook(path);
   if (!file) return std::unexpected(file.error());
-  Result<Attributes> attributes = LookAt(file->get(), "");
-  if (attributes) permissions_->Adjust(file->get(), "", *attributes);
-  return attributes;
+  Result<Looked> looked = LookAt(file->get(), "");
+  if (!looked) return std::unexpected(looked.error());
+  permissions_->Adjust(file->get(), "", looked->attributes);
+  Identify(NumberingOf(path), path, looked->device, looked->attributes);
+  return std::move(looked->attributes);
 }
 
 Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
@@ -91,7 +106,9 @@ Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
     return ListingBuilder(ForbiddenDirectory(path)).Build(/*answers_absence=*/true);
   }
   ++counters_.lists;
-  const DirectoryOptions options{.limit = limit,
+  const DirectoryOptions options{.path = path,
+                                 .numbering = NumberingOf(path),
+                                 .limit = limit,
                                  .may_answer_absence = file_systems_.ListsEveryName(path),
                                  .attributes = sharing != Sharing::kPseudo,
                                  .mount_points = file_systems_.MountPointsIn(path)};
@@ -140,7 +157,7 @@ Result<Filled> PosixStore::ReadOnce(const std::string& path, const FileVersion& 
 
 Result<Bytes> PosixStore::ReadLive(const std::string& path, uint64_t offset, size_t length) {
   ++counters_.reads;
-  const Result<UniqueFd> file = tree_->OpenFile(path, nullptr);
+  const Result<UniqueFd> file = tree_->OpenFile(path, [](const struct stat&) { return true; });
   if (!file) return std::unexpected(file.error());
   const Result<Filled> filled = ReadFully(chunks_, file->get(), offset, length);
   if (!filled) return std::unexpected(filled.error());
@@ -164,9 +181,15 @@ Result<uint64_t> PosixStore::Seek(const std::string& path, const FileVersion& ve
   return static_cast<uint64_t>(found);
 }
 
-Result<StatFs> PosixStore::Statfs() {
+Result<StatFs> PosixStore::Statfs(const std::string& path) {
+  // What is not to be touched has no figures of its own.
+  if (file_systems_.Of(path) == Sharing::kForbidden) return StatFs{};
+  Result<UniqueFd> place = tree_->OpenToLook(path);
+  // Gone, while somebody has it open: it still lies where its file system begins.
+  if (!place && OfKnownFile(place.error().code) == ESTALE) place = tree_->OpenToLook(file_systems_.TopOf(path));
+  if (!place) return std::unexpected(place.error());
   struct statvfs found{};
-  if (Retry([&] { return fstatvfs(tree_->descriptor(), &found); }) != 0) return Fail(errno);
+  if (Retry([&] { return fstatvfs(place->get(), &found); }) != 0) return Fail(errno);
   return StatFs{.block_size = found.f_bsize,
                 .fragment_size = found.f_frsize,
                 .blocks = found.f_blocks,
@@ -180,7 +203,8 @@ Result<StatFs> PosixStore::Statfs() {
 Result<std::shared_ptr<const UniqueFd>> PosixStore::OpenVersion(const std::string& path, const FileVersion& version) {
   const bool keep = version.size > kChunkSize;
   if (OpenFiles::File kept = keep ? open_files_->Find(path, version) : nullptr) return kept;
-  Result<UniqueFd> opened = tree_->OpenFile(path, &version);
+  Result<UniqueFd> opened = tree_->OpenFile(
+      path, [&](const struct stat& found) { return IsOfVersion(NumberingOf(path), path, found, version); });
   if (!opened) return Fail(OfKnownFile(opened.error().code));
   auto file = std::make_shared<const UniqueFd>(std::move(*opened));
   if (keep) open_files_->Keep(path, version, file);
@@ -190,7 +214,7 @@ Result<std::shared_ptr<const UniqueFd>> PosixStore::OpenVersion(const std::strin
 Status PosixStore::CheckVersion(const std::string& path, const FileVersion& version, const UniqueFd& file) {
   struct stat now{};
   const Status stated = Stat(file.get(), now);
-  if (stated && VersionOf(now) == version) return {};
+  if (stated && IsOfVersion(NumberingOf(path), path, now, version)) return {};
   open_files_->Drop(path, version);
   return stated ? Fail(ESTALE) : stated;
 }

@@ -49,12 +49,13 @@ Result<UniqueFd> SourceTree::OpenDirectory(const std::string& path) const {
   return OpenPath(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);  // O_NOATIME is for the owner
 }
 
-Result<UniqueFd> SourceTree::OpenFile(const std::string& path, const FileVersion* version) const {
+Result<UniqueFd> SourceTree::OpenFile(const std::string& path,
+                                      const std::function<bool(const struct stat&)>& is_wanted) const {
   struct stat found{};
   const Result<UniqueFd> look = OpenToLook(path);
   if (!look) return std::unexpected(look.error());
   if (const Status stated = Stat(look->get(), found); !stated) return std::unexpected(stated.error());
-  if (version != nullptr && VersionOf(found) != *version) return Fail(ESTALE);
+  if (!is_wanted(found)) return Fail(ESTALE);
   if (S_ISDIR(found.st_mode)) return Fail(EISDIR);
   if (!S_ISREG(found.st_mode)) return Fail(EINVAL);
   if (const uid_t user = geteuid(); user == 0 || user == found.st_uid) {

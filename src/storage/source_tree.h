@@ -2,6 +2,7 @@
 // elsewhere none at the end of a path.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -21,8 +22,8 @@ class SourceTree {
   Result<UniqueFd> OpenToLook(const std::string& path) const;
   Result<UniqueFd> OpenDirectory(const std::string& path) const;
   // A regular file; EISDIR and EINVAL for anything else, which is not opened: that could wake a writer or a device.
-  // ESTALE if a `version` is given and the path has another.
-  Result<UniqueFd> OpenFile(const std::string& path, const FileVersion* version) const;
+  // ESTALE if it is not wanted.
+  Result<UniqueFd> OpenFile(const std::string& path, const std::function<bool(const struct stat&)>& is_wanted) const;
 
   int descriptor() const { return target_.get(); }
 

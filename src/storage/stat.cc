@@ -27,19 +27,15 @@ Status Stat(int fd, struct stat& found) {
   return {};
 }
 
-Result<Attributes> LookAt(int directory, const char* name) {
+Result<Looked> LookAt(int directory, const char* name) {
   struct stat found{};
   if (Retry([&] { return fstatat(directory, name, &found, kLookFlags); }) != 0) return Fail(errno);
-  Attributes attributes = AttributesOf(found);
-  if (!attributes.IsSymlink()) return attributes;
+  Looked looked{AttributesOf(found), found.st_dev};
+  if (!looked.attributes.IsSymlink()) return looked;
   Result<std::string> target = ReadLink(directory, name);
   if (!target) return std::unexpected(target.error());
-  attributes.symlink_target = std::move(*target);
-  return attributes;
-}
-
-FileVersion VersionOf(const struct stat& found) {
-  return {found.st_ino, static_cast<uint64_t>(found.st_size), FileTime::From(found.st_mtim)};
+  looked.attributes.symlink_target = std::move(*target);
+  return looked;
 }
 
 Attributes AttributesOf(const struct stat& found) {
@@ -49,7 +45,6 @@ Attributes AttributesOf(const struct stat& found) {
   attributes.uid = found.st_uid;
   attributes.gid = found.st_gid;
   attributes.rdev = found.st_rdev;
-  attributes.device = found.st_dev;
   attributes.inode = found.st_ino;
   attributes.size = static_cast<uint64_t>(found.st_size);
   attributes.blocks = static_cast<uint64_t>(found.st_blocks);

@@ -187,6 +187,11 @@ MemoryStore::Counts MemoryStore::counts(const std::string& path) const {
   return it == by_path_.end() ? Counts{} : it->second;
 }
 
+std::vector<std::string> MemoryStore::statfs_paths() const {
+  const Lock lock(mutex_);
+  return statfs_paths_;
+}
+
 void MemoryStore::ResetCounts() {
   const Lock lock(mutex_);
   total_ = {};
@@ -254,7 +259,9 @@ Result<uint64_t> MemoryStore::Seek(const std::string& path, const FileVersion& v
   return whence == SEEK_HOLE ? Result<uint64_t>(content.size()) : Fail(ENXIO);
 }
 
-Result<StatFs> MemoryStore::Statfs() {
+Result<StatFs> MemoryStore::Statfs(const std::string& path) {
+  const Lock lock(mutex_);
+  statfs_paths_.push_back(path);
   return StatFs{.block_size = 4096,
                 .fragment_size = 4096,
                 .blocks = 1000,
@@ -269,7 +276,6 @@ MemoryStore::NodePtr MemoryStore::Make(uint32_t mode) {
   auto node = std::make_shared<Node>();
   node->attributes.mode = mode;
   node->attributes.nlink = S_ISDIR(mode) ? 2 : 1;
-  node->attributes.device = 1;
   node->attributes.inode = next_inode_++;
   Touch(*node);
   return node;

@@ -70,6 +70,7 @@ class MemoryStore final : public storage::BackingStore {
   Counts counts() const;
   Counts counts(const std::string& path) const;
   void ResetCounts();
+  std::vector<std::string> statfs_paths() const;
   // What Look would answer, uncounted, unblocked; the path must be there.
   Attributes Peek(const std::string& path) const;
 
@@ -77,7 +78,7 @@ class MemoryStore final : public storage::BackingStore {
   Result<Listing> List(const std::string& path, storage::ListLimit limit) override;
   Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) override;
   Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) override;
-  Result<StatFs> Statfs() override;
+  Result<StatFs> Statfs(const std::string& path) override;
 
  private:
   struct Node;
@@ -110,6 +111,7 @@ class MemoryStore final : public storage::BackingStore {
   std::map<std::pair<Kind, std::string>, Faults> faults_;
   Counts total_;
   std::map<std::string, Counts> by_path_;
+  std::vector<std::string> statfs_paths_;
 };
 
 }  // namespace copper::fakes

@@ -80,6 +80,10 @@ class SlowSource:
         """No more faults; what hangs goes on."""
         self._obey("clear")
 
+    def renumber(self):
+        """Every file has another inode number from now on, and is the same file."""
+        self._obey("renumber")
+
     def counters(self):
         """{"operations": {"lookup": 1, ...}, "distinct": {...}, "bytes_read": 1, "most_at_once": 1, "hanging": 0}"""
         return json.loads(self._command_line("counters"))

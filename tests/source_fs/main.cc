@@ -7,6 +7,7 @@
 //   (of a
 //                                              read: bytes at most), delay (milliseconds) or hang; TIMES -1: for ever
 //   clear                                      no more faults; what hangs goes on
+//   renumber                                   every file has another inode number from now on
 //   counters                                   as JSON
 //   reset                                      counters to 0
 //   dump FILE                                  every object with how often it was asked for
@@ -94,6 +95,7 @@ std::string Answer(const std::string& line, Server& server) {
   words >> verb;
   if (verb == "fault") return AddFault(words, server.faults());
   if (verb == "clear") return server.faults().Clear(), "ok";
+  if (verb == "renumber") return server.Renumber(), "ok";
   if (verb == "counters") return server.counters().Json(server.faults().hanging());
   if (verb == "reset") return server.counters().Reset(), "ok";
   if (verb == "dump" && words >> file) return server.counters().Dump(file) ? "ok" : "cannot write " + file;

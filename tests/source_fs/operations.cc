@@ -61,6 +61,7 @@ void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   entry.entry_timeout = entry.attr_timeout = MountOf(request).options().cache_seconds;
   const int error = Stat(request, path, entry.attr);
   if (error == 0) entry.ino = MountOf(request).nodes().Remember({path, entry.attr.st_ino});
+  entry.attr.st_ino = MountOf(request).server().NumberOf(entry.attr.st_ino);
   if (error == 0 || (error == ENOENT && entry.entry_timeout > 0)) {  // inode 0: absent, for as long
     if (fuse_reply_entry(request, &entry) == -ENOENT && entry.ino != 0) MountOf(request).nodes().Forget(entry.ino, 1);
     return;
@@ -86,6 +87,7 @@ void GetAttributes(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
   if (error != 0) {
     fuse_reply_err(request, error);
   } else {
+    found.st_ino = MountOf(request).server().NumberOf(found.st_ino);
     fuse_reply_attr(request, &found, MountOf(request).options().cache_seconds);
   }
 }
@@ -152,13 +154,13 @@ struct Name {
 using Names = std::vector<Name>;
 
 // All names at once, "." and ".." too: a directory that changes meanwhile can't get them out of step.
-std::unique_ptr<Names> ReadNames(int fd) {
+std::unique_ptr<Names> ReadNames(int fd, const Server& server) {
   DIR* directory = fdopendir(fd);
   if (directory == nullptr) return nullptr;
   auto names = std::make_unique<Names>();
   while (const dirent* found = readdir(directory)) {
     Name name{found->d_name};
-    name.attributes.st_ino = found->d_ino;
+    name.attributes.st_ino = server.NumberOf(found->d_ino);
     name.attributes.st_mode = static_cast<mode_t>(DTTOIF(found->d_type));
     names->push_back(std::move(name));
   }
@@ -174,7 +176,7 @@ void OpenDirectory(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
     fuse_reply_err(request, -fd);
     return;
   }
-  std::unique_ptr<Names> names = ReadNames(fd);
+  std::unique_ptr<Names> names = ReadNames(fd, MountOf(request).server());
   file->fh = reinterpret_cast<uint64_t>(names.get());
   if (fuse_reply_open(request, file) == 0) static_cast<void>(names.release());  // until ReleaseDirectory
 }

@@ -2,6 +2,7 @@
 // second. All mounts of one process share it, as the nodes of a machine share a parallel file system.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -31,6 +32,10 @@ class Server {
   Faults::Effect Work(Operation operation, const std::string& path, uint64_t offset, size_t bytes,
                       const std::function<bool()>& interrupted);
 
+  // As the mounts show an inode number: at first as it is, and after each Renumber as another.
+  uint64_t NumberOf(uint64_t inode) const { return inode ^ renumberings_ << 20; }
+  void Renumber() { ++renumberings_; }
+
   Faults& faults() { return faults_; }
   Counters& counters() { return counters_; }
 
@@ -44,6 +49,7 @@ class Server {
   const Limits limits_;
   Faults faults_;
   Counters counters_;
+  std::atomic<uint64_t> renumberings_{0};
   std::mutex mutex_;  // guards what follows
   std::condition_variable left_;
   int working_ = 0;

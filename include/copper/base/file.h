@@ -29,13 +29,21 @@ struct FileVersion {
   uint64_t Folded() const { return inode ^ mtime.Folded(); }
 };
 
+// Which of the mount's file systems a file lies on: a number of 31 bits, the same on all ranks. Of what is Copper's
+// own, and of no source:
+inline constexpr uint64_t kOwnFileSystem = 0x7fff'ffff;
+// Added where a file system keeps no inode numbers, and `inode` is a hash of the path.
+inline constexpr uint64_t kInodesOfPaths = uint64_t{1} << 31;
+
 struct Attributes {
   uint32_t mode = 0;  // type and permission bits, as in st_mode
   uint32_t nlink = 1;
   uint32_t uid = 0;
   uint32_t gid = 0;
   uint64_t rdev = 0;
-  uint64_t device = 0;  // st_dev at the source: with `inode` it identifies hard links
+  // Which of the mount's file systems it lies on, in 31 bits: the same on all ranks. With `inode` it identifies the
+  // file.
+  uint64_t file_system = 0;
   uint64_t inode = 0;
   uint64_t size = 0;
   uint64_t blocks = 0;  // of 512 bytes

@@ -129,7 +129,7 @@ class Fetcher final : public rpc::Handler {
   bool IsCacheable(const File& file) const;
   void Seek(const File& file, uint64_t offset, int whence, std::move_only_function<void(Result<uint64_t>)> done,
             profile::UsePtr use = {});
-  void Statfs(std::move_only_function<void(Result<StatFs>)> done, profile::UsePtr use = {});
+  void Statfs(const std::string& path, std::move_only_function<void(Result<StatFs>)> done, profile::UsePtr use = {});
 
   // A refresh in two passes: the second one goes out when every rank has made the first (src/fetch/refreshes.h). These
   // look through the tables and call nobody but `told`: not for the progress thread.

@@ -42,7 +42,8 @@ class BackingStore {
   // lseek(2) with SEEK_DATA or SEEK_HOLE. ESTALE as for Read; ENXIO past the end.
   virtual Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) = 0;
 
-  virtual Result<StatFs> Statfs() = 0;
+  // Of the file system that the path lies on.
+  virtual Result<StatFs> Statfs(const std::string& path) = 0;
 };
 
 }  // namespace copper::storage

@@ -35,6 +35,9 @@ std::vector<Mount> ReachableMounts(const std::vector<MountInfo>& all);
 Result<std::vector<Mount>> ReadMountTable(const std::string& mountinfo = kMountInfoFile);
 bool IsNetworkType(std::string_view type);  // lustre, gpfs, nfs, nfs4, ceph, beegfs, panfs, cifs, dvs, ...
 bool IsPseudoType(std::string_view type);   // proc, sysfs, cgroup2, debugfs, autofs, ...
+// Whether a file has the same inode number whenever it is looked at. Most FUSE and SMB file systems, and those that
+// know no inodes (FAT), make them up anew when they have forgotten the file.
+bool KeepsInodeNumbers(std::string_view type);
 
 // What one rank tells the others: two 64-bit digests a mount, so that the table of 10,000 ranks stays small.
 // Network digest: point, type, source and root (0 if it is none). Machine digest: point, boot id, device and root.
@@ -47,6 +50,18 @@ enum class Sharing {
   kPseudo,    // local, and sizes may be made up by its owner
   kForbidden  // a Copper mount: shown as an empty directory, never touched
 };
+
+// How the files of one file system are told from all others under the target: the same for all mounts of it, on all
+// ranks that share it, and in the next job.
+struct Numbering {
+  // 31 bits, 0 for the one whose inode numbers the mount shows as they are: the target's own if it is shared, else the
+  // shared one whose mount point comes first, else the target's.
+  uint32_t file_system = 0;
+  bool keeps_inodes = true;  // else an inode number says nothing, and a file is known by its path
+  uint64_t device = 0;       // st_dev of what lies on it, on this node; 0: any
+};
+
+class FileSystemNumbers;
 
 class FileSystems {
  public:
@@ -71,6 +86,9 @@ class FileSystems {
   // Whether a directory's listing has every name that a lookup in it would find. Not on pseudo file systems and
   // automounts, and not on AFS, where looking for a cell's name makes it appear.
   bool ListsEveryName(std::string_view path) const;
+  Numbering NumberingOf(std::string_view path) const;
+  // The directory under the target in which the file system of this path begins.
+  std::string TopOf(std::string_view path) const;
 
   // The mount table changed: mounts of Copper that came since are forbidden from now on (for good: what is below
   // the mount point of an ended job is not worth a look). Everything else stays as all ranks agreed on at the start.
@@ -83,13 +101,16 @@ class FileSystems {
     Sharing sharing = Sharing::kLocal;
     bool mount_point = false;
     bool lists_every_name = true;
+    Numbering numbering{};
     size_t enclosing = 0;  // index of the place that this one lies in; the target's own is 0
   };
   using Mounts = std::span<const Mount>;
   Sharing Classify(const Mount& mount, Mounts mounts) const;
-  Place MakePlace(std::string path, const Mount& mount, Mounts mounts) const;
+  FileSystemNumbers NumberAll(Mounts mounts) const;
+  Place MakePlace(std::string path, const Mount& mount, Mounts mounts, const FileSystemNumbers& numbers) const;
   std::vector<Place> MakePlaces(Mounts mounts) const;
   void AddJobDirectory(std::vector<Place>& places) const;
+  static Place ForbiddenPlace(std::string path);
   void Forbid(std::string_view mount_point, std::vector<Place>& places) const;
   const Place& PlaceOf(std::string_view path) const;  // with mutex_ held
 

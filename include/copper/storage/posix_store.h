@@ -59,12 +59,15 @@ class PosixStore final : public BackingStore {
   Result<Listing> List(const std::string& path, ListLimit limit) override;
   Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) override;
   Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) override;
-  Result<StatFs> Statfs() override;
+  Result<StatFs> Statfs(const std::string& path) override;
 
   const SourceCounters& counters() const { return counters_; }
 
  private:
-  PosixStore(std::unique_ptr<SourceTree> tree, const FileSystems& file_systems, const Clock& clock, Users users);
+  PosixStore(std::unique_ptr<SourceTree> tree, uint64_t device, const FileSystems& file_systems, const Clock& clock,
+             Users users);
+
+  Numbering NumberingOf(const std::string& path) const;
 
   Result<Attributes> LookOnce(const std::string& path) const;
   Result<Listing> ListOnce(const std::string& path, const DirectoryOptions& options) const;
@@ -80,6 +83,8 @@ class PosixStore final : public BackingStore {
   const std::unique_ptr<LookCost> look_cost_;
   const std::unique_ptr<Permissions> permissions_;
   const FileSystems& file_systems_;
+  const uint64_t listed_device_;  // of the target, as the mount table has it, or 0
+  const uint64_t device_;         // and as stat(2) does
   const Clock& clock_;
   ChunkAllocator chunks_;
   SourceCounters counters_;

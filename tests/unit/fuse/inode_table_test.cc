@@ -9,10 +9,10 @@
 namespace copper::fuse {
 namespace {
 
-Node::Known File(uint64_t inode, int64_t mtime = 1, uint64_t device = 1) {
+Node::Known File(uint64_t inode, int64_t mtime = 1, uint64_t file_system = 0) {
   auto attributes = std::make_shared<Attributes>();
   attributes->mode = S_IFREG | 0644;
-  attributes->device = device;
+  attributes->file_system = file_system;
   attributes->inode = inode;
   attributes->size = 100;
   attributes->mtime = {mtime, 0};
@@ -31,7 +31,6 @@ TEST(InodeTable, ANewVersionIsANewNodeAndTheOldOneStays) {
   EXPECT_EQ(table.Enter("/f", File(10, 1)), old);
   const NodePtr fresh = table.Enter("/f", File(10, 2));
   EXPECT_NE(fresh, old);
-  EXPECT_NE(fresh->number(), old->number());
   EXPECT_EQ(table.Find(old->id()), old);
   EXPECT_EQ(old->version().mtime.seconds, 1);
 }
@@ -90,10 +89,10 @@ TEST(InodeTable, TheRootIsNeverForgotten) {
 TEST(InodeTable, NumbersAreUniqueWhereFilesDiffer) {
   InodeTable table;
   std::set<uint64_t> numbers;
-  for (uint64_t device = 1; device <= 3; ++device) {
+  for (uint64_t file_system = 0; file_system <= 2; ++file_system) {
     for (uint64_t inode = 1; inode <= 1000; ++inode) {
-      const std::string path = "/" + std::to_string(device) + "/" + std::to_string(inode);
-      numbers.insert(table.Enter(path, File(inode, 1, device))->number());
+      const std::string path = "/" + std::to_string(file_system) + "/" + std::to_string(inode);
+      numbers.insert(table.Enter(path, File(inode, 1, file_system))->number());
     }
   }
   EXPECT_EQ(numbers.size(), 3000U);
@@ -104,22 +103,84 @@ TEST(InodeTable, NumbersAreSharedByHardLinksAndOutliveForgetting) {
   const NodePtr a = table.Enter("/a", File(10)), b = table.Enter("/b", File(10));
   EXPECT_NE(a, b);
   EXPECT_EQ(a->number(), b->number());
-  EXPECT_EQ(a->number(), InodeNumberOf(1, 10));
+  EXPECT_EQ(a->number(), InodeNumberOf(0, 10));
   table.Forget(a->id(), 1);
   table.Forget(b->id(), 1);
   EXPECT_EQ(table.Enter("/c", File(10))->number(), a->number());
 }
 
+TEST(InodeTable, ADirectoryThatIsAnotherOneNowHasThatOnesNumber) {
+  InodeTable table;
+  const NodePtr node = table.Enter("/d", Directory(10));
+  EXPECT_EQ(node->number(), 10U);
+  EXPECT_EQ(table.Enter("/d", Directory(11)), node);
+  EXPECT_EQ(node->number(), 11U);
+  table.SetKnown(*node, Directory(12));
+  EXPECT_EQ(node->number(), 12U);
+  EXPECT_EQ(table.Enter("/f", File(10))->number(), 10U) << "nobody has it any more";
+  table.Forget(node->id(), 2);
+  EXPECT_EQ(table.Enter("/e", Directory(12))->number(), 12U);
+}
+
+TEST(InodeTable, TheRootHasItsOwnNumber) {
+  InodeTable table;
+  const NodePtr root = table.Find(kRootId);
+  table.SetKnown(*root, Directory(4711));
+  EXPECT_EQ(root->number(), 4711U);
+  EXPECT_EQ(table.Enter("/f", File(1))->number(), 1U);
+}
+
+TEST(InodeNumbers, AreTheSourcesOwnInTheLowerHalf) {
+  constexpr uint64_t kFileSystem = 0x1234'5678;
+  for (const uint64_t inode : {uint64_t{1}, uint64_t{UINT32_MAX}, uint64_t{1} << 40, uint64_t{UINT64_MAX}}) {
+    EXPECT_EQ(InodeNumberOf(0, inode), inode);
+    EXPECT_EQ(InodeNumberOf(kFileSystem, inode), inode ^ kFileSystem << 32);
+    EXPECT_LE(InodeNumberOf(kInodesOfPaths, inode), UINT32_MAX) << "a hash of a path that 32-bit programs can take";
+  }
+  EXPECT_EQ(InodeNumberOf(kFileSystem, 1) >> 63, 0U);
+  EXPECT_NE(InodeNumberOf(0, 0), 0U);
+  EXPECT_NE(InodeNumberOf(kFileSystem, kFileSystem << 32), 0U);
+  EXPECT_NE(InodeNumberOf(kInodesOfPaths, uint64_t{1} << 32), 0U);
+}
+
+// The names of hard links, known under different versions.
 TEST(InodeNumbers, ANumberInUseIsNotGivenToAnother) {
   InodeNumbers numbers;
-  const uint64_t first = numbers.Acquire(*File(10, 1).attributes);
-  const uint64_t second = numbers.Acquire(*File(10, 2).attributes);  // the inode was used again by another file
+  const uint64_t first = numbers.Acquire("/a", *File(10, 1).attributes);
+  const uint64_t second = numbers.Acquire("/b", *File(10, 2).attributes);
   EXPECT_NE(first, second);
-  EXPECT_EQ(numbers.Acquire(*File(10, 2).attributes), second);
+  EXPECT_EQ(static_cast<uint32_t>(first), static_cast<uint32_t>(second)) << "git keeps the lower half";
+  EXPECT_EQ(numbers.Acquire("/c", *File(10, 2).attributes), second);
   numbers.Release(first);
   numbers.Release(second);
   numbers.Release(second);
   EXPECT_EQ(numbers.size(), 0U);
+}
+
+TEST(InodeNumbers, AFileThatWasRewrittenKeepsItsNumber) {
+  InodeNumbers numbers;
+  const uint64_t open = numbers.Acquire("/a", *File(10, 1).attributes);
+  EXPECT_EQ(open, 10U);
+  EXPECT_EQ(numbers.Acquire("/a", *File(10, 2).attributes), open);
+  EXPECT_EQ(numbers.Acquire("/link", *File(10, 2).attributes), open);
+  EXPECT_NE(numbers.Acquire("/a", *File(10, 3).attributes), open) << "/link is known as it was before";
+  EXPECT_EQ(numbers.Acquire("/b", *File(11, 1).attributes), 11U);
+}
+
+// 32 bits are not enough to tell all paths apart.
+TEST(InodeNumbers, PathsOfOneHashAreDifferentFiles) {
+  InodeNumbers numbers;
+  const uint64_t one = numbers.Acquire("/a", *File(7, 1, kInodesOfPaths).attributes);
+  const uint64_t two = numbers.Acquire("/b", *File(uint64_t{1} << 32 | 7, 1, kInodesOfPaths).attributes);
+  EXPECT_EQ(one, 7U);
+  EXPECT_NE(two, one);
+}
+
+TEST(InodeNumbers, FileSystemsThatCollideAreSettled) {
+  InodeNumbers numbers;
+  const uint64_t one = numbers.Acquire("/a", *File(5, 1, 3).attributes);
+  const uint64_t two = numbers.Acquire("/b", *File(5 ^ uint64_t{3} << 32, 1, 0).attributes);
+  EXPECT_NE(one, two);
 }
 
 // Nodes beyond the budget.

@@ -155,7 +155,7 @@ TEST_F(RealMount, AnswersLikeTheSource) {
   EXPECT_EQ(fs::read_symlink(In("/link")), "lib/../target file");
   struct statvfs figures{};
   ASSERT_EQ(statvfs(point_.c_str(), &figures), 0);
-  EXPECT_EQ(figures.f_blocks, store().Statfs()->blocks);
+  EXPECT_EQ(figures.f_blocks, store().Statfs("/")->blocks);
   EXPECT_NE(figures.f_flag & ST_RDONLY, 0U);
   char value[16];
   EXPECT_EQ(getxattr(In("/link").c_str(), "user.x", value, sizeof value), -1);

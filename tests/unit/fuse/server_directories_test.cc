@@ -154,6 +154,23 @@ TEST_F(ServedDirectories, AReaderIsServedFromTheListingThatItBeganWith) {
   EXPECT_TRUE(kernel_.Readdirplus(many, offset).names.empty()) << "and once more, when it is gone";
 }
 
+TEST_F(ServedDirectories, DotsAreTheDirectoryAndItsParent) {
+  Start();
+  store().AddFile("/above/below/file", "");
+  fuse_attr_out root{};
+  ASSERT_EQ(kernel_.Getattr(1, root).error, 0);
+  EXPECT_EQ(root.attr.ino, store().Peek("/").inode);
+  const auto above = kernel_.Lookup(1, "above");
+  const auto below = kernel_.Lookup(above.out.nodeid, "below");
+  const auto dots = [&](uint64_t directory) {
+    const auto page = kernel_.Readdir(directory, 0);
+    return std::pair(page.names.at(0).number, page.names.at(1).number);
+  };
+  EXPECT_EQ(dots(1), std::pair(root.attr.ino, root.attr.ino)) << "nothing lies above the root";
+  EXPECT_EQ(dots(above.out.nodeid), std::pair(above.out.attr.ino, root.attr.ino));
+  EXPECT_EQ(dots(below.out.nodeid), std::pair(below.out.attr.ino, above.out.attr.ino));
+}
+
 TEST_F(ServedDirectories, FilesAreNoDirectories) {
   Start();
   store().AddFile("/f", "f");

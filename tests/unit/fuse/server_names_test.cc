@@ -158,10 +158,19 @@ TEST_F(ServedNames, StatfsIsTheSources) {
   ASSERT_EQ(answer.body.size(), sizeof(fuse_statfs_out));
   fuse_statfs_out out{};
   std::memcpy(&out, answer.body.data(), sizeof out);
-  const StatFs source = *store().Statfs();
+  const StatFs source = *store().Statfs("/");
   EXPECT_EQ(out.st.blocks, source.blocks);
   EXPECT_EQ(out.st.bfree, source.blocks_free);
   EXPECT_EQ(out.st.bsize, source.block_size);
+}
+
+TEST_F(ServedNames, StatfsAsksForTheFileSystemOfThePath) {
+  Start();
+  store().AddFile("/mnt/disk/file", "a");
+  EXPECT_EQ(kernel_.Call(FUSE_STATFS, kernel_.Walk("mnt/disk/file").out.nodeid).error, 0);
+  EXPECT_EQ(kernel_.Call(FUSE_STATFS, 1).error, 0);
+  EXPECT_EQ(store().statfs_paths(), (std::vector<std::string>{"/mnt/disk/file", "/"}));
+  EXPECT_EQ(kernel_.Call(FUSE_STATFS, 4711).error, ESTALE);
 }
 
 }  // namespace

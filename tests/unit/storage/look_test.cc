@@ -14,7 +14,6 @@ void ExpectSame(const Attributes& ours, const std::string& path) {
   EXPECT_EQ(ours.uid, theirs.st_uid);
   EXPECT_EQ(ours.gid, theirs.st_gid);
   EXPECT_EQ(ours.rdev, theirs.st_rdev);
-  EXPECT_EQ(ours.device, theirs.st_dev);
   EXPECT_EQ(ours.inode, theirs.st_ino);
   EXPECT_EQ(ours.size, static_cast<uint64_t>(theirs.st_size));
   EXPECT_EQ(ours.blocks, static_cast<uint64_t>(theirs.st_blocks));
@@ -124,12 +123,81 @@ TEST_F(LookTest, AMountOfCopperIsAnEmptyDirectoryThatNobodyTouches) {
 TEST_F(LookTest, StatfsIsTheSources) {
   struct statvfs theirs{};
   ASSERT_EQ(statvfs(tree_.root().c_str(), &theirs), 0);
-  const auto ours = store_->Statfs();
+  const auto ours = store_->Statfs("/");
   ASSERT_TRUE(ours);
   EXPECT_EQ(ours->blocks, theirs.f_blocks);
   EXPECT_EQ(ours->fragment_size, theirs.f_frsize);
   EXPECT_EQ(ours->files, theirs.f_files);
   EXPECT_EQ(ours->name_max, theirs.f_namemax);
+}
+
+TEST_F(LookTest, StatfsOfWhatIsGoneIsThatOfItsFileSystem) {
+  EXPECT_EQ(store_->Statfs("/gone/file")->blocks, store_->Statfs("/")->blocks);
+}
+
+TEST_F(LookTest, WhatLiesOnAnotherDeviceThanItsMountIsOnAnotherFileSystem) {
+  tree_.Write("/file", "content");
+  struct stat found{};
+  ASSERT_EQ(stat(tree_.root().c_str(), &found), 0);
+  OpenStore({}, {{.point = tree_.root(), .type = "ext4", .device = found.st_dev}});
+  EXPECT_EQ(store_->Look("/file")->file_system, 0U);
+  // The target's own device counts, whatever the mount table says of it.
+  OpenStore({}, {{.point = tree_.root(), .type = "btrfs", .device = found.st_dev + 1}});
+  EXPECT_EQ(store_->Look("/file")->file_system, 0U);
+  tree_.MakeDirectory("/sub");
+  OpenStore({}, {{.point = tree_.root(), .type = "ext4", .device = found.st_dev},
+                 {.point = tree_.At("/sub"), .type = "ext4", .device = found.st_dev + 1}});
+  const uint64_t elsewhere = file_systems_->NumberingOf("/sub").file_system;
+  EXPECT_NE(store_->Look("/sub")->file_system, elsewhere) << "a file system that was mounted since";
+  EXPECT_LE(store_->Look("/sub")->file_system, kOwnFileSystem);
+}
+
+// Where a file system makes inode numbers up, a file is known by its path.
+class Renumbering : public SourceTest {
+ protected:
+  void SetUp() override { OpenStore({}, {{.point = tree_.root(), .type = "fuse.sshfs", .source = "host:"}}); }
+};
+
+TEST_F(Renumbering, AnotherInodeIsTheSameVersion) {
+  tree_.Write("/file", "content");
+  tree_.Age("/file", 100);
+  const Attributes before = *store_->Look("/file");
+  EXPECT_NE(before.file_system & kInodesOfPaths, 0U);
+  std::filesystem::copy_file(tree_.At("/file"), tree_.At("/copy"));
+  std::filesystem::last_write_time(tree_.At("/copy"), std::filesystem::last_write_time(tree_.At("/file")));
+  struct stat old{}, now{};
+  ASSERT_EQ(stat(tree_.At("/file").c_str(), &old), 0);
+  std::filesystem::rename(tree_.At("/copy"), tree_.At("/file"));
+  ASSERT_EQ(stat(tree_.At("/file").c_str(), &now), 0);
+  ASSERT_NE(old.st_ino, now.st_ino);
+  EXPECT_EQ(VersionOf("/file"), before.version());
+  EXPECT_EQ(ReadText("/file", before.version(), 0, 7), "content");
+  tree_.Age("/file", 50);
+  EXPECT_EQ(ReadText("/file", before.version(), 0, 7), "errno " + std::to_string(ESTALE)) << "times still count";
+}
+
+TEST_F(Renumbering, ListingsSayTheSame) {
+  tree_.Write("/d-file", "content");
+  const Listing listing = *store_->List("/", 0);
+  EXPECT_EQ(listing.directory().version(), VersionOf("/"));
+  EXPECT_EQ(listing.Find("d-file")->inode, store_->Look("/d-file")->inode);
+  EXPECT_EQ(listing.Find("d-file")->attributes()->version(), VersionOf("/d-file"));
+}
+
+// A rank may see the same file system under another type: the root that answered has fixed what is in the version.
+TEST_F(Renumbering, WhatTheRootHasFixedHolds) {
+  tree_.Write("/file", "content");
+  tree_.Age("/file", 100);
+  const FileVersion of_path = VersionOf("/file");
+  OpenStore({}, {{.point = tree_.root(), .type = "nfs", .source = "host:"}});
+  const FileVersion of_inode = VersionOf("/file");
+  EXPECT_NE(of_path, of_inode);
+  EXPECT_EQ(ReadText("/file", of_path, 0, 7), "content");
+  FileVersion other = of_inode;
+  ++other.inode;
+  EXPECT_EQ(ReadText("/file", other, 0, 7), "errno " + std::to_string(ESTALE));
+  SetUp();
+  EXPECT_EQ(ReadText("/file", of_inode, 0, 7), "content");
 }
 
 TEST_F(LookTest, TheTargetMustBeADirectoryThatIsThere) {

@@ -35,7 +35,7 @@ Attributes RandomAttributes(Random& random) {
   attributes.uid = static_cast<uint32_t>(random());
   attributes.gid = static_cast<uint32_t>(random());
   attributes.rdev = random();
-  attributes.device = random();
+  attributes.file_system = random();
   attributes.inode = random();
   attributes.size = random();
   attributes.blocks = random();
@@ -165,7 +165,7 @@ TEST(AttributesTest, ExtremesRoundTrip) {
       Attributes attributes;
       attributes.mode = S_IFCHR | 07777;
       attributes.nlink = attributes.uid = attributes.gid = attributes.block_size = static_cast<uint32_t>(number);
-      attributes.rdev = attributes.device = attributes.inode = attributes.size = attributes.blocks = number;
+      attributes.rdev = attributes.file_system = attributes.inode = attributes.size = attributes.blocks = number;
       attributes.atime = attributes.mtime = attributes.ctime = {seconds, 999'999'999};
       const Result<Attributes> decoded = DecodeAttributes(EncodeAttributes(attributes).span());
       ASSERT_TRUE(decoded);
