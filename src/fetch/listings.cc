@@ -14,6 +14,8 @@ using profile::Event;
 
 // New names of a directory that are told to the kernel one by one.
 constexpr size_t kMostTold = 65'536;
+// How often a listing is asked for anew when its parent renews it between two pieces.
+constexpr unsigned kMostRestarts = 3;
 // What makes a directory one whose names are asked for one by one.
 bool MustAskByName(const Error& error) {
   return error.code == EFBIG || error.code == ENOMEM || error.code == EACCES || error.code == EPERM;
@@ -52,7 +54,7 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, const Deci
   context_.parts.channel.WantTicks();
   const ListingPtr known = cached ? cached->listing : nullptr;
   if (known && known->answers_absence()) context_.parts.counters.Count(Event::kTtlExpires);
-  flights_.Lead(key, [&] { Fetch(key, known, ask); });
+  flights_.Lead(key, [&] { Fetch({key, known, ask}); });
 }
 
 bool Listings::IsComing(const std::string& path) {
@@ -79,13 +81,16 @@ std::optional<ListingEntry> Listings::FindValid(const cache::PathKey& key) const
   return entry;
 }
 
-void Listings::Fetch(const ListingKey& key, const ListingPtr& known, Ask ask) {
+void Listings::Fetch(const Wanted& wanted) {
+  const auto& [key, known, ask, restarts] = wanted;
   const FileVersion version = known && known->answers_absence() ? known->directory().version() : FileVersion{};
   upstream_.Fetch(
       context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, version, 0, Limit(key.purpose)), ask,
-      {.reply = [this, key, known,
-                 ask](const rpc::Reply& reply) { flights_.Lead(key, [&] { OnReply(key, known, ask, reply); }); },
-       .read = [this, key, known] { flights_.Lead(key, [&] { Finish(key, ReadSource(key, known)); }); },
+      {.reply = [this, wanted](const rpc::Reply& reply) { flights_.Lead(wanted.key, [&] { OnReply(wanted, reply); }); },
+       .read =
+           [this, wanted] {
+             flights_.Lead(wanted.key, [&] { Finish(wanted.key, ReadSource(wanted.key, wanted.known)); });
+           },
        .is_wanted = [this, key] { return flights_.IsWanted(key); }});
 }
 
@@ -149,53 +154,62 @@ std::optional<Attributes> Listings::KnownAttributes(const std::string& path, con
 // Below the root.
 
 struct Listings::Pieces {
-  ListingKey key;
-  ListingPtr known;
+  Wanted wanted;
   FileVersion version;
   TimePoint until;
   ListingAssembly assembly;
 };
 
-void Listings::OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const rpc::Reply& reply) {
+void Listings::OnReply(const Wanted& wanted, const rpc::Reply& reply) {
+  const auto& [key, known, ask, restarts] = wanted;
   if (reply.error != 0) return Finish(key, Fail(reply.error));
   const TimePoint until = FromWire(reply.argument2, context_.Now());
   if ((reply.flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key, known, {known, until}));
   const uint64_t size = reply.argument;
   if (size == 0) return Finish(key, Fail(EBADMSG));
   if (size > context_.options.listing_limit_bytes) return Finish(key, Fail(ENOMEM));
-  const auto pieces = std::shared_ptr<Pieces>(new Pieces{key, known, reply.version, until, ListingAssembly(size)});
-  for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) FetchPiece(pieces, piece, ask);
+  const auto pieces = std::shared_ptr<Pieces>(new Pieces{wanted, reply.version, until, ListingAssembly(size)});
+  for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) FetchPiece(pieces, piece);
   AddPiece(pieces, 0, reply.payload);
 }
 
-void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, Ask ask) {
-  const ListingKey& key = pieces->key;
+void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece) {
+  const auto& [key, known, ask, restarts] = pieces->wanted;
   upstream_.Fetch(context_.parts.forest.OfDirectory(key.path),
                   PieceRequest(key.path, pieces->version, piece, Limit(key.purpose)), ask,
                   {.reply =
                        [this, pieces, piece](const rpc::Reply& reply) {
-                         flights_.Lead(pieces->key, [&] {
+                         flights_.Lead(pieces->wanted.key, [&] {
                            AddPiece(pieces, piece, reply.error != 0 ? Fail(reply.error) : Result<Bytes>(reply.payload));
                          });
                        },
                    // The source has no pieces: whoever is here first reads all of it.
                    .read =
                        [this, pieces] {
-                         flights_.Lead(pieces->key, [&] {
-                           if (pieces->assembly.Abandon()) Finish(pieces->key, ReadSource(pieces->key, pieces->known));
+                         const Wanted& wanted = pieces->wanted;
+                         flights_.Lead(wanted.key, [&] {
+                           if (!pieces->assembly.Abandon()) return;
+                           Finish(wanted.key, ReadSource(wanted.key, wanted.known));
                          });
                        },
-                   .is_wanted = [this, pieces] { return flights_.IsWanted(pieces->key); }});
+                   .is_wanted = [this, pieces] { return flights_.IsWanted(pieces->wanted.key); }});
 }
 
 void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes) {
   auto whole = pieces->assembly.Add(piece, bytes);
   if (!whole) return;
-  const auto& [key, known, version, until, assembly] = *pieces;
-  if (!*whole) return Finish(key, std::unexpected(whole->error()));
-  Result<Listing> listing = rpc::DecodeListing(**std::move(whole));
-  if (!listing) return Finish(key, std::unexpected(listing.error()));
-  Finish(key, Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), until}));
+  const auto& [key, known, ask, restarts] = pieces->wanted;
+  Result<Listing> listing = *whole ? rpc::DecodeListing(**std::move(whole)) : std::unexpected(whole->error());
+  if (!listing) return OnUnfit(pieces->wanted, listing.error());
+  Finish(key, Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), pieces->until}));
+}
+
+// The parent has renewed it between two pieces: ESTALE, or they are of two listings of one version. A parent that
+// renews it again and again hardly has the time to send it: then the source is read, as on a detour.
+void Listings::OnUnfit(Wanted wanted, const Error& error) {
+  if (error.code != ESTALE && error.code != EBADMSG) return Finish(wanted.key, std::unexpected(error));
+  if (++wanted.restarts > kMostRestarts) wanted.ask.as_root = true;
+  Fetch(wanted);
 }
 
 // On every node.

@@ -62,13 +62,20 @@ class Listings {
   cache::PathKey KeyOf(const std::string& path) const;
   std::optional<cache::ListingEntry> FindValid(const cache::PathKey& key) const;
   size_t Limit(Purpose purpose) const { return purpose == Purpose::kLookup ? context_.options.lookup_list_limit : 0; }
-  // Fetches as leader; `known` is what is to be renewed, or null.
-  void Fetch(const ListingKey& key, const ListingPtr& known, Ask ask);
-  void OnReply(const ListingKey& key, const ListingPtr& known, Ask ask, const rpc::Reply& reply);
+  // What a leader fetches.
+  struct Wanted {
+    ListingKey key;
+    ListingPtr known;  // what is to be renewed, or null
+    Ask ask;
+    unsigned restarts = 0;  // how often its pieces did not fit together
+  };
+  void Fetch(const Wanted& wanted);
+  void OnReply(const Wanted& wanted, const rpc::Reply& reply);
   // A listing of more than one piece, of which the first is there.
   struct Pieces;
-  void FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, Ask ask);
+  void FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece);
   void AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes);
+  void OnUnfit(Wanted wanted, const Error& error);
   Result<cache::ListingEntry> ReadSource(const ListingKey& key, const ListingPtr& known);
   // Names that are known already keep the version that they were first seen with.
   Result<Listing> KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const;

@@ -206,6 +206,61 @@ TEST_P(FetchTest, APieceOfAListingThatHasLeftTheTableIsStillGiven) {
   EXPECT_EQ(ask(1, other).error, ESTALE) << "never pieces of two listings";
 }
 
+// The parent of a rank that has the first of two pieces of a listing renews it before it gives the second.
+class RenewedBetweenPieces : public testing::Test {
+ protected:
+  static constexpr int kNames = 12'000;  // two pieces
+  static constexpr Duration kTtl = std::chrono::milliseconds(100);
+  static constexpr Rank kParent = 0, kChild = 1;
+
+  void SetUp() override {
+    for (int i = 0; i < kNames; ++i) job_.store().AddFile("/many/" + std::to_string(i), "x");
+    job_.fabric().SetFilter([this](Rank from, Rank) {
+      return from == kChild && ++asked_ % 2 == 0 ? fakes::Fate::kHold : fakes::Fate::kDeliver;
+    });
+  }
+  void Renew(int time) {
+    job_.store().AddFile("/many/new" + std::to_string(time), "x");
+    job_.clock().Advance(2 * kTtl);
+    ASSERT_EQ(job_.node(kParent).List("/many")->listing->size(), static_cast<size_t>(kNames + time));
+  }
+  // The child's listing, which its parent renews so often meanwhile.
+  Result<Listed> ListWhile(int renewals) {
+    std::future<Result<Listed>> listed =
+        std::async(std::launch::async, [&] { return job_.node(kChild).List("/many"); });
+    for (int time = 1; time <= renewals; ++time) {
+      while (job_.fabric().held() == 0 && listed.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+      }
+      Renew(time);
+      if (time == renewals) job_.fabric().SetFilter({});
+      job_.fabric().ReleaseHeld();
+    }
+    return listed.get();
+  }
+
+  static Fetcher::Options WithTtl() {
+    Fetcher::Options options;
+    options.absent_ttl = options.local_ttl = kTtl;
+    return options;
+  }
+  std::atomic<int> asked_{0};
+  TestJob job_{2, WithTtl(), 2, 1};
+};
+
+TEST_F(RenewedBetweenPieces, ItIsAskedForAnew) {
+  const auto listed = ListWhile(1);
+  ASSERT_TRUE(listed) << listed.error().Describe();
+  EXPECT_EQ(listed->listing->size(), kNames + 1U);
+  EXPECT_EQ(job_.node(kChild).counters().Get(profile::Event::kDetours), 0U);
+}
+
+TEST_F(RenewedBetweenPieces, AgainAndAgainTheSourceIsRead) {
+  const auto listed = ListWhile(4);
+  ASSERT_TRUE(listed) << listed.error().Describe();
+  EXPECT_EQ(listed->listing->size(), kNames + 4U);
+  EXPECT_EQ(job_.node(kChild).counters().Get(profile::Event::kDetours), 1U);
+}
+
 TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
   for (int i = 0; i < 9000; ++i) store().AddFile("/huge/" + std::to_string(i), "x");
   EXPECT_NE(job_.node(last()).Look("/huge/77")->attributes, nullptr);
