@@ -48,6 +48,7 @@ std::vector<RankProcess> ProcessesOf(const Json& ready) {
   const Json hosts = ready.value("hosts", Json::array());
   const Json pids = ready.value("pids", Json::array());
   std::vector<RankProcess> processes;
+  if (!hosts.is_array() || !pids.is_array()) return processes;
   for (size_t rank = 0; rank < std::min(hosts.size(), pids.size()); ++rank) {
     if (!hosts[rank].is_string() || !pids[rank].is_number_integer()) continue;
     processes.push_back({rank, hosts[rank].get<std::string>(), pids[rank].get<int>()});

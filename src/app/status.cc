@@ -81,6 +81,20 @@ void Sum(Json& into, const Json& other) {
   }
 }
 
+bool IsWait(const Json& wait) {
+  return wait.is_object() && (!wait.contains("seconds") || wait["seconds"].is_number_integer());
+}
+
+// Of the kinds that merging believes in.
+bool IsWhole(const Json& status) {
+  if (!status.is_object() || !status.contains("ranks") || !status["ranks"].is_array()) return false;
+  if (!status.contains("totals") || !status["totals"].is_object()) return false;
+  const Json& totals = status["totals"];
+  const Json waits = totals.value("waits", Json::array());
+  return totals.contains("unreachable") && totals["unreachable"].is_array() && waits.is_array() &&
+         std::ranges::all_of(waits, IsWait);
+}
+
 // Names of hosts and paths need not be UTF-8.
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -187,10 +201,7 @@ Bytes EncodeStatus(Json status) {
 
 Result<Json> DecodeStatus(const Bytes& payload) {
   Result<Json> status = ParseJson({reinterpret_cast<const char*>(payload.data()), payload.size()});
-  const bool whole = status && status->is_object() && status->contains("ranks") && (*status)["ranks"].is_array() &&
-                     status->contains("totals") && (*status)["totals"].is_object() &&
-                     (*status)["totals"].contains("unreachable") && (*status)["totals"]["unreachable"].is_array();
-  if (!whole) return Fail(EBADMSG, "a rank's status is malformed");
+  if (!status || !IsWhole(*status)) return Fail(EBADMSG, "a rank's status is malformed");
   return status;
 }
 

@@ -1,8 +1,6 @@
 #include "copper/bootstrap/address_book.h"
 
-#include <algorithm>
-
-#include "bootstrap/fields.h"
+#include "bootstrap/messages.h"
 #include "copper/base/files.h"
 #include "copper/base/log.h"
 
@@ -10,48 +8,6 @@ namespace copper::bootstrap {
 namespace {
 
 using fabric::Candidate;
-
-std::string EncodeEndpoints(const std::vector<Candidate>& endpoints) {
-  std::string text;
-  for (const Candidate& endpoint : endpoints)
-    text += endpoint.provider + "\t" + endpoint.domain + "\t" + endpoint.address + "\n";
-  return text;
-}
-
-// What stands before the next `mark`; takes both from the text.
-std::string Take(std::string_view& text, char mark) {
-  const size_t end = std::min(text.find(mark), text.size());
-  std::string taken(text.substr(0, end));
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return taken;
-}
-
-std::vector<Candidate> DecodeEndpoints(std::string_view text) {
-  std::vector<Candidate> endpoints;
-  while (!text.empty()) {
-    std::string provider = Take(text, '\t');
-    std::string domain = Take(text, '\t');
-    endpoints.push_back({std::move(provider), std::move(domain), Take(text, '\n')});
-  }
-  return endpoints;
-}
-
-std::string EncodeEntries(std::span<const BookEntry> entries) {
-  FieldWriter fields;
-  for (const BookEntry& entry : entries) fields.Add(entry.address).Add(std::to_string(entry.line));
-  return fields.Take();
-}
-
-BookEntry DecodeEntry(std::string_view entries, Rank rank) {
-  FieldReader fields(entries);
-  for (Rank before = 0; before < rank; ++before) {
-    fields.Next();
-    fields.Next();
-  }
-  BookEntry entry{fields.Next(), 0};
-  entry.line = std::strtoull(fields.Next().c_str(), nullptr, 10);
-  return entry;
-}
 
 Result<std::vector<BookEntry>> ReadFacilityBook(const std::string& file, std::span<const Member> members) {
   const Result<std::string> text = ReadWholeFile(file);

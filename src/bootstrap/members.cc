@@ -3,10 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
-#include "bootstrap/fields.h"
+#include "bootstrap/messages.h"
 #include "copper/base/files.h"
 
 namespace copper::bootstrap {
@@ -16,48 +15,7 @@ std::string_view AsText(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-fabric::Address AsAddress(std::string_view text) {
-  const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
-  return {bytes, bytes + text.size()};
-}
-
-Result<PeerAddress> DecodePeer(std::string_view encoded) {
-  FieldReader fields(encoded);
-  PeerAddress peer;
-  peer.address = AsAddress(fields.Next());
-  peer.text = fields.Next();
-  if (!fields.AtEnd()) return Fail(EBADMSG, "a rank's address is malformed");
-  return peer;
-}
-
 }  // namespace
-
-std::string EncodeMember(const Member& member) {
-  return FieldWriter()
-      .Add(member.host)
-      .Add(std::to_string(member.pid))
-      .Add(member.boot_id)
-      .Add(member.mount_point)
-      .Add(member.mount_digest)
-      .Add(member.network)
-      .Take();
-}
-
-Result<Member> DecodeMember(std::string_view encoded) {
-  FieldReader fields(encoded);
-  Member member;
-  member.host = fields.Next();
-  const std::string pid = fields.Next();
-  member.boot_id = fields.Next();
-  member.mount_point = fields.Next();
-  member.mount_digest = fields.Next();
-  member.network = fields.Next();
-  const auto [rest, error] = std::from_chars(pid.data(), pid.data() + pid.size(), member.pid);
-  if (!fields.AtEnd() || error != std::errc() || rest != pid.data() + pid.size()) {
-    return Fail(EBADMSG, "what a rank says of itself is malformed: is every rank the same cu_fuse?");
-  }
-  return member;
-}
 
 std::string BootId() {
   std::string id = ReadWholeFile("/proc/sys/kernel/random/boot_id").value_or("");
@@ -119,7 +77,7 @@ Result<JobIdentity> ShareIdentity(World& world) {
 
 Result<std::vector<PeerAddress>> ExchangeAddresses(World& world, const PeerAddress& mine) {
   std::vector<PeerAddress> peers;
-  for (const std::string& encoded : world.AllGather(FieldWriter().Add(AsText(mine.address)).Add(mine.text).Take())) {
+  for (const std::string& encoded : world.AllGather(EncodePeer(mine))) {
     Result<PeerAddress> peer = DecodePeer(encoded);
     if (!peer) return std::unexpected(peer.error());
     peers.push_back(std::move(*peer));

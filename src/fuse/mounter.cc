@@ -44,7 +44,8 @@ struct Received {
 
 Result<Received> Receive(int socket) {
   Received received;
-  iovec part{&received.reply, sizeof received.reply};
+  std::byte bytes[sizeof received.reply];
+  iovec part{bytes, sizeof bytes};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr message{};
   message.msg_iov = &part;
@@ -53,13 +54,15 @@ Result<Received> Receive(int socket) {
   message.msg_controllen = sizeof control;
   const ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
   if (got < 0) return FailErrno("cannot hear the mounter");
-  if (got != static_cast<ssize_t>(sizeof received.reply)) return Fail(EPIPE, "the mounter process is gone");
   const cmsghdr* const header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
     received.connection.Reset(fd);
   }
+  const auto reply = TakeMounterReply(std::span(bytes).first(static_cast<size_t>(got)));
+  if (!reply) return Fail(EPIPE, "the mounter process is gone");
+  received.reply = *reply;
   return received;
 }
 

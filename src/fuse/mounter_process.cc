@@ -45,10 +45,10 @@ std::optional<MounterRequest> NextRequest(int socket, int death) {
     pollfd waiting[] = {{socket, POLLIN, 0}, {death, POLLIN, 0}};
     if (poll(waiting, std::size(waiting), -1) < 0 && errno != EINTR) return std::nullopt;
     if (waiting[0].revents != 0) {
-      MounterRequest request;
-      const ssize_t got = recv(socket, &request, sizeof request, MSG_DONTWAIT);
-      if (got == static_cast<ssize_t>(sizeof request)) return request;
-      if (got >= 0 || errno != EAGAIN) return std::nullopt;
+      std::byte message[sizeof(MounterRequest)];
+      const ssize_t got = recv(socket, message, sizeof message, MSG_DONTWAIT);
+      if (got >= 0) return TakeMounterRequest(std::span(message).first(static_cast<size_t>(got)));
+      if (errno != EAGAIN) return std::nullopt;
     }
     if (waiting[1].revents != 0) return std::nullopt;
   }

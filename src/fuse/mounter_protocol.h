@@ -3,6 +3,9 @@
 
 #include <climits>
 #include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
 
 namespace copper::fuse {
 
@@ -23,5 +26,23 @@ struct MounterReply {
   int32_t error = 0;
   char message[2048] = {};
 };
+
+// What came as one message; none: it is no such thing. Its texts end.
+inline std::optional<MounterRequest> TakeMounterRequest(std::span<const std::byte> message) {
+  MounterRequest request;
+  if (message.size() != sizeof request) return std::nullopt;
+  std::memcpy(&request, message.data(), sizeof request);
+  const bool texts_end = std::memchr(request.source, 0, sizeof request.source) != nullptr &&
+                         std::memchr(request.point, 0, sizeof request.point) != nullptr;
+  if (!texts_end || request.verb > MounterVerb::kFarewell) return std::nullopt;
+  return request;
+}
+inline std::optional<MounterReply> TakeMounterReply(std::span<const std::byte> message) {
+  MounterReply reply;
+  if (message.size() != sizeof reply) return std::nullopt;
+  std::memcpy(&reply, message.data(), sizeof reply);
+  if (std::memchr(reply.message, 0, sizeof reply.message) == nullptr) return std::nullopt;
+  return reply;
+}
 
 }  // namespace copper::fuse

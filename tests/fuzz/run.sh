@@ -10,7 +10,7 @@ shift
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz --target fuzz_targets
 targets=("$@")
-((${#targets[@]})) || targets=($(cd tests/fuzz/corpus && echo *))
+((${#targets[@]})) || mapfile -t targets < <(ls tests/fuzz/corpus)
 rounds=$(((${#targets[@]} + 1) / 2))
 seconds=$(awk "BEGIN {print int($hours * 3600 / $rounds) + 1}")
 found=build/fuzz/tests/fuzz/found

@@ -55,6 +55,12 @@ TEST_F(ControlTest, PingIsAnsweredAtOnce) {
   EXPECT_EQ(AnswerTo("a")["ok"], true);
 }
 
+TEST_F(ControlTest, AnAnswerNeedNotBeUtf8) {
+  ASSERT_TRUE(WriteWholeFile(job_.control() + "/a.\xff.request", ""));
+  control_.Look();
+  EXPECT_EQ(AnswerTo("a")["ok"], false);
+}
+
 TEST_F(ControlTest, StopIsAnsweredAtTheEnd) {
   Request("a", {{"verb", "stop"}});
   control_.Look();

@@ -114,8 +114,11 @@ TEST(EncodeStatus, NamesNeedNotBeUtf8) {
 }
 
 TEST(DecodeStatus, RefusesWhatIsNone) {
-  for (const std::string text : {"", "x", "{}", "[]", R"({"ranks":1,"totals":{}})", R"({"ranks":[],"totals":{}})",
-                                 R"({"ranks":[],"totals":{"unreachable":1}})"}) {
+  for (const std::string text :
+       {"", "x", "{}", "[]", R"({"ranks":1,"totals":{}})", R"({"ranks":[],"totals":{}})",
+        R"({"ranks":[],"totals":{"unreachable":1}})", R"({"ranks":[],"totals":{"unreachable":[],"waits":{}}})",
+        R"({"ranks":[],"totals":{"unreachable":[],"waits":[1]}})",
+        R"({"ranks":[],"totals":{"unreachable":[],"waits":[{"seconds":"x"}]}})"}) {
     EXPECT_FALSE(DecodeStatus(Bytes::Copy(std::as_bytes(std::span(text))))) << text;
   }
 }

@@ -34,6 +34,13 @@ TEST(Hash, IsTheSameEverywhere) {
   EXPECT_NE(Hash(uint64_t{1}), Hash(uint64_t{2}));
 }
 
+TEST(Json, WhatIsNestedTooDeepForRecursionIsAnError) {
+  const auto nested = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  EXPECT_TRUE(ParseJson(nested(20)));
+  EXPECT_EQ(ParseJson(nested(1'000'000)).error().code, EINVAL);
+  EXPECT_TRUE(ParseJson("[\"" + std::string(1000, '[') + "\\\"{\"]")) << "these are in a text";
+}
+
 TEST(Json, TextThatIsNoneIsAnError) {
   EXPECT_EQ((*ParseJson("{\"a\": [1, 2]}"))["a"][1], 2);
   EXPECT_EQ(ParseJson("{\"a\":").error().code, EINVAL);

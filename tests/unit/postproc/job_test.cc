@@ -47,6 +47,12 @@ TEST_F(ProcessesTest, NothingIsKnownOfOtherHostsAndOtherNumbers) {
   EXPECT_FALSE(Processes(job_).HaveEnded());
 }
 
+TEST_F(ProcessesTest, NothingIsKnownWhereReadyJsonIsAnothersOrDamaged) {
+  Json ready = {{"hosts", {{"a", "b"}}}, {"pids", {1}}, {"pid_namespace", Namespace("pid")}};
+  ASSERT_TRUE(WriteWholeFile(job_.ready_file(), ready.dump()));
+  EXPECT_FALSE(Processes(job_).HaveEnded());
+}
+
 TEST_F(ProcessesTest, NothingIsKnownOfAJobThatHasEndedInOrder) {
   EXPECT_FALSE(Processes(job_).HaveEnded());
 }

@@ -1,0 +1,31 @@
+#include <algorithm>
+
+#include "app/refresh.h"
+#include "copper/base/file.h"
+
+namespace copper::app {
+
+Result<std::string> PathInSource(const std::string& given, const std::string& target,
+                                 const std::vector<std::string>& mounts) {
+  if (given.size() > 4096) return Fail(ENAMETOOLONG, "this path is too long");
+  if (given.contains('\0')) return Fail(EINVAL, "there is a NUL in this path");
+  std::string path = "/";
+  for (size_t begin = 0; begin < given.size();) {
+    const size_t end = std::min(given.find('/', begin), given.size());
+    const std::string name = given.substr(begin, end - begin);
+    begin = end + 1;
+    if (name.empty() || name == ".") continue;
+    if (name == ".." && path == "/") return Fail(EINVAL, given + " leads out of the source");
+    path = name == ".." ? std::string(ParentPath(path)) : JoinPath(path, name);
+  }
+  if (!given.starts_with('/')) return path;
+  std::vector<std::string> tops = mounts;
+  tops.push_back(target);
+  for (const std::string& top : tops) {
+    if (top == "/" || !IsAtOrBelow(path, top)) continue;
+    return path.size() == top.size() ? "/" : path.substr(top.size());
+  }
+  return path;
+}
+
+}  // namespace copper::app

@@ -1,0 +1,23 @@
+// The messages of the end and of a refresh, whose payloads are numbers and lists of ranks.
+#include <algorithm>
+
+#include "app/ending_messages.h"
+#include "expect.h"
+
+using namespace copper;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  constexpr uint32_t kRanks = 1000;
+  const std::string_view payload(reinterpret_cast<const char*>(data), size);
+  const app::Served served = app::UnpackServed(payload);
+  const app::Remarks remarks = app::UnpackRemarks(payload, kRanks);
+  for (const auto& ranks : {remarks.lost, remarks.still_mounted}) {
+    EXPECT_ALWAYS(ranks.empty() || *ranks.rbegin() < kRanks);
+  }
+  const std::string packed = app::PackLeft(served, remarks);
+  EXPECT_ALWAYS(packed.size() <= wire::kMaxRequestPayload && app::UnpackServed(packed) == served);
+  const std::vector<Rank> ranks = app::UnpackRanks(std::as_bytes(std::span(data, size)), kRanks);
+  const std::vector<std::byte> again = app::PackRanks(ranks, size);
+  EXPECT_ALWAYS(app::UnpackRanks(again, kRanks) == ranks);
+  return 0;
+}

@@ -1,0 +1,33 @@
+// What a job leaves in its directory, as the commands beside it read that: ready.json and exit.json.
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "copper/base/files.h"
+#include "expect.h"
+#include "job.h"
+
+using namespace copper;
+
+namespace {
+
+struct Place {
+  const std::string root = "/tmp/copper-fuzz-record-" + std::to_string(getpid());
+  const JobDirectory job{root};
+  Place() { std::filesystem::create_directories(job.logs()); }
+  ~Place() { std::filesystem::remove_all(root); }
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const Place place;
+  const std::string text(reinterpret_cast<const char*>(data), size);
+  for (const std::string& file : {place.job.ready_file(), place.job.exit_file()}) {
+    EXPECT_ALWAYS(WriteWholeFile(file, text));
+  }
+  static_cast<void>(postproc::ReadExit(place.job));
+  static_cast<void>(postproc::DescribeRemains(place.job));
+  static_cast<void>(postproc::Processes(place.job).HaveEnded());
+  return 0;
+}

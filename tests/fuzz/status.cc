@@ -1,0 +1,20 @@
+// The status of a rank and all below it, as the rank above takes it: what is accepted can be merged and handed on.
+#include "app/status.h"
+
+#include "expect.h"
+
+using namespace copper;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const Result<Json> status = app::DecodeStatus(Bytes::Copy(std::as_bytes(std::span(data, size))));
+  if (!status) {
+    EXPECT_ALWAYS(status.error().code == EBADMSG);
+    return 0;
+  }
+  Json merged = app::EmptyStatus();
+  app::MergeStatus(merged, *status);
+  app::MergeStatus(merged, *status);
+  app::MergeUnreachable(merged, 3);
+  EXPECT_ALWAYS(app::DecodeStatus(app::EncodeStatus(merged)));
+  return 0;
+}
