@@ -5,6 +5,7 @@
 
 #include "app/rank_list.h"
 #include "copper/base/log.h"
+#include "copper/fuse/server.h"
 
 namespace copper::app {
 namespace {
@@ -50,8 +51,9 @@ Refresher::Refresher(Rank self, Parts parts, Hooks hooks)
       hooks_(std::move(hooks)),
       everyone_(parts.forest.ranks(), parts.forest.fanout(), parts.forest.ranks()) {}
 
-Duration Refresher::Budget(Rank leader) const {
-  return kBase + kPerLevel * (everyone_.MaxDepth() - everyone_.Depth(self_, leader));
+Duration Refresher::Budget(const Pass& pass) const {
+  const Duration base = pass.end ? kBase + fuse::Server::kMostRechecking : kBase;
+  return base + kPerLevel * (everyone_.MaxDepth() - everyone_.Depth(self_, pass.id.leader));
 }
 
 void Refresher::Handle(const rpc::Request& request, rpc::Responder respond) {
@@ -81,20 +83,19 @@ void Refresher::Call(const Pass& pass, Rank rank, const std::shared_ptr<Gatherin
   request.path = pass.path;
   request.argument = pass.id.number * 2 + (pass.end ? 1 : 0);
   request.argument2 = pass.id.leader;
-  parts_.channel.Call(rank, std::move(request), parts_.clock.Now() + Budget(pass.id.leader),
-                      [this, rank, gathering](Result<rpc::Reply> reply) {
-                        parts_.loop.Submit([this, rank, gathering, reply = std::move(reply)] {
-                          Answers& answers = gathering->answers;
-                          if (reply && reply->error == 0) {
-                            answers.reached += reply->argument;
-                            std::ranges::copy(UnpackRanks(reply->payload.span(), everyone_.ranks()),
-                                              std::back_inserter(answers.lost));
-                          } else {
-                            answers.lost.push_back(rank);
-                          }
-                          Arrived(*gathering);
-                        });
-                      });
+  parts_.channel.Call(
+      rank, std::move(request), parts_.clock.Now() + Budget(pass), [this, rank, gathering](Result<rpc::Reply> reply) {
+        parts_.loop.Submit([this, rank, gathering, reply = std::move(reply)] {
+          Answers& answers = gathering->answers;
+          if (reply && reply->error == 0) {
+            answers.reached += reply->argument;
+            std::ranges::copy(UnpackRanks(reply->payload.span(), everyone_.ranks()), std::back_inserter(answers.lost));
+          } else {
+            answers.lost.push_back(rank);
+          }
+          Arrived(*gathering);
+        });
+      });
 }
 
 void Refresher::DoHere(const Pass& pass, const std::shared_ptr<Gathering>& gathering) {

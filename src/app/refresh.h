@@ -61,7 +61,7 @@ class Refresher {
   void Round(const std::shared_ptr<Leading>& leading, const std::vector<Rank>& ranks, bool here);
   void OnRound(const std::shared_ptr<Leading>& leading, const Answers& answers);
   std::vector<Rank> Living(const Leading& leading) const;
-  Duration Budget(Rank leader) const;
+  Duration Budget(const Pass& pass) const;
   static void Arrived(Gathering& gathering);
 
   const Rank self_;

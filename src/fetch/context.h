@@ -21,6 +21,7 @@ struct Ask {
   uint16_t hops = 0;
   profile::UsePtr use{};
   bool as_root = false;  // this node is to read the source for it, and to ask nobody
+  bool counted = true;  // false: nobody's request
 };
 
 // Told how what somebody waits for is come by, before he can have it; called within the call that it is given to.
@@ -55,6 +56,7 @@ struct Context {
   // Who asks is answered this way: counted once for each, where the decision falls.
   void Decide(const Ask& ask, profile::Way way) const {
     using profile::Event, profile::Way;
+    if (!ask.counted) return;
     parts.counters.Count(way == Way::kHit ? Event::kHits : way == Way::kCoalesced ? Event::kCoalesced : Event::kMisses);
     if (ask.use) ask.use->Note(way);
   }

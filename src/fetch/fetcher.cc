@@ -95,15 +95,26 @@ void Fetcher::Look(const std::string& path, std::move_only_function<void(Result<
   state_->names.Look(path, state_->context.Own(std::move(use)), std::move(done));
 }
 
+void Fetcher::LookAgain(const std::string& path, TimePoint until, std::move_only_function<void(Result<Found>)> done) {
+  state_->names.Look(path, {.deadline = until, .counted = false}, std::move(done));
+}
+
 void Fetcher::List(const std::string& path, std::move_only_function<void(Result<Listed>)> done, profile::UsePtr use) {
-  const Ask ask = state_->context.Own(std::move(use));
+  List(path, state_->context.Own(std::move(use)), std::move(done));
+}
+
+void Fetcher::ListAgain(const std::string& path, TimePoint until, std::move_only_function<void(Result<Listed>)> done) {
+  List(path, {.deadline = until, .counted = false}, std::move(done));
+}
+
+void Fetcher::List(const std::string& path, const Ask& ask, std::move_only_function<void(Result<Listed>)> done) {
   if (state_->context.parts.file_systems.Of(path) != storage::Sharing::kShared) {
     return state_->listings.GetLocally(path, ask, std::move(done));
   }
   const Context& context = state_->context;
   state_->listings.Get(path, Purpose::kReadDirectory, ask, context.Deciding(ask),
-                       [&context, done = std::move(done)](const Result<cache::ListingEntry>& entry) mutable {
-                         context.CountError(entry);
+                       [&context, ask, done = std::move(done)](const Result<cache::ListingEntry>& entry) mutable {
+                         if (ask.counted) context.CountError(entry);
                          if (!entry) return done(std::unexpected(entry.error()));
                          done(Listed{entry->listing, kNever});
                        });

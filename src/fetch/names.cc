@@ -113,6 +113,7 @@ void Names::Answer(const Ask& ask, Way way, const Found& found, Done done) const
 
 // A hit is a serve where it is an absence; what was waited for is new.
 void Names::CountAnswer(const Ask& ask, Way way, const Result<Found>& found) const {
+  if (!ask.counted) return;
   context_.CountError(found);
   if (!found || found->attributes) return;
   context_.parts.counters.Count(Event::kNegative);

@@ -93,7 +93,8 @@ class Handlers {
   void GiveUpExcess();
   void SendEntry(Reply& reply, const NodePtr& node, const Node::Known& known);
   void LookupLive(Reply reply, const Node& parent, std::string_view name);
-  void SendFound(Reply& reply, const Node& parent, std::string path, const fetch::Found& found);
+  // The node that it was answered with; null: absent, or nothing that a refresh is about.
+  NodePtr SendFound(Reply& reply, const Node& parent, std::string path, const fetch::Found& found, uint64_t asked);
   void Refresh(Node& node, const fetch::Found& found) const;
   void SendAttributes(Reply& reply, const Node& node) const;
 
@@ -112,13 +113,13 @@ class Handlers {
   fuse_entry_param ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
                               TimePoint valid_until);
 
-  // An answer that was asked for before a refresh and sent after it is taken back: each who asks notes `refreshes_`
-  // before, and looks at it again when the kernel has the answer.
   void TakeBackAbsent(uint64_t directory, const std::string& name) const;
-  void TakeBackName(const std::string& path) const;
-  void TakeBackDirectory(Node& directory) const;
   void TakeBackListings(Node& directory) const;
-  void TakeBack(const std::string& path) const;
+  // These are suspect; `told`, which may be empty: when the kernel knows. An answer that was asked for before a refresh
+  // and sent after it is taken back, too: each who asks notes how many refreshes there had been, and looks at it again
+  // when the kernel has the answer.
+  void TakeBack(std::vector<NodePtr> suspects, std::move_only_function<void()> told = [] {}) const;
+  bool CameBefore(uint64_t refreshes) const { return parts_.inodes.refreshes() != refreshes; }
   // Of a TextCommand.
   void Obey(Reply reply, const Server::TextCommandHook& hook, std::span<const std::byte> in, size_t out_size);
 
@@ -127,7 +128,6 @@ class Handlers {
 
   Parts parts_;
   std::atomic<bool> refusing_{false};
-  std::atomic<uint64_t> refreshes_{0};  // how many there were
 };
 
 // The operations of a session whose user data is a Handlers.

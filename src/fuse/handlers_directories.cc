@@ -52,11 +52,13 @@ void AddDots(Page& page, uint64_t own, uint64_t above, uint64_t position) {
 }  // namespace
 
 void Handlers::Readdir(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info*) {
-  ReadDirectory(std::move(reply), {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), false, refreshes_});
+  ReadDirectory(std::move(reply),
+                {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), false, parts_.inodes.refreshes()});
 }
 
 void Handlers::Readdirplus(Reply reply, fuse_ino_t id, size_t size, off_t offset, fuse_file_info*) {
-  ReadDirectory(std::move(reply), {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), true, refreshes_});
+  ReadDirectory(std::move(reply),
+                {parts_.inodes.Find(id), size, static_cast<uint64_t>(offset), true, parts_.inodes.refreshes()});
 }
 
 void Handlers::ReadDirectory(Reply reply, PageRequest page) {
@@ -83,13 +85,15 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
       });
 }
 
-// As a node, one lookup more; or bare, and the kernel looks it up if it needs it.
+// As a node, one lookup more; or bare, and the kernel looks it up if it needs it: so where the listing is not to be
+// believed, since it might say of a name that is in use that it is another node.
 fuse_entry_param Handlers::ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
                                       TimePoint valid_until) {
   const Node& directory = *page.directory;
   const std::optional<Attributes> attributes = entry.attributes();
-  if (attributes && page.plus && !directory.live()) {
-    const NodePtr node = parts_.inodes.EnterIfRoom(JoinPath(directory.path(), entry.name), *attributes, valid_until);
+  if (attributes && page.plus && !directory.live() && valid_until > parts_.clock.Now()) {
+    const NodePtr node =
+        parts_.inodes.EnterIfRoom(JoinPath(directory.path(), entry.name), *attributes, valid_until, page.refreshes);
     if (node) return EntryOf(*node, *attributes, valid_until);
   }
   const uint64_t file_system = attributes ? attributes->file_system : listing.directory().file_system;
@@ -132,10 +136,12 @@ void Handlers::SendPage(Reply& reply, const PageRequest& request, const fetch::L
   if (!reply.Names(page.bytes())) {
     for (const uint64_t id : entered) parts_.inodes.Forget(id, 1);
   }
-  if (refreshes_ == request.refreshes) return;
+  if (!CameBefore(request.refreshes)) return;
+  std::vector<NodePtr> suspects;
   for (const uint64_t id : entered) {
-    if (const NodePtr node = parts_.inodes.Find(id)) TakeBack(node->path());
+    if (NodePtr node = parts_.inodes.Find(id)) suspects.push_back(std::move(node));
   }
+  TakeBack(std::move(suspects));
   TakeBackListings(directory);
 }
 

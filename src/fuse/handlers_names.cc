@@ -54,10 +54,12 @@ void Handlers::Lookup(Reply reply, fuse_ino_t parent_id, const char* name) {
   if (reply.use()) reply.use()->NotePath(path, profile::PathKind::kUnknown);
   Ask<fetch::Found>(
       std::move(reply), [&](auto done, auto use) { parts_.fetcher.Look(path, std::move(done), std::move(use)); },
-      [this, path, parent, before = refreshes_.load()](Reply& open, Result<fetch::Found> found) {
+      [this, path, parent, before = parts_.inodes.refreshes()](Reply& open, Result<fetch::Found> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
-        SendFound(open, *parent, path, *found);
-        if (refreshes_ != before) TakeBack(path);
+        const NodePtr node = SendFound(open, *parent, path, *found, before);
+        if (!CameBefore(before)) return;
+        if (node) return TakeBack({node});
+        if (!found->attributes) TakeBackAbsent(parent->id(), std::string(BaseName(path)));
       });
 }
 
@@ -73,14 +75,20 @@ void Handlers::LookupLive(Reply reply, const Node& parent, std::string_view name
   SendEntry(reply, parts_.inodes.EnterFresh(std::move(made->identity), known), known);
 }
 
-void Handlers::SendFound(Reply& reply, const Node& parent, std::string path, const fetch::Found& found) {
+NodePtr Handlers::SendFound(Reply& reply, const Node& parent, std::string path, const fetch::Found& found,
+                            uint64_t asked) {
   if (!found.attributes) {
     const TimePoint now = parts_.clock.Now();
     const bool noted = parts_.absent.Note(path, found.valid_until, now);
-    return reply.Absent(noted ? Timeout(found.valid_until, now) : 0);
+    reply.Absent(noted ? Timeout(found.valid_until, now) : 0);
+    return nullptr;
   }
   const Node::Known known{found.attributes, found.valid_until};
-  if (!found.live) return SendEntry(reply, parts_.inodes.Enter(std::move(path), known), known);
+  if (!found.live) {
+    NodePtr node = parts_.inodes.Enter(std::move(path), known, asked);
+    SendEntry(reply, node, known);
+    return node;
+  }
   Node::Identity identity;
   identity.live = true;
   identity.path = std::move(path);
@@ -88,6 +96,7 @@ void Handlers::SendFound(Reply& reply, const Node& parent, std::string path, con
   identity.version = NodeVersion(*found.attributes);
   identity.above = parent.number();
   SendEntry(reply, parts_.inodes.EnterFresh(std::move(identity), known), known);
+  return nullptr;
 }
 
 void Handlers::Getattr(Reply reply, fuse_ino_t id, fuse_file_info*) {
@@ -103,11 +112,11 @@ void Handlers::Getattr(Reply reply, fuse_ino_t id, fuse_file_info*) {
   Ask<fetch::Found>(
       std::move(reply),
       [&](auto done, auto use) { parts_.fetcher.Look(node->path(), std::move(done), std::move(use)); },
-      [this, node, before = refreshes_.load()](Reply& open, Result<fetch::Found> found) {
+      [this, node, before = parts_.inodes.refreshes()](Reply& open, Result<fetch::Found> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
         Refresh(*node, *found);
         SendAttributes(open, *node);
-        if (refreshes_ != before && node->IsDirectory()) TakeBackListings(*node);
+        if (CameBefore(before) && node->IsDirectory()) TakeBackListings(*node);
       });
 }
 

@@ -1,11 +1,13 @@
-// What a refresh takes back from the kernel.
+// What a refresh, or a listing that was renewed, takes back from the kernel.
 //
-// Files, symlinks and absent names go by name: the next lookup finds another node. Whoever has the old one open keeps
-// it, with the pages it has; it is not invalidated, since a page that a running program has mapped could not be had
-// again if the file changed. Directories stay what they are, and are looked at again.
+// Absent names go by name. Names of what is there are suspect until they have been looked at again (recheck.h): what is
+// the same stays the same node, with its pages. What is not is found as another node; whoever has the old one open
+// keeps it, with the pages it has: it is not invalidated, since a page that a running program has mapped could not be
+// had again if the file changed. Directories stay what they are, and are looked at and listed again.
 #include <algorithm>
 
 #include "handlers.h"
+#include "recheck.h"
 
 namespace copper::fuse {
 namespace {
@@ -40,18 +42,14 @@ void Handlers::OnDirectoryChanged(const std::string& path, const std::vector<std
 }
 
 void Handlers::OnRefreshed(const std::string& path, std::move_only_function<void()> told) {
-  ++refreshes_;  // before the look at what is known: answers from now on are taken back by whoever sends them
-  const std::vector<NodePtr> nodes = parts_.inodes.Renew(path);
-  for (const NodePtr& node : nodes) {
-    if (!node->IsDirectory()) TakeBackName(node->path());
-  }
-  for (const std::string& absent : parts_.absent.Take(path)) TakeBackName(absent);
-  for (const NodePtr& node : nodes) {
-    if (node->IsDirectory()) TakeBackDirectory(*node);
+  const std::vector<NodePtr> suspects = parts_.inodes.Suspect(path);
+  for (const std::string& absent : parts_.absent.Take(path)) {
+    const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(absent)));
+    if (parent) TakeBackAbsent(parent->id(), std::string(BaseName(absent)));
   }
   // The directory that names it; the root is its own.
   if (const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(path)))) TakeBackListings(*parent);
-  parts_.notifier->Then(std::move(told));
+  TakeBack(suspects, std::move(told));
 }
 
 void Handlers::TakeBackAbsent(uint64_t directory, const std::string& name) const {
@@ -59,28 +57,19 @@ void Handlers::TakeBackAbsent(uint64_t directory, const std::string& name) const
   parts_.notifier->InvalidateName(directory, name);
 }
 
-void Handlers::TakeBackName(const std::string& path) const {
-  const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(path)));
-  if (parent) parts_.notifier->InvalidateName(parent->id(), std::string(BaseName(path)));
-}
-
-void Handlers::TakeBackDirectory(Node& directory) const {
-  const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(directory.path())));
-  if (parent && directory.id() != kRootId) {
-    parts_.notifier->ExpireName(parent->id(), std::string(BaseName(directory.path())));
+void Handlers::TakeBack(std::vector<NodePtr> suspects, std::move_only_function<void()> told) const {
+  for (const NodePtr& node : suspects) {
+    if (node->IsDirectory()) TakeBackListings(*node);
   }
-  TakeBackListings(directory);
+  const TimePoint until = parts_.clock.Now() + Server::kMostRechecking;
+  const Recheck::Parts parts{parts_.fetcher, parts_.clock, parts_.inodes, parts_.notifier};
+  std::make_shared<Recheck>(parts, std::move(suspects), until, std::move(told))->Begin();
 }
 
 void Handlers::TakeBackListings(Node& directory) const {
   directory.Expire();
   parts_.streamed.Drop(directory.id());
   parts_.notifier->InvalidateInode(directory.id());
-}
-
-void Handlers::TakeBack(const std::string& path) const {
-  if (const NodePtr directory = parts_.inodes.FindDirectory(path)) return TakeBackDirectory(*directory);
-  TakeBackName(path);
 }
 
 }  // namespace copper::fuse

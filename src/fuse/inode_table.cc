@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "copper/base/hash.h"
-
 namespace copper::fuse {
 namespace {
 
@@ -15,14 +13,10 @@ constexpr size_t kReaderCharge = sizeof(fetch::FileReader) + 96;
 
 }  // namespace
 
-size_t InodeTable::KeyHash::operator()(const Key& key) const {
-  return Hash(key.path, key.version.Folded());
-}
-
 InodeTable::InodeTable(size_t budget_bytes) : budget_(budget_bytes) {
   const auto root = std::make_shared<Node>(Node::Identity{.id = kRootId, .path = "/"});
   nodes_[kRootId].node = root;
-  by_key_.insert(root.get());
+  by_path_.insert(root.get());
 }
 
 NodePtr InodeTable::Find(uint64_t id) const {
@@ -33,37 +27,43 @@ NodePtr InodeTable::Find(uint64_t id) const {
 
 NodePtr InodeTable::FindDirectory(const std::string& path) const {
   const std::lock_guard lock(mutex_);
-  const auto it = by_key_.find(Key{path, S_IFDIR, {}});
-  return it == by_key_.end() ? nullptr : nodes_.at((*it)->id()).node;
+  const auto it = by_path_.find(path);
+  return it == by_path_.end() || !(*it)->IsDirectory() ? nullptr : nodes_.at((*it)->id()).node;
 }
 
-KnownEntry* InodeTable::FindEntry(const Key& key) {
-  const auto it = by_key_.find(key);
-  return it == by_key_.end() ? nullptr : &nodes_.at((*it)->id());
+KnownEntry* InodeTable::FindEntry(std::string_view path) {
+  const auto it = by_path_.find(path);
+  return it == by_path_.end() ? nullptr : &nodes_.at((*it)->id());
 }
 
-NodePtr InodeTable::Enter(std::string path, Node::Known known) {
-  const Key key{path, known.attributes->mode & S_IFMT, NodeVersion(*known.attributes)};
+KnownEntry* InodeTable::FindSame(std::string_view path, const Attributes& attributes, uint64_t asked) {
+  KnownEntry* const entry = FindEntry(path);
+  if (entry == nullptr) return nullptr;
+  const bool same = entry->suspected == 0 ? entry->node->Matches(attributes) : entry->node->IsUntouched(attributes);
+  if (!same) return nullptr;
+  if (asked >= entry->suspected) entry->suspected = 0;
+  return entry;
+}
+
+NodePtr InodeTable::Enter(std::string path, Node::Known known, uint64_t asked) {
   const std::lock_guard lock(mutex_);
-  if (KnownEntry* const entry = FindEntry(key)) {
+  if (KnownEntry* const entry = FindSame(path, *known.attributes, asked)) {
     Renumber(*entry->node, *known.attributes);
     entry->node->SetKnown(std::move(known));
     return EnterAgain(*entry);
   }
-  return EnterNew({.path = std::move(path), .type = key.type, .version = key.version}, std::move(known));
+  return EnterNew(std::move(path), std::move(known), asked);
 }
 
-NodePtr InodeTable::EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until) {
-  const Key key{path, attributes.mode & S_IFMT, NodeVersion(attributes)};
+NodePtr InodeTable::EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until, uint64_t asked) {
   const std::lock_guard lock(mutex_);
-  if (KnownEntry* const entry = FindEntry(key)) {
+  if (KnownEntry* const entry = FindSame(path, attributes, asked)) {
     Renumber(*entry->node, attributes);
     entry->node->SetKnown(attributes, valid_until);
     return EnterAgain(*entry);
   }
   if (charge_ >= budget_) return nullptr;
-  return EnterNew({.path = std::move(path), .type = key.type, .version = key.version},
-                  {std::make_shared<const Attributes>(attributes), valid_until});
+  return EnterNew(std::move(path), {std::make_shared<const Attributes>(attributes), valid_until}, asked);
 }
 
 void InodeTable::SetKnown(Node& node, Node::Known known) {
@@ -89,9 +89,20 @@ NodePtr InodeTable::EnterAgain(KnownEntry& entry) {
   return entry.node;
 }
 
-NodePtr InodeTable::EnterNew(Node::Identity identity, Node::Known known) {
-  KnownEntry& entry = Insert(std::move(identity), std::move(known));
-  by_key_.insert(entry.node.get());
+// What was at this path before stays with whoever uses it; the kernel drops its name with the answer.
+NodePtr InodeTable::EnterNew(std::string path, Node::Known known, uint64_t asked) {
+  if (KnownEntry* const before = FindEntry(path)) {
+    by_path_.erase(before->node.get());
+    GiveUp(*before);
+  }
+  const Attributes& attributes = *known.attributes;
+  KnownEntry& entry = Insert({.path = std::move(path),
+                              .type = attributes.mode & S_IFMT,
+                              .version = NodeVersion(attributes),
+                              .ctime = attributes.ctime},
+                             std::move(known));
+  if (asked < refreshes_) entry.suspected = refreshes_;
+  by_path_.insert(entry.node.get());
   Requeue(entry);
   return entry.node;
 }
@@ -141,20 +152,24 @@ void InodeTable::Unqueue(KnownEntry& entry) {
   if (std::exchange(entry.given_up, false)) given_up_ -= entry.charge;
 }
 
-// The kernel is told to forget the names of those that stay with whoever has them open: they are given up already.
-std::vector<NodePtr> InodeTable::Renew(const std::string& path) {
-  std::vector<NodePtr> renewed;
+std::vector<NodePtr> InodeTable::Suspect(const std::string& path) {
+  std::vector<NodePtr> suspects;
   const std::lock_guard lock(mutex_);
-  std::erase_if(by_key_, [&](const Node* known) {
-    if (known->id() == kRootId || !IsAtOrBelow(known->path(), path)) return false;
+  ++refreshes_;
+  for (const Node* const known : by_path_) {
+    if (known->id() == kRootId || !IsAtOrBelow(known->path(), path)) continue;
     KnownEntry& entry = nodes_.at(known->id());
-    renewed.push_back(entry.node);
-    if (known->IsDirectory()) return false;
-    GiveUp(entry);
-    return true;
-  });
-  NoteCharge();
-  return renewed;
+    entry.suspected = refreshes_;
+    suspects.push_back(entry.node);
+  }
+  return suspects;
+}
+
+bool InodeTable::Confirm(const Node& node, const Attributes* found, uint64_t asked) {
+  const std::lock_guard lock(mutex_);
+  const KnownEntry* const entry = FindEntry(node.path());
+  const bool settled = entry == nullptr || entry->node.get() != &node || entry->suspected == 0;
+  return settled || (found != nullptr && FindSame(node.path(), *found, asked) != nullptr);
 }
 
 void InodeTable::Forget(uint64_t id, uint64_t lookups) {
@@ -167,7 +182,7 @@ void InodeTable::Forget(uint64_t id, uint64_t lookups) {
   if (entry.lookups > 0) return;
   Unqueue(entry);
   dropped = std::move(entry.node);
-  by_key_.erase(dropped.get());
+  by_path_.erase(dropped.get());
   numbers_.Release(dropped->number());
   charge_ -= entry.charge;
   nodes_.erase(it);
@@ -196,8 +211,8 @@ void InodeTable::TakeFrom(EntryQueue& queue, std::vector<KnownName>& names) {
     GiveUp(entry);
     const std::string& path = entry.node->path();
     // A name whose directory is unknown to the kernel is so itself; what is left of it is in use.
-    const auto directory = by_key_.find(Key{ParentPath(path), S_IFDIR, {}});
-    if (directory != by_key_.end()) names.push_back({(*directory)->id(), std::string(BaseName(path))});
+    const auto directory = by_path_.find(ParentPath(path));
+    if (directory != by_path_.end()) names.push_back({(*directory)->id(), std::string(BaseName(path))});
   }
 }
 

@@ -18,6 +18,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "copper/base/hash.h"
 #include "entry_queue.h"
 #include "inode_numbers.h"
 #include "node.h"
@@ -37,16 +38,19 @@ class InodeTable {
  public:
   static constexpr size_t kBatch = 64;       // names that are given up at once
   static constexpr size_t kNewestKept = 64;  // of either sort are never given up, however small the budget
+  static constexpr uint64_t kNow = UINT64_MAX;
 
   explicit InodeTable(size_t budget_bytes = SIZE_MAX);
 
   NodePtr Find(uint64_t id) const;  // nullptr: unknown to the kernel
   NodePtr FindDirectory(const std::string& path) const;
 
-  // The node of this version of a path, made if need be, with these attributes from now on; one lookup more.
-  NodePtr Enter(std::string path, Node::Known known);
+  // The node of this version of a path, made if need be, with these attributes from now on; one lookup more. `asked`:
+  // how many refreshes there had been when these attributes were asked for. Where a refresh has made a node suspect, it
+  // is the same one only if nothing about the file has changed, the ctime included.
+  NodePtr Enter(std::string path, Node::Known known, uint64_t asked = kNow);
   // The same for a name that the kernel did not ask for: nullptr where it would be new and there is no room for it.
-  NodePtr EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until);
+  NodePtr EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until, uint64_t asked = kNow);
   // A node of its own at each call: files of pseudo file systems, and of .copper.
   NodePtr EnterFresh(Node::Identity identity, Node::Known known);
   // What is known of the node from now on. A directory that is another one at the source now gets that one's number.
@@ -54,9 +58,14 @@ class InodeTable {
   // Its reader was made.
   void NoteRead(uint64_t id);
 
-  // Every node of the source at this path and below it, but the root. Those that are no directories stay with whoever
-  // has them open; Enter makes new ones from now on, even of the same version: with pages of their own in the kernel.
-  std::vector<NodePtr> Renew(const std::string& path);
+  // A refresh: what is known of this path and all below it, but the root, is suspect from now on, until Enter or
+  // Confirm finds it to be the same. All these nodes.
+  std::vector<NodePtr> Suspect(const std::string& path);
+  // How many refreshes there were.
+  uint64_t refreshes() const { return refreshes_; }
+  // `found` is what its path is now (null: nothing), by a look that was asked for after so many refreshes. False: the
+  // node is still what the kernel has at this path, and should not be.
+  bool Confirm(const Node& node, const Attributes* found, uint64_t asked);
 
   void Forget(uint64_t id, uint64_t lookups);
 
@@ -68,31 +77,25 @@ class InodeTable {
   size_t charge() const;  // bytes
 
  private:
-  struct Key {
-    std::string_view path;
-    uint32_t type = 0;
-    FileVersion version;
-    bool operator==(const Key&) const = default;
-  };
-  static Key KeyOf(const Node& node) { return {node.path(), node.type(), node.version()}; }
   // So that the node itself is its key.
-  struct KeyHash {
+  struct PathHash {
     using is_transparent = void;
-    size_t operator()(const Key& key) const;
-    size_t operator()(const Node* node) const { return (*this)(KeyOf(*node)); }
+    size_t operator()(std::string_view path) const { return Hash(path); }
+    size_t operator()(const Node* node) const { return Hash(node->path()); }
   };
-  struct KeyEqual {
+  struct PathEqual {
     using is_transparent = void;
     bool operator()(const Node* a, const Node* b) const { return a == b; }
-    bool operator()(const Key& a, const Node* b) const { return a == KeyOf(*b); }
-    bool operator()(const Node* a, const Key& b) const { return KeyOf(*a) == b; }
+    bool operator()(std::string_view a, const Node* b) const { return a == b->path(); }
+    bool operator()(const Node* a, std::string_view b) const { return a->path() == b; }
   };
 
   // All of these with the lock held.
-  KnownEntry* FindEntry(const Key& key);
+  KnownEntry* FindEntry(std::string_view path);
+  KnownEntry* FindSame(std::string_view path, const Attributes& attributes, uint64_t asked);
   void Renumber(Node& node, const Attributes& attributes);
   NodePtr EnterAgain(KnownEntry& entry);
-  NodePtr EnterNew(Node::Identity identity, Node::Known known);
+  NodePtr EnterNew(std::string path, Node::Known known, uint64_t asked);
   KnownEntry& Insert(Node::Identity identity, Node::Known known);
   void Requeue(KnownEntry& entry);
   void Unqueue(KnownEntry& entry);
@@ -102,11 +105,12 @@ class InodeTable {
   void NoteCharge();
 
   const size_t budget_;
-  std::atomic<bool> over_{false};  // whether TakeExcess has anything to do
+  std::atomic<uint64_t> refreshes_{0};  // counted with the lock held
+  std::atomic<bool> over_{false};       // whether TakeExcess has anything to do
 
   mutable std::mutex mutex_;  // guards everything below
   std::unordered_map<uint64_t, KnownEntry> nodes_;
-  std::unordered_set<const Node*, KeyHash, KeyEqual> by_key_;  // not of fresh nodes
+  std::unordered_set<const Node*, PathHash, PathEqual> by_path_;  // the last one of each; no fresh ones
   InodeNumbers numbers_;
   uint64_t next_id_ = kRootId + 1;
   EntryQueue unread_, read_;

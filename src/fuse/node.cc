@@ -10,6 +10,10 @@ bool Node::Matches(const Attributes& attributes) const {
   return (attributes.mode & S_IFMT) == type() && NodeVersion(attributes) == version();
 }
 
+bool Node::IsUntouched(const Attributes& attributes) const {
+  return Matches(attributes) && (IsDirectory() || attributes.ctime == identity_.ctime);
+}
+
 Node::Known Node::known() const {
   const std::lock_guard lock(mutex_);
   return known_;

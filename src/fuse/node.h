@@ -33,6 +33,7 @@ class Node {
     std::string path;
     uint32_t type = S_IFDIR;  // S_IFMT bits
     FileVersion version;      // none for directories
+    FileTime ctime{};         // when its bytes were first asked for: the version says nothing of bytes rewritten unseen
     Bytes content;            // of a live file
     uint64_t above = 0;       // st_ino of the directory that it was found in, where no path leads there (`live`)
   };
@@ -58,6 +59,8 @@ class Node {
   bool IsDirectory() const { return S_ISDIR(identity_.type); }
   // Whether these are attributes of this node, and not of what came after it.
   bool Matches(const Attributes& attributes) const;
+  // Nor can anything else have changed since it was made: a file's bytes are surely the same. Any directory is itself.
+  bool IsUntouched(const Attributes& attributes) const;
 
   Known known() const;
   void SetKnown(Known known);

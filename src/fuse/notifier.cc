@@ -101,8 +101,7 @@ void Notifier::Tell(Note& note) {
   }
 }
 
-// By hand: the call for it in libfuse takes other arguments in 3.14 than later. Kernels that don't know the flag take
-// no notice of it.
+// By hand: the call for it in libfuse takes other arguments in 3.14 than later.
 void Notifier::Expire(uint64_t directory, const std::string& name) {
   struct {
     fuse_out_header header;

@@ -1,4 +1,4 @@
-// Tells the kernel what it did not ask for: bytes that arrived ahead of their reads, names that are absent no longer.
+// Tells the kernel what it did not ask for: bytes that arrived ahead of their reads, names that are true no longer.
 //
 // One thread ("copper-notify"), which never answers requests: these calls wait for page and directory locks that
 // unanswered requests hold. Stores are an optimisation and are dropped when too many wait; invalidations never are.
@@ -47,9 +47,8 @@ class Notifier {
   // Whatever the kernel knows of this name is no longer true. A name that somebody uses is dropped, too: what is open
   // there goes on, but getcwd(2) fails for good, /proc says "(deleted)", and what is mounted there goes.
   void InvalidateName(uint64_t directory, std::string name);
-  // The same for a name of a directory, but the name stays until it is looked up again, and for good if that gives the
-  // same node: processes that work in the directory, and what is mounted there, are left alone. Linux before 6.2
-  // invalidates the name: until it is looked up again, getcwd(2) below it gives ENOENT.
+  // The same, but the name stays until it is looked up again, and for good if that gives the same node: who uses it is
+  // left alone. Only a kernel that expires names; others would drop it.
   void ExpireName(uint64_t directory, std::string name);
   // Called when the kernel has been told what was added before; not at all once the notifier stops.
   void Then(std::move_only_function<void()> told);

@@ -96,16 +96,12 @@ bool FakeKernel::HasAnswer(uint64_t request) const {
   return answers_.contains(request);
 }
 
-fuse_init_out FakeKernel::Init(bool expires) {
+fuse_init_out FakeKernel::Init(uint32_t minor) {
   fuse_init_in in{};
   in.major = FUSE_KERNEL_VERSION;
-  in.minor = FUSE_KERNEL_MINOR_VERSION;
+  in.minor = minor;
   in.max_readahead = 128 << 10;
   in.flags = UINT32_MAX & ~static_cast<uint32_t>(FUSE_INIT_EXT);
-  if (expires) {
-    in.flags |= FUSE_INIT_EXT;
-    in.flags2 = FUSE_HAS_EXPIRE_ONLY >> 32;
-  }
   return FromBytes<fuse_init_out>(Call(FUSE_INIT, 0, AsBytes(in)).body);
 }
 

@@ -60,8 +60,8 @@ class FakeKernel {
   bool HasAnswer(uint64_t request) const;
   Answer Call(uint32_t opcode, uint64_t node, std::string_view body = {}) { return Wait(Send(opcode, node, body)); }
 
-  // --- The protocol's greeting; all that this kernel offers is on. Unless it `expires` names, it is one before 7.38.
-  fuse_init_out Init(bool expires = true);
+  // --- The protocol's greeting, of version 7.`minor`; all that this kernel offers is on.
+  fuse_init_out Init(uint32_t minor = FUSE_KERNEL_MINOR_VERSION);
   uint64_t SendLookup(uint64_t parent, std::string_view name);
   Entry Lookup(uint64_t parent, std::string_view name);
   // `path` relative to the root, by lookups.

@@ -125,6 +125,10 @@ void MemoryStore::RewriteUnseen(const std::string& path, std::string content) {
   const NodePtr node = MustFind(path);
   if (node->content.size() != content.size()) throw std::logic_error("another size is seen: " + path);
   node->content = std::move(content);
+  const FileTime mtime = node->attributes.mtime, atime = node->attributes.atime;
+  Touch(*node);
+  node->attributes.mtime = mtime;
+  node->attributes.atime = atime;
 }
 
 void MemoryStore::SetMode(const std::string& path, uint32_t permissions) {

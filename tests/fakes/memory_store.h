@@ -40,7 +40,7 @@ class MemoryStore final : public storage::BackingStore {
   void Replace(const std::string& path, std::string content);
   // The same file with other bytes: same inode, new times.
   void Rewrite(const std::string& path, std::string content);
-  // Other bytes of the same size, under the same inode and times: what no version tells.
+  // Other bytes of the same size, under the same inode and mtime: what no version tells, only the ctime beside it.
   void RewriteUnseen(const std::string& path, std::string content);
   // Permission bits. Without 0400 a file can't be read, nor a directory be listed (EACCES); nothing else is checked.
   void SetMode(const std::string& path, uint32_t permissions);

@@ -5,6 +5,8 @@ which can; with 45 (6.18) it lets go of names that nobody uses.
 """
 
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -40,6 +42,90 @@ class NamesInUse(copper_job.Scenario):
                                           stdout=subprocess.PIPE, text=True)
                 self.settle(job)
                 self.assertEqual(f"{place} there False", worker.communicate("\n")[0].strip())
+
+
+    WORKER = """if True:
+        import ctypes, mmap, os, sys
+        library = ctypes.CDLL(os.path.abspath('lib.so'))
+        file = open('data', 'rb')
+        mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        directory = os.open('.', os.O_RDONLY)
+        for line in sys.stdin:
+            names = [os.readlink('/proc/self/' + link) for link in ('exe', 'cwd', f'fd/{file.fileno()}', f'fd/{directory}')]
+            maps = open('/proc/self/maps').read()
+            print(os.getcwd(), os.stat('.').st_ino == os.fstat(directory).st_ino, os.path.samefile('..', os.path.dirname(os.getcwd())),
+                  sorted(os.listdir(directory)), len(mapped[:]), 'deleted' in ''.join(names) + maps, names[0], flush=True)
+    """
+
+    def worker(self, job, mount):
+        """A Python that was started from the mount, works in a directory of it, and has all sorts of its files in use."""
+        program = f"{mount}/bin/{os.path.basename(sys.executable)}"
+        environment = dict(os.environ, PYTHONHOME=f"{sys.base_prefix}")
+        worker = subprocess.Popen([program, "-c", self.WORKER], cwd=f"{mount}/work/here", stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True, env=environment)
+        self.addCleanup(lambda: (worker.stdin.close(), worker.stdout.close(), worker.wait()))
+        return worker
+
+    def ask(self, worker):
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+        return worker.stdout.readline().strip()
+
+    def make_workplace(self):
+        self.write("work/here/data", b"1" * 3_000_000)
+        (self.source / "bin").mkdir()
+        shutil.copy(os.path.realpath(sys.executable), self.source / "bin" / os.path.basename(sys.executable))
+        library = copper_job.run("sh", "-c", "ldconfig -p | sed -n 's/.*libm.so.6 .*=> //p' | head -1").stdout.strip()
+        shutil.copy(os.path.realpath(library), self.source / "work/here/lib.so")
+        self.write("work/beside/file", b"first")
+
+    def test_a_refresh_of_what_has_not_changed(self):
+        """Nobody at work notices, and no byte is read again."""
+        self.make_workplace()
+        job = self.start()
+        workers = [self.worker(job, mount) for mount in job.mounts]
+        expected = [f"{mount}/work/here True True ['data', 'lib.so'] 3000000 False {mount}/bin/{os.path.basename(sys.executable)}"
+                    for mount in job.mounts]
+        self.assertEqual(expected, [self.ask(worker) for worker in workers])
+        before = job.total("bytes_from_source")
+        for path in ("/work/here", "/bin", "/"):
+            done = job.copper("refresh", job.mounts[1], path)
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertEqual(expected, [self.ask(worker) for worker in workers], path)
+            for mount in job.mounts:
+                self.assertEqual(b"1" * 3_000_000, pathlib.Path(f"{mount}/work/here/data").read_bytes())
+                copper_job.run(f"{mount}/bin/{os.path.basename(sys.executable)}", "-c", "pass")
+            self.assertEqual(expected, [self.ask(worker) for worker in workers], path)
+        self.assertEqual(before, job.total("bytes_from_source"))
+
+    def test_what_changes_beside_it(self):
+        """Is seen; and who works beside it is left alone."""
+        self.make_workplace()
+        job = self.start()
+        workers = [self.worker(job, mount) for mount in job.mounts]
+        for number, path in enumerate(("/work", "/work/beside", "/")):
+            for mount in job.mounts:
+                self.assertTrue(os.path.exists(f"{mount}/work/beside/file"))
+                self.assertFalse(os.path.exists(f"{mount}/work/beside/new{number}"))
+            content = b"version %d" % number
+            self.write("work/beside/file", content)
+            self.write(f"work/beside/new{number}", content)
+            os.rename(self.source / "work/beside", self.source / "work/moved")
+            shutil.copytree(self.source / "work/moved", self.source / "work/beside")
+            shutil.rmtree(self.source / "work/moved")
+            done = job.copper("refresh", job.mounts[0], path)
+            self.assertEqual(0, done.returncode, done.stderr)
+            for mount, worker in zip(job.mounts, workers):
+                self.assertEqual(content, pathlib.Path(f"{mount}/work/beside/file").read_bytes())
+                self.assertEqual(content, pathlib.Path(f"{mount}/work/beside/new{number}").read_bytes())
+                self.assertFalse(os.path.exists(f"{mount}/work/moved"))
+                self.assertRegex(self.ask(worker), f"^{mount}/work/here True True .* False {mount}/bin/")
+        shutil.rmtree(self.source / "work/here")
+        self.settle(job)
+        done = job.copper("refresh", job.mounts[0])
+        self.assertEqual(0, done.returncode, done.stderr)
+        for mount in job.mounts:
+            self.assertFalse(os.path.exists(f"{mount}/work/here"), "though somebody works there")
 
 
 copper_job.main()

@@ -117,6 +117,9 @@ class Fetcher final : public rpc::Handler {
   // called.
   void Look(const std::string& path, std::move_only_function<void(Result<Found>)> done, profile::UsePtr use = {});
   void List(const std::string& path, std::move_only_function<void(Result<Listed>)> done, profile::UsePtr use = {});
+  // The same for nobody's request, so counted nowhere: ETIMEDOUT at `until`.
+  void LookAgain(const std::string& path, TimePoint until, std::move_only_function<void(Result<Found>)> done);
+  void ListAgain(const std::string& path, TimePoint until, std::move_only_function<void(Result<Listed>)> done);
   // The bytes of [offset, offset+size), cut at the end of the file, as the pieces of chunks that they lie in.
   void Read(const File& file, uint64_t offset, size_t size,
             std::move_only_function<void(Result<std::vector<Bytes>>)> done, profile::UsePtr use = {});
@@ -148,6 +151,7 @@ class Fetcher final : public rpc::Handler {
  private:
   void Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond);
   void Forget(const std::string& path);
+  void List(const std::string& path, const Ask& ask, std::move_only_function<void(Result<Listed>)> done);
   void LeaveOverdue(TimePoint now);
 
   struct State;

@@ -26,6 +26,9 @@ class Server {
   // With the command's text; `done` with what to answer.
   using TextCommandHook =
       std::function<void(std::string text, std::move_only_function<void(Result<std::string>)> done)>;
+  // How long after a refresh a kernel that can't expire names may take to know, at most: fuse/recheck.h.
+  static constexpr Duration kMostRechecking = std::chrono::seconds(10);
+
   struct Options {
     int threads = 0;  // 0: auto
     // Memory for what the kernel knows (inodes), in bytes: beyond it the kernel is asked to forget files.

@@ -35,21 +35,71 @@ TEST(InodeTable, ANewVersionIsANewNodeAndTheOldOneStays) {
   EXPECT_EQ(old->version().mtime.seconds, 1);
 }
 
-TEST(InodeTable, RenewedFilesAreNewNodesAndDirectoriesStay) {
+TEST(InodeTable, TheLastNodeOfAPathIsWhatItMeans) {
+  InodeTable table;
+  const NodePtr file = table.Enter("/x", File(10));
+  const NodePtr directory = table.Enter("/x", Directory(11));
+  EXPECT_EQ(table.FindDirectory("/x"), directory);
+  table.Forget(file->id(), 1);
+  EXPECT_EQ(table.FindDirectory("/x"), directory) << "forgetting the old one leaves the new one";
+  const NodePtr again = table.Enter("/x", File(10));
+  EXPECT_NE(again, file);
+  EXPECT_EQ(table.FindDirectory("/x"), nullptr);
+  EXPECT_EQ(table.Find(directory->id()), directory) << "with whoever uses it";
+}
+
+// As File, of one inode and mtime: only the ctime tells.
+Node::Known Touched(int64_t ctime) {
+  auto attributes = std::make_shared<Attributes>(*File(10).attributes);
+  attributes->ctime = {ctime, 0};
+  return {attributes, kNever};
+}
+
+TEST(InodeTable, WhatIsSuspectIsTheSameIfNothingHasChanged) {
   InodeTable table;
   const NodePtr directory = table.Enter("/d", Directory(2));
-  const NodePtr old = table.Enter("/d/f", File(10));
+  const NodePtr file = table.Enter("/d/f", Touched(1));
   const NodePtr beside = table.Enter("/d2", File(11));
-  const std::vector<NodePtr> renewed = table.Renew("/d");
-  EXPECT_EQ(std::set<NodePtr>(renewed.begin(), renewed.end()), (std::set<NodePtr>{directory, old}));
-  EXPECT_EQ(table.Enter("/d", Directory(2)), directory);
+  const std::vector<NodePtr> suspects = table.Suspect("/d");
+  EXPECT_EQ(std::set<NodePtr>(suspects.begin(), suspects.end()), (std::set<NodePtr>{directory, file}));
+  EXPECT_EQ(table.Enter("/d", Directory(2, 7)), directory);
+  EXPECT_EQ(table.Enter("/d/f", Touched(1)), file);
+  EXPECT_EQ(table.Enter("/d/f", Touched(2)), file) << "suspect no longer, and this is no other version";
+  EXPECT_EQ(table.Suspect("/").size(), 3U) << "all but the root";
+  const NodePtr fresh = table.Enter("/d/f", Touched(2));
+  EXPECT_NE(fresh, file) << "its bytes are those of the first ctime";
+  EXPECT_EQ(table.Find(file->id()), file);
   EXPECT_EQ(table.Enter("/d2", File(11)), beside);
-  const NodePtr fresh = table.Enter("/d/f", File(10));
-  EXPECT_NE(fresh, old);
-  table.Forget(old->id(), 1);
-  EXPECT_EQ(table.Find(old->id()), nullptr);
-  EXPECT_EQ(table.Enter("/d/f", File(10)), fresh) << "forgetting the old one leaves the new one";
-  EXPECT_EQ(table.Renew("/").size(), 3U) << "all but the root";
+  EXPECT_EQ(table.refreshes(), 2U);
+}
+
+TEST(InodeTable, AnAnswerFromBeforeTheRefreshClearsNobody) {
+  InodeTable table;
+  const NodePtr file = table.Enter("/f", Touched(1));
+  const uint64_t before = table.refreshes();
+  table.Suspect("/f");
+  EXPECT_EQ(table.Enter("/f", Touched(1), before), file);
+  const NodePtr fresh = table.Enter("/f", Touched(2), table.refreshes());
+  EXPECT_NE(fresh, file);
+  EXPECT_EQ(table.Enter("/f", Touched(3)), fresh);
+  const NodePtr late = table.Enter("/late", Touched(1), before);
+  EXPECT_NE(table.Enter("/late", Touched(2)), late) << "was suspect from the start";
+}
+
+TEST(InodeTable, OnlyWhatIsStillSuspectAndDiffersIsNotConfirmed) {
+  InodeTable table;
+  const NodePtr file = table.Enter("/f", Touched(1));
+  table.Suspect("/");
+  const uint64_t now = table.refreshes();
+  EXPECT_FALSE(table.Confirm(*file, Touched(2).attributes.get(), now));
+  EXPECT_FALSE(table.Confirm(*file, nullptr, now));
+  EXPECT_TRUE(table.Confirm(*file, Touched(1).attributes.get(), now - 1));
+  EXPECT_FALSE(table.Confirm(*file, nullptr, now)) << "that was an old answer";
+  EXPECT_TRUE(table.Confirm(*file, Touched(1).attributes.get(), now));
+  EXPECT_TRUE(table.Confirm(*file, nullptr, now)) << "it is settled";
+  table.Suspect("/");
+  table.Enter("/f", Touched(2));
+  EXPECT_TRUE(table.Confirm(*file, nullptr, now + 1)) << "another is there already";
 }
 
 TEST(InodeTable, ADirectoryStaysItselfWithNewAttributes) {
@@ -255,7 +305,7 @@ TEST(InodeBudget, FilesThatWereReadGoLastAndDirectoriesNever) {
     table.Enter("/dir" + std::to_string(i), Directory(i + 2'000'000));
   }
   FillBeyondBudget(table);
-  for (int i = 0; i < 300; ++i) table.Enter("/d/more" + std::to_string(i), File(3'000'000 + i));
+  for (int i = 0; i < 400; ++i) table.Enter("/d/more" + std::to_string(i), File(3'000'000 + i));
   std::vector<std::string> given_up;
   for (auto names = table.TakeExcess(); !names.empty(); names = table.TakeExcess()) {
     for (const KnownName& known : names) given_up.push_back(known.name);

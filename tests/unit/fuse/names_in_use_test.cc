@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +73,117 @@ TEST_P(NamesInUse, ANewNameIsSeenWhereTheKernelHasItAsAbsent) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (access(In("/d/new").c_str(), F_OK) != 0 && std::chrono::steady_clock::now() < deadline) usleep(10'000);
   EXPECT_EQ(ReadFile(In("/d/new")), "b");
+}
+
+// A copy of a program, so that it is run from the mount.
+std::string ContentOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// `path` as a process that waits for its input.
+class Running {
+ public:
+  Running(const std::string& path, const std::string& directory) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return;
+    input_.Reset(ends[1]);
+    const UniqueFd theirs(ends[0]);
+    int started[2];
+    if (pipe2(started, O_CLOEXEC) != 0) return;
+    UniqueFd has_started(started[0]), starting(started[1]);
+    pid_ = fork();
+    if (pid_ == 0) {
+      if (chdir(directory.c_str()) == 0 && dup2(theirs.get(), STDIN_FILENO) >= 0)
+        execl(path.c_str(), path.c_str(), nullptr);
+      _exit(127);
+    }
+    starting.Reset();
+    char byte = 0;
+    static_cast<void>(!read(has_started.get(), &byte, 1));  // ends with the exec
+  }
+  ~Running() { Wait(); }
+  std::string link(const char* what) const { return "/proc/" + std::to_string(pid_) + "/" + what; }
+  // Its status, when its input has ended.
+  int Wait() {
+    input_.Reset();
+    if (pid_ > 0) waitpid(std::exchange(pid_, 0), &status_, 0);
+    return status_;
+  }
+
+ private:
+  UniqueFd input_;
+  pid_t pid_ = 0;
+  int status_ = -1;
+};
+
+TEST_P(NamesInUse, SurviveARefreshOfWhatHasNotChanged) {
+  store().AddFile("/bin/cat", ContentOf("/bin/cat"), 0755);
+  store().AddFile("/work/here/file", "bytes");
+  store().AddSymlink("/work/link", "here/file");
+  Running program(In("/bin/cat"), In("/work/here"));
+  const UniqueFd file = Open("/work/here/file"), directory = Open("/work", O_DIRECTORY);
+  struct stat before{}, after{};
+  ASSERT_EQ(stat(In("/work/link").c_str(), &before), 0);
+  EXPECT_EQ(ReadFile(In("/work/here/file")), "bytes");
+  for (const char* path : {"/bin/cat", "/bin", "/work/here", "/"}) {
+    const uint64_t reads = Count(profile::Operation::kRead);
+    Refresh(path);
+    EXPECT_EQ(NameOf(program.link("exe")), In("/bin/cat")) << path;
+    EXPECT_EQ(NameOf(program.link("cwd")), In("/work/here")) << path;
+    EXPECT_EQ(NameOf(file), In("/work/here/file")) << path;
+    EXPECT_EQ(NameOf(directory), In("/work")) << path;
+    ASSERT_EQ(stat(In("/work/link").c_str(), &after), 0);
+    EXPECT_EQ(before.st_ino, after.st_ino);
+    EXPECT_EQ(ReadFile(In("/bin/cat")), ContentOf("/bin/cat"));
+    EXPECT_EQ(ReadFile(In("/work/here/file")), "bytes");
+    EXPECT_EQ(fstatat(directory.get(), "here/../here/.", &after, 0), 0) << path;
+    // And after somebody has looked.
+    EXPECT_EQ(NameOf(program.link("exe")), In("/bin/cat")) << path;
+    EXPECT_EQ(NameOf(program.link("cwd")), In("/work/here")) << path;
+    EXPECT_EQ(NameOf(file), In("/work/here/file")) << path;
+    EXPECT_EQ(Count(profile::Operation::kRead), reads) << "its pages are still the kernel's";
+  }
+  EXPECT_EQ(program.Wait(), 0);
+}
+
+TEST_P(NamesInUse, WhatHasChangedIsSeenByWhoOpensItNext) {
+  for (const char* name : {"rewritten", "unseen", "replaced", "removed", "becomes_directory"}) {
+    store().AddFile(std::string("/d/") + name, "old");
+  }
+  store().AddFile("/d/becomes_file/x", "old");
+  store().AddSymlink("/d/link", "rewritten");
+  std::vector<UniqueFd> opened;
+  for (const char* name : {"rewritten", "unseen", "replaced", "removed", "becomes_directory", "link"}) {
+    EXPECT_EQ(ReadFile(In(std::string("/d/") + name)), "old");
+    opened.push_back(Open(std::string("/d/") + name));
+  }
+  EXPECT_EQ(ReadFile(In("/d/becomes_file/x")), "old");
+  EXPECT_NE(access(In("/d/appears").c_str(), F_OK), 0);
+  store().Rewrite("/d/rewritten", "newer");
+  store().RewriteUnseen("/d/unseen", "new");
+  store().Replace("/d/replaced", "newer");
+  for (const char* path : {"/d/removed", "/d/becomes_directory", "/d/becomes_file"}) store().Remove(path);
+  store().AddFile("/d/becomes_directory/x", "new");
+  store().AddFile("/d/becomes_file", "new");
+  store().AddSymlink("/d/link", "unseen");
+  store().AddFile("/d/appears", "new");
+  Refresh("/d");
+  EXPECT_EQ(ReadFile(In("/d/rewritten")), "newer");
+  EXPECT_EQ(ReadFile(In("/d/unseen")), "new");
+  EXPECT_EQ(ReadFile(In("/d/replaced")), "newer");
+  EXPECT_NE(access(In("/d/removed").c_str(), F_OK), 0);
+  EXPECT_EQ(ReadFile(In("/d/becomes_directory/x")), "new");
+  EXPECT_EQ(ReadFile(In("/d/becomes_file")), "new");
+  EXPECT_EQ(ReadFile(In("/d/link")), "new");
+  EXPECT_EQ(ReadFile(In("/d/appears")), "new");
+  for (const UniqueFd& file : opened) {
+    char bytes[8];
+    EXPECT_EQ(pread(file.get(), bytes, sizeof bytes, 0), 3) << "the pages that its reader had";
+    EXPECT_EQ(std::string_view(bytes, 3), "old");
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, NamesInUse, testing::Values(34, 38, UINT32_MAX));

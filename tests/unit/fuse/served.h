@@ -41,7 +41,7 @@ class Served : public testing::Test {
     server_ = std::make_unique<Server>(std::move(serving), kernel_.TakeConnection(), job_->node(0).fetcher(), counters_,
                                        job_->clock(), log_);
     ASSERT_TRUE(server_->Start());
-    init_ = kernel_.Init();
+    init_ = kernel_.Init(kernel_minor_);
   }
 
   fakes::MemoryStore& store() { return job_->store(); }
@@ -50,6 +50,7 @@ class Served : public testing::Test {
 
   fakes::FakeKernel kernel_;
   const std::shared_ptr<fakes::FakeThreads> callers_ = std::make_shared<fakes::FakeThreads>();
+  uint32_t kernel_minor_ = 38;  // before Start: 38 is Linux 6.2, the first that can expire names
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   profile::Counters counters_;
   std::unique_ptr<fakes::TestJob> job_;

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "copper/base/control_ioctl.h"
 #include "gmock/gmock.h"
@@ -11,9 +12,13 @@ namespace copper::fuse {
 namespace {
 
 using fakes::FakeKernel;
+using testing::AllOf;
 using testing::Contains;
+using testing::Each;
 using testing::IsSupersetOf;
 using testing::Not;
+using testing::StartsWith;
+using testing::UnorderedElementsAre;
 
 // What a notice says, as text: "name 1 pkg", "expire 1 pkg", "inode 7".
 std::string TextOf(const FakeKernel::Notice& notice) {
@@ -54,13 +59,21 @@ class ServedRefresh : public Served {
     }
     return false;
   }
-  std::string Name(uint64_t directory, const std::string& name) {
+  static std::string Dropped(uint64_t directory, const std::string& name) {
     return "name " + std::to_string(directory) + " " + name;
+  }
+  static std::string Expired(uint64_t directory, const std::string& name) {
+    return "expire " + std::to_string(directory) + " " + name;
   }
   uint64_t number_ = 0;
 };
 
-TEST_F(ServedRefresh, TakesBackEveryNameThatTheKernelKnows) {
+class ServedRefreshOfAnOldKernel : public ServedRefresh {
+ protected:
+  ServedRefreshOfAnOldKernel() { kernel_minor_ = 37; }
+};
+
+TEST_F(ServedRefresh, ExpiresEveryNameThatTheKernelKnows) {
   Start();
   store().AddFile("/pkg/sub/a", "a");
   store().AddFile("/pkg/b", "b");
@@ -74,14 +87,15 @@ TEST_F(ServedRefresh, TakesBackEveryNameThatTheKernelKnows) {
   ASSERT_NE(kernel_.Lookup(1, "beside").out.nodeid, 0U);
   ASSERT_EQ(kernel_.Lookup(sub, "absent").out.nodeid, 0U);
   ASSERT_EQ(kernel_.Lookup(1, "absent").out.nodeid, 0U);
+  const auto before = store().counts();
   const auto told = Refresh("/pkg");
-  EXPECT_THAT(told,
-              IsSupersetOf({Name(sub, "a"), Name(pkg, "b"), Name(pkg, "link"), Name(sub, "absent"),
-                            std::string("expire 1 pkg"), "expire " + std::to_string(pkg) + " sub",
-                            "inode " + std::to_string(pkg), "inode " + std::to_string(sub), std::string("inode 1")}));
-  EXPECT_THAT(told, Not(Contains(Name(1, "pkg")))) << "it may be somebody's working directory";
-  EXPECT_TRUE(IsSpared(Name(1, "beside"), "/pkg"));
-  EXPECT_TRUE(IsSpared(Name(1, "absent"), "/pkg"));
+  EXPECT_THAT(told, IsSupersetOf({Expired(sub, "a"), Expired(pkg, "b"), Expired(pkg, "link"), Expired(sub, "absent"),
+                                  Expired(1, "pkg"), Expired(pkg, "sub"), "inode " + std::to_string(pkg),
+                                  "inode " + std::to_string(sub), std::string("inode 1")}));
+  EXPECT_THAT(told, Each(Not(StartsWith("name")))) << "it may be in use";
+  EXPECT_EQ(store().counts(), before) << "the kernel asks, when it needs to";
+  EXPECT_TRUE(IsSpared(Expired(1, "beside"), "/pkg"));
+  EXPECT_TRUE(IsSpared(Expired(1, "absent"), "/pkg"));
 }
 
 TEST_F(ServedRefresh, NamesOfTheRootToo) {
@@ -89,11 +103,147 @@ TEST_F(ServedRefresh, NamesOfTheRootToo) {
   store().AddFile("/a", "a");
   ASSERT_NE(kernel_.Lookup(1, "a").out.nodeid, 0U);
   ASSERT_EQ(kernel_.Lookup(1, "absent").out.nodeid, 0U);
-  EXPECT_THAT(Refresh("/"), IsSupersetOf({Name(1, "a"), Name(1, "absent"), std::string("inode 1")}));
-  EXPECT_TRUE(IsSpared(Name(1, "a"), "/")) << "once is enough";
+  EXPECT_THAT(Refresh("/"), IsSupersetOf({Expired(1, "a"), Expired(1, "absent"), std::string("inode 1")}));
+  EXPECT_TRUE(IsSpared(Expired(1, "absent"), "/")) << "once is enough";
 }
 
-TEST_F(ServedRefresh, TheSameVersionIsANewNodeWithBytesOfItsOwn) {
+TEST_F(ServedRefresh, WhatHasNotChangedIsTheSameNode) {
+  Start();
+  store().AddFile("/d/f", "bytes");
+  store().AddSymlink("/d/link", "f");
+  const uint64_t directory = kernel_.Lookup(1, "d").out.nodeid;
+  const uint64_t file = kernel_.Lookup(directory, "f").out.nodeid, link = kernel_.Lookup(directory, "link").out.nodeid;
+  for (const char* path : {"/d/f", "/d", "/"}) {
+    Refresh(path);
+    EXPECT_EQ(kernel_.Lookup(1, "d").out.nodeid, directory);
+    EXPECT_EQ(kernel_.Lookup(directory, "f").out.nodeid, file);
+    EXPECT_EQ(kernel_.Lookup(directory, "link").out.nodeid, link);
+    for (const auto& name : kernel_.Readdirplus(directory, 0).names) {
+      if (name.name == "f") EXPECT_EQ(name.out.nodeid, file);
+    }
+  }
+}
+
+// What it can't expire must be compared.
+
+TEST_F(ServedRefreshOfAnOldKernel, OnlyWhatHasChangedIsDropped) {
+  Start();
+  const std::vector<std::string> names = {"same", "rewritten", "unseen", "replaced", "removed", "becomes_directory"};
+  for (const std::string& name : names) store().AddFile("/d/sub/" + name, "bytes");
+  store().AddFile("/d/gone/file", "bytes");
+  store().AddFile("/d/becomes_file/file", "bytes");
+  const uint64_t directory = kernel_.Lookup(1, "d").out.nodeid;
+  const uint64_t sub = kernel_.Lookup(directory, "sub").out.nodeid;
+  for (const std::string& name : names) ASSERT_NE(kernel_.Lookup(sub, name).out.nodeid, 0U);
+  const uint64_t gone = kernel_.Lookup(directory, "gone").out.nodeid;
+  ASSERT_NE(kernel_.Lookup(gone, "file").out.nodeid, 0U);
+  ASSERT_NE(kernel_.Lookup(directory, "becomes_file").out.nodeid, 0U);
+  ASSERT_EQ(kernel_.Lookup(sub, "absent").out.nodeid, 0U);
+  store().Rewrite("/d/sub/rewritten", "BYTES");
+  store().RewriteUnseen("/d/sub/unseen", "BYTES");
+  store().Replace("/d/sub/replaced", "BYTES");
+  for (const char* path : {"/d/sub/removed", "/d/sub/becomes_directory", "/d/gone", "/d/becomes_file"})
+    store().Remove(path);
+  store().AddDirectory("/d/sub/becomes_directory");
+  store().AddFile("/d/becomes_file", "bytes");
+  std::set<std::string> dropped;
+  for (const std::string& text : Refresh("/d")) {
+    EXPECT_FALSE(text.starts_with("expire")) << "that would drop it";
+    if (text.starts_with("name")) dropped.insert(text);
+  }
+  EXPECT_THAT(dropped, UnorderedElementsAre(Dropped(sub, "rewritten"), Dropped(sub, "unseen"), Dropped(sub, "replaced"),
+                                            Dropped(sub, "removed"), Dropped(sub, "becomes_directory"),
+                                            Dropped(directory, "gone"), Dropped(gone, "file"),
+                                            Dropped(directory, "becomes_file"), Dropped(sub, "absent")));
+}
+
+TEST_F(ServedRefreshOfAnOldKernel, OneListingOfEachDirectoryTells) {
+  Start();
+  constexpr uint64_t kDirectories = 20, kFiles = 50;
+  for (uint64_t d = 0; d < kDirectories; ++d) {
+    for (uint64_t f = 0; f < kFiles; ++f) {
+      store().AddFile("/d" + std::to_string(d) + "/f" + std::to_string(f), "x");
+    }
+  }
+  for (uint64_t d = 0; d < kDirectories; ++d) {
+    const uint64_t directory = kernel_.Lookup(1, "d" + std::to_string(d)).out.nodeid;
+    for (uint64_t f = 0; f < kFiles; ++f) {
+      ASSERT_NE(kernel_.Lookup(directory, "f" + std::to_string(f)).out.nodeid, 0U);
+    }
+  }
+  const auto before = store().counts();
+  EXPECT_THAT(Refresh("/"), Each(Not(StartsWith("name"))));
+  const auto after = store().counts();
+  EXPECT_EQ(after.lists - before.lists, kDirectories + 1);
+  EXPECT_EQ(after.looks - before.looks, 0U);
+  EXPECT_EQ(after.reads - before.reads, 0U);
+}
+
+TEST_F(ServedRefreshOfAnOldKernel, ALargeDirectoryIsListedOnceWhereManyOfItAreKnown) {
+  fetch::Fetcher::Options options;
+  options.lookup_list_limit = 100;
+  Start(options);
+  constexpr uint64_t kFiles = 300;  // more than Recheck::kWorthListing
+  for (uint64_t f = 0; f < kFiles; ++f) store().AddFile("/many/f" + std::to_string(f), "x");
+  const uint64_t directory = kernel_.Lookup(1, "many").out.nodeid;
+  for (uint64_t f = 0; f < kFiles; ++f) ASSERT_NE(kernel_.Lookup(directory, "f" + std::to_string(f)).out.nodeid, 0U);
+  store().ResetCounts();
+  EXPECT_THAT(Refresh("/many"), Each(Not(StartsWith("name"))));
+  EXPECT_LT(store().counts().looks, 10U) << "at the directory, and by whoever sent an answer and looks late";
+  EXPECT_EQ(store().counts("/many").lists, 1U);
+}
+
+TEST_F(ServedRefreshOfAnOldKernel, WhatCannotBeHadIsDropped) {
+  Start();
+  store().SetAttributesInListings(false);
+  store().AddFile("/d/same", "x");
+  store().AddFile("/d/failing", "x");
+  store().AddFile("/d/forbidden", "x");
+  const uint64_t directory = kernel_.Lookup(1, "d").out.nodeid;
+  for (const char* name : {"same", "failing", "forbidden"}) ASSERT_NE(kernel_.Lookup(directory, name).out.nodeid, 0U);
+  store().FailNext(Kind::kLook, "/d/failing", 1, EIO);
+  store().FailNext(Kind::kLook, "/d/forbidden", 1, EACCES);
+  EXPECT_THAT(Refresh("/d"), AllOf(IsSupersetOf({Dropped(directory, "failing"), Dropped(directory, "forbidden")}),
+                                   Not(Contains(Dropped(directory, "same")))));
+}
+
+TEST_F(ServedRefreshOfAnOldKernel, NobodyWaitsLongForASourceThatHangs) {
+  Start();
+  store().SetAttributesInListings(false);
+  store().AddFile("/d/same", "x");
+  store().AddFile("/d/hanging", "x");
+  const uint64_t directory = kernel_.Lookup(1, "d").out.nodeid;
+  for (const char* name : {"same", "hanging"}) ASSERT_NE(kernel_.Lookup(directory, name).out.nodeid, 0U);
+  store().Block(Kind::kLook, "/d/hanging");
+  std::thread clock([&] {
+    EXPECT_TRUE(store().WaitUntilBlocked(Kind::kLook, "/d/hanging", 1));
+    job_->Pass(Server::kMostRechecking + std::chrono::seconds(1));
+  });
+  const auto told = Refresh("/d");
+  clock.join();
+  EXPECT_THAT(told, Contains(Dropped(directory, "hanging")));
+  EXPECT_THAT(told, Not(Contains(Dropped(directory, "same"))));
+  store().Release(Kind::kLook, "/d/hanging");
+}
+
+TEST_F(ServedRefreshOfAnOldKernel, AnAnswerThatWasAskedForBeforeIsLookedAtAgain) {
+  Start();
+  store().SetAttributesInListings(false);
+  store().AddFile("/f", "old");
+  store().Block(Kind::kLook, "/f");
+  const uint64_t asked = kernel_.SendLookup(1, "f");
+  ASSERT_TRUE(store().WaitUntilBlocked(Kind::kLook, "/f", 1));
+  EXPECT_THAT(Refresh("/f"), Each(Not(StartsWith("name"))));
+  const auto before = store().counts("/f").looks;
+  store().Release(Kind::kLook, "/f");
+  EXPECT_EQ(kernel_.Wait(asked).error, 0);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (store().counts("/f").looks == before && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(store().counts("/f").looks, before + 1);
+  EXPECT_THAT(Refresh("/nothing"), Not(Contains(Dropped(1, "f")))) << "it is the same";
+}
+
+TEST_F(ServedRefresh, TheSameVersionTouchedSinceIsANewNodeWithBytesOfItsOwn) {
   Start();
   store().AddFile("/f", "old bytes");
   const auto old = kernel_.Lookup(1, "f");
@@ -143,12 +293,12 @@ TEST_F(ServedRefresh, AnAnswerThatWasAskedForBeforeIsTakenBack) {
   store().Block(Kind::kLook, "/f");
   const uint64_t asked = kernel_.SendLookup(1, "f");
   ASSERT_TRUE(store().WaitUntilBlocked(Kind::kLook, "/f", 1));
-  EXPECT_THAT(Refresh("/f"), Not(Contains(Name(1, "f"))));
+  EXPECT_THAT(Refresh("/f"), Not(Contains(Expired(1, "f"))));
   const size_t before = kernel_.notices().size();
   store().Release(Kind::kLook, "/f");
   EXPECT_EQ(kernel_.Wait(asked).error, 0);
   ASSERT_TRUE(kernel_.WaitForNotices(before + 1));
-  EXPECT_EQ(TextOf(kernel_.notices().back()), Name(1, "f"));
+  EXPECT_EQ(TextOf(kernel_.notices().back()), Expired(1, "f"));
 }
 
 TEST_F(ServedRefresh, AReaderThatBeganBeforeGoesOnWithWhatIsThereNow) {
