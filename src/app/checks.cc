@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <system_error>
 
 #include "copper/base/file.h"
 
@@ -41,11 +43,25 @@ Status CheckExisting(const std::string& path, const struct stat& found) {
   return {};
 }
 
+// By its name alone: a mount of Copper is not touched through another.
+Status CheckNotOnCopper(const std::string& target, const std::string& path, std::span<const storage::Mount> mounts) {
+  const storage::Mount* const mount = storage::MountOf(path, mounts);
+  if (mount == nullptr || mount->type != storage::kCopperType) return {};
+  return Fail(EINVAL, "the --target " + target + " lies on " + mount->point +
+                          ", the mount of another Copper job: give the directory that it mirrors");
+}
+
 }  // namespace
 
-Result<std::string> ResolveTarget(const std::string& target) {
+Result<std::string> ResolveTarget(const std::string& target, std::span<const storage::Mount> mounts) {
+  std::error_code failed;
+  const std::string absolute = std::filesystem::absolute(target, failed).lexically_normal().string();
+  if (const Status checked = CheckNotOnCopper(target, absolute, mounts); !checked)
+    return std::unexpected(checked.error());
   const std::unique_ptr<char, decltype(&std::free)> resolved(realpath(target.c_str(), nullptr), std::free);
   if (!resolved) return FailErrno("cannot use the --target " + target);
+  const Status checked = CheckNotOnCopper(target, resolved.get(), mounts);
+  if (!checked) return std::unexpected(checked.error());
   const auto found = Look(resolved.get(), /*follow=*/true);
   if (!found) return FailErrno("cannot use the --target " + target);
   if (!S_ISDIR(found->st_mode)) return Fail(ENOTDIR, "the --target " + target + " is no directory");

@@ -1,14 +1,17 @@
 // What a rank checks of its own host before anything is made: each message says what is wrong and what to do.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "copper/base/result.h"
+#include "copper/storage/file_systems.h"
 
 namespace copper::app {
 
-// The target is a directory that may be listed and searched. Gives it with every symlink on the way resolved.
-Result<std::string> ResolveTarget(const std::string& target);
+// The target is a directory that may be listed and searched, and not on a mount of Copper, which shows none of
+// another's files. Gives it with every symlink on the way resolved. `mounts` is the mount table.
+Result<std::string> ResolveTarget(const std::string& target, std::span<const storage::Mount> mounts);
 
 // The job directory can be used, or made: one's own, writable, not reached through somebody else's symlink.
 Status CheckJobDirectory(const std::string& path);

@@ -65,7 +65,10 @@ Status Daemon::Start(const std::function<void()>& serving) {
 }
 
 Status Daemon::CheckHost() {
-  Result<std::string> target = ResolveTarget(options_.target);
+  Result<std::vector<storage::Mount>> mounts = storage::ReadMountTable();
+  if (!mounts) return std::unexpected(mounts.error());
+  mounts_ = std::move(*mounts);
+  Result<std::string> target = ResolveTarget(options_.target, mounts_);
   if (!target) return std::unexpected(target.error());
   target_ = std::move(*target);
   if (const Status checked = CheckJobDirectory(job_.root()); !checked) return checked;
@@ -78,9 +81,6 @@ Status Daemon::CheckHost() {
   Result<std::unique_ptr<MainLoop>> loop = MainLoop::Open();
   if (!loop) return std::unexpected(loop.error());
   loop_ = std::move(*loop);
-  Result<std::vector<storage::Mount>> mounts = storage::ReadMountTable();
-  if (!mounts) return std::unexpected(mounts.error());
-  mounts_ = std::move(*mounts);
   return {};
 }
 

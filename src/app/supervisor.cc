@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <optional>
 
 #include "app/main_loop.h"
@@ -41,6 +43,15 @@ pid_t ParentOf(pid_t process) {
   pid_t parent = 0;
   if (name_end != std::string::npos) std::sscanf(stat.c_str() + name_end, ") %*c %d", &parent);
   return parent;
+}
+
+// A moment for the log's thread: the last lines before a crash are the ones that matter. The signal's default comes
+// then, whether the fault is met again or somebody sent it.
+void EndByDefault(int signal) {
+  timespec left{.tv_sec = 0, .tv_nsec = 100'000'000};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+  }
+  raise(signal);
 }
 
 // The parent's side. The child is not waited for before it has ended, so its pid is its own whenever a signal is passed
@@ -206,7 +217,10 @@ void Supervisor::TellLeaving(int status, Duration longest) const {
 
 void LetCrashesEndBySignal() {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // those report by such handlers
-  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) std::signal(signal, SIG_DFL);
+  struct sigaction action{};
+  action.sa_handler = EndByDefault;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) sigaction(signal, &action, nullptr);
 #endif
 }
 

@@ -5,10 +5,16 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
+#include <condition_variable>
 #include <cstdio>
 #include <ctime>
+#include <deque>
 #include <mutex>
+#include <system_error>
+#include <thread>
 #include <utility>
+
+#include "copper/base/worker_pool.h"
 
 namespace copper {
 namespace {
@@ -37,55 +43,154 @@ std::string Timestamp() {
   return fmt::format("{}.{:03}", std::string_view(text, length), now.tv_nsec / 1'000'000);
 }
 
-}  // namespace
+// Where lines go. The file opens with the first one, or with a later one where that fails (no descriptors left, no
+// space). The writer's thread alone.
+class Sinks {
+ public:
+  Sinks(LogType type, std::string file) : type_(type), file_name_(std::move(file)) {}
 
-// The sinks write whole lines; the file's opens with its first line, or with a later one where that fails (no
-// descriptors left, no space).
-struct Logger::Sinks {
-  LogType type;
-  std::string file_name;
-  std::mutex mutex;
-  spdlog::sink_ptr output;  // standard output
-  spdlog::sink_ptr file;
-  bool complained = false;
+  void Write(const std::string& line) {
+    Open();
+    for (const spdlog::sink_ptr& sink : {output_, file_}) {
+      if (!sink) continue;
+      try {
+        sink->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog::level::info, line));
+        sink->flush();  // the last lines before a crash are the ones that matter
+      } catch (const std::exception&) {
+        // A full disk costs log lines, not the job.
+      }
+    }
+  }
 
+ private:
   void Open() {
-    if (type != LogType::kFile && !output) output = Ready(std::make_shared<spdlog::sinks::stdout_sink_mt>());
-    if (type == LogType::kStdout || file) return;
+    if (type_ != LogType::kFile && !output_) output_ = Ready(std::make_shared<spdlog::sinks::stdout_sink_st>());
+    if (type_ == LogType::kStdout || file_) return;
     try {
-      file = Ready(std::make_shared<spdlog::sinks::basic_file_sink_mt>(file_name));
+      file_ = Ready(std::make_shared<spdlog::sinks::basic_file_sink_st>(file_name_));
     } catch (const spdlog::spdlog_ex& failure) {
-      if (std::exchange(complained, true)) return;
-      std::fprintf(stderr, "copper: cannot write the log %s: %s\n", file_name.c_str(), failure.what());
+      if (std::exchange(complained_, true)) return;
+      std::fprintf(stderr, "copper: cannot write the log %s: %s\n", file_name_.c_str(), failure.what());
     }
   }
   static spdlog::sink_ptr Ready(spdlog::sink_ptr sink) {
     sink->set_pattern("%v");
     return sink;
   }
+
+  const LogType type_;
+  const std::string file_name_;
+  spdlog::sink_ptr output_;  // standard output
+  spdlog::sink_ptr file_;
+  bool complained_ = false;
 };
 
-Logger::Logger(LogLevel level, LogType type, std::string file) : level_(level), sinks_(std::make_unique<Sinks>()) {
-  sinks_->type = type;
-  sinks_->file_name = std::move(file);
+std::string Line(LogLevel level, std::string_view function, std::string_view message) {
+  return fmt::format("{} [{}] ({}) {}", Timestamp(), LevelName(level), function, message);
 }
 
-Logger::~Logger() = default;
+// What the queue may hold: hours of an ordinary job's lines, and next to nothing of a node's memory.
+constexpr size_t kMostBytes = size_t{1} << 20;
 
-void Logger::Write(LogLevel level, const std::source_location& where, const std::string& message) {
-  const std::string line =
-      fmt::format("{} [{}] ({}) {}", Timestamp(), LevelName(level), FunctionName(where.function_name()), message);
-  const std::lock_guard lock(sinks_->mutex);
-  sinks_->Open();
-  for (const spdlog::sink_ptr& sink : {sinks_->output, sinks_->file}) {
-    if (!sink) continue;
+}  // namespace
+
+class Logger::Writer : public std::enable_shared_from_this<Logger::Writer> {
+ public:
+  Writer(LogType type, std::string file) : sinks_(type, std::move(file)) {}
+
+  void Add(std::string line) {
+    const std::lock_guard lock(mutex_);
+    if (bytes_ + line.size() > kMostBytes) {
+      ++lost_;
+      return;
+    }
+    bytes_ += line.size();
+    lines_.push_back(std::move(line));
+    if (!thread_.joinable()) Start();
+    changed_.notify_all();
+  }
+
+  bool Flush(Duration patience) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, patience, [this] { return idle(); });
+  }
+
+  void Stop(Duration patience) {
+    std::unique_lock lock(mutex_);
+    ending_ = true;
+    changed_.notify_all();
+    if (!thread_.joinable()) return WriteLeft();
+    const bool written = changed_.wait_for(lock, patience, [this] { return idle(); });
+    std::thread thread = std::move(thread_);
+    lock.unlock();
+    if (written) return thread.join();
+    thread.detach();  // it hangs in a system call; what it needs it holds itself
+  }
+
+ private:
+  bool idle() const { return lines_.empty() && lost_ == 0 && !writing_; }
+
+  void Start() {
     try {
-      sink->log(spdlog::details::log_msg(spdlog::string_view_t(), spdlog::level::info, line));
-      sink->flush();  // the last lines before a crash are the ones that matter
-    } catch (const std::exception&) {
-      // A full disk costs log lines, not the job.
+      thread_ = std::thread([self = shared_from_this()] { self->Run(); });
+    } catch (const std::system_error&) {
+      // The host allows no more threads now: tried again with the next line.
     }
   }
+
+  void WriteLeft() {
+    for (const std::string& line : std::exchange(lines_, {})) sinks_.Write(line);
+  }
+
+  void Run() {
+    NameThread("copper-log");
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return ending_ || !idle(); });
+      if (idle()) return;
+      writing_ = true;
+      const std::deque<std::string> batch = std::exchange(lines_, {});
+      const size_t lost = std::exchange(lost_, 0);
+      bytes_ = 0;
+      lock.unlock();
+      for (const std::string& line : batch) sinks_.Write(line);
+      if (lost > 0) {
+        sinks_.Write(Line(LogLevel::kWarning, "Run",
+                          fmt::format("{} lines were lost: they came faster than they could be "
+                                      "written here",
+                                      lost)));
+      }
+      lock.lock();
+      writing_ = false;
+      changed_.notify_all();
+    }
+  }
+
+  std::mutex mutex_;  // leaf; guards what follows but the sinks
+  std::condition_variable changed_;
+  std::deque<std::string> lines_;
+  size_t bytes_ = 0;  // of lines_
+  size_t lost_ = 0;   // lines, since the last batch
+  bool writing_ = false;
+  bool ending_ = false;
+  std::thread thread_;
+  Sinks sinks_;  // the thread's
+};
+
+Logger::Logger(LogLevel level, LogType type, std::string file)
+    : level_(level), writer_(std::make_shared<Writer>(type, std::move(file))) {}
+
+Logger::~Logger() {
+  writer_->Stop(kPatience);
+}
+
+bool Logger::Flush(Duration patience) {
+  return writer_->Flush(patience);
+}
+
+void Logger::Write(LogLevel level, const std::source_location& where, const std::string& message) {
+  writer_->Add(Line(level, FunctionName(where.function_name()), message));
+  if (level == LogLevel::kFatal) Flush(kPatience);
 }
 
 }  // namespace copper

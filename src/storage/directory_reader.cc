@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "copper/base/listing_builder.h"
@@ -19,11 +20,6 @@ namespace {
 // A change within the same tick of a directory's mtime as the one before it leaves no trace; no source's tick is
 // longer.
 constexpr auto kQuiet = std::chrono::seconds(2);
-
-// Looking at an entry costs about 2 us on a local file system and 200 us or more over a network. The first may take
-// longer, as long as so many cheap ones together.
-constexpr Duration kCheapLook = std::chrono::microseconds(50);
-constexpr int64_t kLooksToMeasure = 16;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
@@ -82,21 +78,20 @@ class Collector {
 
   // Of as many names as are waiting, as long as that is cheap.
   Status ReadAttributes(int directory) {
-    const TimePoint begin = tools_.clock.Now();
-    int64_t looks = 0;
-    bool cheap = options_.attributes && !waiting_.empty() && tools_.look_cost.MayBeCheap(device_);
+    const Clock& clock = tools_.clock;
+    TimePoint now = clock.Now();
+    LookMeasurement measured;
+    const bool look = options_.attributes && !waiting_.empty() && tools_.look_cost.MayBeCheap(device_, now);
     for (const Name& name : waiting_) {
-      if (cheap && tools_.clock.Now() - begin > std::max(looks, kLooksToMeasure) * kCheapLook) {
-        tools_.look_cost.SetExpensive(device_);
-        cheap = false;
-      }
       std::optional<Attributes> attributes;
-      if (cheap && !IsMountPoint(name.name)) {
+      if (look && !measured.IsExpensive() && !IsMountPoint(name.name)) {
         attributes = LookAtEntry(directory, name.name);
-        ++looks;
+        const TimePoint before = std::exchange(now, clock.Now());
+        measured.Note(now - before);
       }
       if (const Status added = AddTo(name, attributes); !added) return added;
     }
+    if (look) tools_.look_cost.Note(device_, measured, now);
     return {};
   }
 

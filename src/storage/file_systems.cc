@@ -18,16 +18,6 @@ FileSystems::Options Cleaned(FileSystems::Options options) {
   return options;
 }
 
-// The mount that an absolute path lies on; of two on one point the later. nullptr if there is none.
-const Mount* MountOf(std::string_view path, std::span<const Mount> mounts) {
-  const Mount* deepest = nullptr;
-  for (const Mount& mount : mounts) {
-    if (!IsAtOrBelow(path, mount.point)) continue;
-    if (deepest == nullptr || mount.point.size() >= deepest->point.size()) deepest = &mount;
-  }
-  return deepest;
-}
-
 // Inserts where the order wants it; a place of that path is replaced.
 template <class Place>
 void Put(Place place, std::vector<Place>& places) {
@@ -58,6 +48,15 @@ const Place& Deepest(const std::vector<Place>& places, std::string_view path) {
 }
 
 }  // namespace
+
+const Mount* MountOf(std::string_view path, std::span<const Mount> mounts) {
+  const Mount* deepest = nullptr;
+  for (const Mount& mount : mounts) {
+    if (!IsAtOrBelow(path, mount.point)) continue;
+    if (deepest == nullptr || mount.point.size() >= deepest->point.size()) deepest = &mount;
+  }
+  return deepest;
+}
 
 FileSystems::FileSystems(Options options, std::vector<Mount> mounts, std::span<const std::string> digests,
                          std::string_view boot_id)

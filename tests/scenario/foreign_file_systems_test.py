@@ -40,6 +40,19 @@ class ForeignFileSystems(copper_job.Scenario):
             # A listing with attributes of the directory that they are mounted in.
             self.within(10, copper_job.run, "ls", "-l", root)
 
+    def test_copper_over_copper_is_refused(self):
+        """Another job's mount shows nothing of its own through a second one, so nothing would be served."""
+        self.write("below/file", b"bytes")
+        job = self.start(1)
+        (self.root / "link").symlink_to(f"{job.mounts[0]}/below")
+        for target in (job.mounts[0], f"{job.mounts[0]}/below", f"{job.mounts[0]}/below/../below", self.root / "link"):
+            second = copper_job.run("mpiexec", "-n", 2, copper_job.CU_FUSE, "--mount", self.root / "mnt/%r", "--target", target,
+                                    "--log-output-dir", self.root / "second")
+            self.assertEqual(2, second.returncode, second.stderr)
+            self.assertEqual(1, len(second.stderr.strip().splitlines()), second.stderr)
+            self.assertIn(f"{target} lies on {job.mounts[0]}, the mount of another Copper job", second.stderr)
+        self.assertEqual(b"bytes", pathlib.Path(f"{job.mounts[0]}/below/file").read_bytes())
+
     def test_what_changes_is_read_anew(self):
         job = self.start(2, target="/")
         first = float(pathlib.Path(f"{job.mounts[0]}/proc/uptime").read_text().split()[0])

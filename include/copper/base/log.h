@@ -1,6 +1,11 @@
 // The log of one rank: `2026-03-27 23-33-58.082 [Info] (function) message`.
 //
 // A Logger is made by the daemon and passed down; there is no global one. Any thread.
+//
+// Nobody who has something to say waits for the disk: lines go through a queue to a thread of the logger's own, which
+// is made with the first line. A place that hangs (a frozen job directory, a full pipe) costs lines once the queue is
+// full, and the log then says how many, but nothing else: a fatal line, Flush and the destructor wait for a bounded
+// time, after which a thread that hangs is left behind.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "copper/base/clock.h"
 #include "copper/base/result.h"
 
 namespace copper {
@@ -31,9 +37,13 @@ class Logger {
  public:
   // `file` is created when its first line is written, so that a quiet job of thousands of ranks creates none.
   Logger(LogLevel level, LogType type, std::string file);
-  ~Logger();
+  ~Logger();  // waits up to kPatience for what is queued
   Logger(const Logger&) = delete;
   Logger& operator=(const Logger&) = delete;
+
+  static constexpr Duration kPatience = std::chrono::seconds(1);
+  // Until all lines so far are written; false if they were not in time.
+  bool Flush(Duration patience = kPatience);
 
   bool Enabled(LogLevel level) const { return level <= level_ && level_ != LogLevel::kNone; }
   LogLevel level() const { return level_; }
@@ -65,9 +75,9 @@ class Logger {
   }
   void Write(LogLevel level, const std::source_location& where, const std::string& message);
 
-  struct Sinks;
+  class Writer;
   const LogLevel level_;
-  std::unique_ptr<Sinks> sinks_;
+  const std::shared_ptr<Writer> writer_;  // the thread holds it, too
 };
 
 }  // namespace copper

@@ -32,6 +32,8 @@ inline constexpr std::string_view kCopperType = "fuse.copper";
 
 // The mounts that paths lead to: one that another was mounted over is left out.
 std::vector<Mount> ReachableMounts(const std::vector<MountInfo>& all);
+// The mount that an absolute path lies on; of two on one point the later. nullptr if there is none.
+const Mount* MountOf(std::string_view path, std::span<const Mount> mounts);
 Result<std::vector<Mount>> ReadMountTable(const std::string& mountinfo = kMountInfoFile);
 bool IsNetworkType(std::string_view type);  // lustre, gpfs, nfs, nfs4, ceph, beegfs, panfs, cifs, dvs, ...
 bool IsPseudoType(std::string_view type);   // proc, sysfs, cgroup2, debugfs, autofs, ...

@@ -29,15 +29,22 @@ class ChecksTest : public testing::Test {
 TEST_F(ChecksTest, TargetIsGivenWithoutSymlinks) {
   ASSERT_TRUE(MakeDirectories(In("real/tree")));
   std::filesystem::create_symlink(In("real"), In("link"));
-  EXPECT_EQ(ResolveTarget(In("link/tree")).value_or(""), In("real/tree"));
+  EXPECT_EQ(ResolveTarget(In("link/tree"), {}).value_or(""), In("real/tree"));
 }
 
 TEST_F(ChecksTest, TargetMustBeADirectory) {
   ASSERT_TRUE(WriteWholeFile(In("file"), ""));
-  const Result<std::string> file = ResolveTarget(In("file"));
+  const Result<std::string> file = ResolveTarget(In("file"), {});
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().code, ENOTDIR);
-  const Result<std::string> missing = ResolveTarget(In("missing"));
+  const std::vector<storage::Mount> copper = {{"/", "ext4"}, {In("real"), "fuse.copper"}};
+  for (const char* const name : {"real", "real/tree", "link/tree", "real/tree/../tree"}) {
+    const Result<std::string> nested = ResolveTarget(In(name), copper);
+    ASSERT_FALSE(nested) << name;
+    EXPECT_EQ(nested.error().code, EINVAL);
+    EXPECT_NE(nested.error().message.find("the mount of another Copper job"), std::string::npos);
+  }
+  const Result<std::string> missing = ResolveTarget(In("missing"), {});
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, ENOENT);
   EXPECT_THAT(missing.error().message, HasSubstr(In("missing")));

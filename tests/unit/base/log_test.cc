@@ -1,6 +1,8 @@
 #include "copper/base/log.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "copper/base/files.h"
+#include "copper/base/unique_fd.h"
 #include "fakes/temporary_directory.h"
 
 namespace copper {
@@ -40,6 +43,8 @@ std::vector<std::string> Lines(const std::string& file) {
   return lines;
 }
 
+constexpr auto kPatience = std::chrono::minutes(1);
+
 struct Speaker {
   void Speak(Logger& log) const { log.Warning("from a member"); }
 };
@@ -52,6 +57,7 @@ TEST(Log, LinesHaveTimeLevelFunctionAndMessage) {
   log.Error("two {} {}", "words", 2.5);
   Speaker().Speak(log);
   [&log] { log.Debug("from a lambda"); }();
+  ASSERT_TRUE(log.Flush(kPatience));
   const auto lines = Lines(directory.At("log"));
   ASSERT_EQ(lines.size(), 5U);
   const std::string time = R"(^\d{4}-\d\d-\d\d \d\d-\d\d-\d\d\.\d{3} )";
@@ -74,6 +80,7 @@ TEST(Log, TheFileIsMadeWithItsFirstLine) {
   EXPECT_FALSE(log.Enabled(LogLevel::kInfo));
   EXPECT_TRUE(log.Enabled(LogLevel::kWarning));
   log.Warning("loud enough");
+  ASSERT_TRUE(log.Flush(kPatience));
   EXPECT_EQ(Lines(directory.At("log")).size(), 1U);
 }
 
@@ -93,6 +100,7 @@ TEST(Log, GoesToStdoutWhereAsked) {
   {
     Logger only(LogLevel::kInfo, LogType::kStdout, directory.At("only"));
     only.Info("first");
+    ASSERT_TRUE(only.Flush(kPatience));
     Logger both(LogLevel::kInfo, LogType::kBoth, directory.At("both"));
     both.Info("second");
   }
@@ -125,9 +133,67 @@ TEST(Log, AnUnwritableFileCostsLinesNotTheJob) {
   Logger log(LogLevel::kInfo, LogType::kFile, "/proc/no/such/log");
   log.Info("lost");
   log.Info("lost too");
+  ASSERT_TRUE(log.Flush(kPatience));
   const std::string complaint = testing::internal::GetCapturedStderr();
   EXPECT_NE(complaint.find("/proc/no/such/log"), std::string::npos);
   EXPECT_EQ(std::ranges::count(complaint, '\n'), 1) << complaint;
+}
+
+// A pipe that nobody reads stands for a disk that hangs.
+class HangingLog : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_EQ(mkfifo(file_.c_str(), 0600), 0); }
+
+  // What comes out when somebody reads at last.
+  std::string Read() {
+    const UniqueFd pipe(open(file_.c_str(), O_RDONLY | O_CLOEXEC));
+    std::string text;
+    char piece[4096];
+    for (ssize_t got = 0; (got = read(pipe.get(), piece, sizeof piece)) > 0;)
+      text.append(piece, static_cast<size_t>(got));
+    return text;
+  }
+
+  const TemporaryDirectory directory_;
+  const std::string file_ = directory_.At("log");
+};
+
+TEST_F(HangingLog, NobodyWaitsAndWhatIsLostIsCounted) {
+  constexpr int kLines = 4000;
+  std::string text;
+  std::thread reader;
+  {
+    Logger log(LogLevel::kInfo, LogType::kFile, file_);
+    for (int i = 0; i < kLines; ++i)
+      log.Info("{}", std::string(1000, 'x'));  // returns: four times what the queue holds
+    EXPECT_FALSE(log.Flush(std::chrono::milliseconds(10)));
+    reader = std::thread([&] { text = Read(); });
+    EXPECT_TRUE(log.Flush(kPatience));
+  }
+  reader.join();
+  const std::ptrdiff_t written = std::ranges::count(text, '\n') - 1;
+  EXPECT_GT(written, 500);
+  EXPECT_LT(written, kLines);
+  const std::string said = fmt::format("{} lines were lost", kLines - written);
+  EXPECT_NE(text.find(said), std::string::npos) << said << " is not in: " << text.substr(text.size() - 200);
+}
+
+TEST_F(HangingLog, TheEndDoesNotWaitForIt) {
+  const TimePoint before = std::chrono::steady_clock::now();
+  {
+    Logger log(LogLevel::kInfo, LogType::kFile, file_);
+    log.Fatal("waits a moment, but not for ever");
+  }
+  EXPECT_GE(std::chrono::steady_clock::now() - before, 2 * Logger::kPatience);
+  const std::string text = Read();  // the thread that was left behind goes on
+  EXPECT_NE(text.find("but not for ever"), std::string::npos);
+}
+
+TEST(Log, AFatalLineIsThereAtOnce) {
+  const TemporaryDirectory directory;
+  Logger log(LogLevel::kInfo, LogType::kFile, directory.At("log"));
+  log.Fatal("the last one");
+  EXPECT_EQ(Lines(directory.At("log")).size(), 1U);
 }
 
 }  // namespace

@@ -318,6 +318,7 @@ TEST_F(ChannelTest, FirstSuccessIsLoggedOnce) {
     logging.Call(0, request, clock_.Now() + kLong, outcome.Done());
     ASSERT_TRUE(outcome.Get());
   }
+  ASSERT_TRUE(log.Flush(std::chrono::minutes(1)));
   const std::string text = ReadWholeFile(file).value();
   EXPECT_EQ(std::ranges::count(text, '\n'), 1);
   EXPECT_TRUE(

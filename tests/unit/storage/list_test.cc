@@ -148,6 +148,25 @@ TEST_F(ListTest, StopsGettingAttributesWhereTheyAreExpensive) {
   EXPECT_EQ(WithAttributes(*(*local)->List("/d", 0)), 100U);
 }
 
+// One look of many takes long: the thread had to wait for a processor.
+class BusyClock final : public Clock {
+ public:
+  TimePoint Now() const override {
+    const int call = ++calls_;
+    return TimePoint(call * std::chrono::microseconds(3) + (call + 48) / 50 * std::chrono::milliseconds(100));
+  }
+
+ private:
+  mutable std::atomic<int> calls_ = 0;
+};
+
+TEST_F(ListTest, ABusyNodeGetsAttributesAllTheSame) {
+  FillDirectory(100);
+  const BusyClock busy;
+  const auto store = PosixStore::Open(tree_.root(), *file_systems_, busy);
+  for (int listing = 0; listing < 3; ++listing) EXPECT_EQ(WithAttributes(*(*store)->List("/d", 0)), 100U) << listing;
+}
+
 TEST_F(ListTest, LargeDirectoriesAreWhole) {
   FillDirectory(2'000);
   const auto listing = store_->List("/d", 0);

@@ -2,23 +2,90 @@
 
 #include <gtest/gtest.h>
 
+#include "fakes/fake_clock.h"
+
 namespace copper::storage {
 namespace {
 
-TEST(LookCost, WhatIsExpensiveIsMeasuredAgainAfterAWhile) {
-  LookCost cost;
-  EXPECT_TRUE(cost.MayBeCheap(1));
-  EXPECT_TRUE(cost.MayBeCheap(1)) << "nobody said otherwise";
-  cost.SetExpensive(1);
-  for (int listing = 0; listing < LookCost::kListingsBelieved; ++listing) EXPECT_FALSE(cost.MayBeCheap(1)) << listing;
-  EXPECT_TRUE(cost.MayBeCheap(1)) << "it may have been one slow answer of many";
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+LookMeasurement Measure(int looks, Duration each, int slow = 0, Duration each_slow = {}) {
+  LookMeasurement measurement;
+  // The slow ones first, as on a node where everything starts at once.
+  for (int i = 0; i < slow; ++i) measurement.Note(each_slow);
+  for (int i = slow; i < looks; ++i) measurement.Note(each);
+  return measurement;
 }
 
-TEST(LookCost, EachFileSystemHasItsOwn) {
-  LookCost cost;
-  cost.SetExpensive(1);
-  EXPECT_FALSE(cost.MayBeCheap(1));
-  EXPECT_TRUE(cost.MayBeCheap(2));
+TEST(LookMeasurement, WhatMostLooksTakeDecides) {
+  EXPECT_TRUE(Measure(4, microseconds(200)).IsExpensive());
+  EXPECT_TRUE(Measure(100, milliseconds(2)).IsExpensive());
+  EXPECT_FALSE(Measure(100, microseconds(2)).IsExpensive());
+  EXPECT_TRUE(Measure(100, microseconds(2)).IsCheap());
+}
+
+TEST(LookMeasurement, ABusyNodeIsNotASlowSource) {
+  for (const int slow : {1, 2, 3}) {
+    EXPECT_FALSE(Measure(slow, {}, slow, milliseconds(300)).IsExpensive()) << "already after the first " << slow;
+    EXPECT_FALSE(Measure(16, microseconds(2), slow, milliseconds(300)).IsExpensive());
+  }
+  EXPECT_FALSE(Measure(1000, microseconds(2), 20, milliseconds(100)).IsExpensive());
+}
+
+TEST(LookMeasurement, ManyVerySlowOnesAreTooMuch) {
+  EXPECT_TRUE(Measure(100, microseconds(2), 30, milliseconds(5)).IsExpensive());
+  EXPECT_FALSE(Measure(100, microseconds(2), 30, microseconds(60)).IsExpensive());
+}
+
+class LookCostTest : public testing::Test {
+ protected:
+  void FindExpensive(uint64_t device = 1) { cost_.Note(device, Measure(4, milliseconds(1)), clock_.Now()); }
+  bool MayBeCheap(uint64_t device = 1) { return cost_.MayBeCheap(device, clock_.Now()); }
+  int ListingsBelieved() {
+    int listings = 0;
+    while (!MayBeCheap()) ++listings;
+    return listings;
+  }
+
+  fakes::FakeClock clock_;
+  LookCost cost_;
+};
+
+TEST_F(LookCostTest, AVerdictThatIsFoundTrueAgainHoldsForLonger) {
+  EXPECT_TRUE(MayBeCheap());
+  EXPECT_TRUE(MayBeCheap()) << "nobody said otherwise";
+  for (const int expected : {1, 3, 7, 15, 31, 31}) {
+    FindExpensive();
+    EXPECT_EQ(ListingsBelieved(), expected);
+  }
+}
+
+TEST_F(LookCostTest, ItIsForgottenSoon) {
+  for (int i = 0; i < 10; ++i) FindExpensive();
+  EXPECT_FALSE(MayBeCheap());
+  clock_.Advance(LookCost::kBelievedFor);
+  EXPECT_TRUE(MayBeCheap());
+}
+
+TEST_F(LookCostTest, ACheapOneTakesItBack) {
+  for (int i = 0; i < 10; ++i) FindExpensive();
+  cost_.Note(1, Measure(16, microseconds(2)), clock_.Now());
+  EXPECT_TRUE(MayBeCheap());
+  FindExpensive();
+  EXPECT_EQ(ListingsBelieved(), 1);
+}
+
+TEST_F(LookCostTest, TooFewLooksSayNothing) {
+  FindExpensive();
+  cost_.Note(1, Measure(1, microseconds(2)), clock_.Now());
+  EXPECT_FALSE(MayBeCheap());
+}
+
+TEST_F(LookCostTest, EachFileSystemHasItsOwn) {
+  FindExpensive(1);
+  EXPECT_TRUE(MayBeCheap(2));
+  EXPECT_FALSE(MayBeCheap(1));
 }
 
 }  // namespace
