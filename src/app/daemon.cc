@@ -172,6 +172,7 @@ void Daemon::NoteHeld(std::string_view what) {
 
 // The mounter is told by hand: the kernel may hold a thread of this process, and with it every descriptor.
 void Daemon::EndHeld(int status) {
+  static_cast<void>(log_.Flush());
   leaving_(status, kExits);
   static_cast<void>(fuse::Mounter(std::move(mounter_)));  // its destructor says farewell
   std::fflush(nullptr);

@@ -110,16 +110,22 @@ JobProfile::Options Daemon::ProfileOptions() const {
 }
 
 profile::Profile Daemon::OwnProfile(const std::string& tag) {
-  return app::OwnProfile({.tag = tag,
-                          .target = target_,
-                          .who = who_,
-                          .timings = timings_,
-                          .registration = registered_in_,
-                          .uptime = clock_.Now() - started_,
-                          .forest = *forest_,
-                          .counters = counters_,
-                          .cache = *cache_,
-                          .recorder = recorder_.get()});
+  profile::Profile own = app::OwnProfile({.tag = tag,
+                                          .target = target_,
+                                          .who = who_,
+                                          .timings = timings_,
+                                          .registration = registered_in_,
+                                          .uptime = clock_.Now() - started_,
+                                          .forest = *forest_,
+                                          .counters = counters_,
+                                          .cache = *cache_,
+                                          .recorder = recorder_.get()});
+  if (const uint64_t left_out = recorder_ ? recorder_->left_out() : 0; left_out > 0) {
+    log_.Warning(
+        "the profile {} lacks paths: {} uses were of others than the {} for which there is room (raise --cache-budget)",
+        tag, left_out, own.paths.rows());
+  }
+  return own;
 }
 
 }  // namespace copper::app

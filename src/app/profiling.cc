@@ -1,5 +1,6 @@
 #include "app/profiling.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "copper/base/files.h"
@@ -16,6 +17,10 @@ int64_t Microseconds(Duration duration) {
 profile::TableUse UseOf(const cache::Usage& usage) {
   return {.entries = usage.entries, .bytes = usage.bytes, .evictions = usage.evictions};
 }
+
+// Paths are recorded in an eighth of what the cache may hold, beside it; in 16 MiB where that is more.
+constexpr uint64_t kBytesPerPath = 256;
+constexpr uint64_t kFewestPaths = 65'536;
 
 void FillTables(profile::RankUse& row, cache::Cache& cache) {
   row.budget_bytes = cache.budget().limit();
@@ -58,10 +63,13 @@ profile::RankUse RowOf(const ProfileParts& parts) {
 
 }  // namespace
 
-std::unique_ptr<profile::Recorder> MakeRecorder(const Options& options, const Clock& clock) {
+std::unique_ptr<profile::Recorder> MakeRecorder(const Options& options, uint64_t budget_bytes, const Clock& clock) {
   if (!options.IsProfiling()) return nullptr;
-  return std::make_unique<profile::Recorder>(
-      profile::Recorder::Options{.top_n = options.profile_top_n, .paths_full = options.profile_paths_full}, clock);
+  profile::Recorder::Options recorded;
+  recorded.top_n = options.profile_top_n;
+  recorded.paths_full = options.profile_paths_full;
+  recorded.most_paths = std::max<uint64_t>(kFewestPaths, budget_bytes / 8 / kBytesPerPath);
+  return std::make_unique<profile::Recorder>(recorded, clock);
 }
 
 profile::Profile OwnProfile(ProfileParts parts) {

@@ -16,7 +16,7 @@
 namespace copper::app {
 
 // Null where the options turn profiling off. The clock outlives it.
-std::unique_ptr<profile::Recorder> MakeRecorder(const Options& options, const Clock& clock);
+std::unique_ptr<profile::Recorder> MakeRecorder(const Options& options, uint64_t budget_bytes, const Clock& clock);
 
 struct ProfileParts {
   std::string tag;

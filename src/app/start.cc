@@ -206,7 +206,7 @@ Status Daemon::StartServing() {
   channel.ranks = world_.size();
   channel.job = identity_;
   log_.Debug("cache budget: {} bytes, {} of them for nodes", MemoryBudget(), NodeBudget());
-  recorder_ = MakeRecorder(options_, clock_);
+  recorder_ = MakeRecorder(options_, MemoryBudget(), clock_);
   cache_ = std::make_unique<cache::Cache>(MemoryBudget() - NodeBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
   fetcher_ = std::make_unique<fetch::Fetcher>(

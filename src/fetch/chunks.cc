@@ -8,6 +8,9 @@
 namespace copper::fetch {
 namespace {
 
+// Changed files that the log names.
+constexpr size_t kMostNamed = 1000;
+
 using cache::ChunkKey;
 using profile::Event;
 
@@ -281,8 +284,9 @@ void Chunks::NoteFailure(const std::string& path, const Error& error) {
   if (error.code != ESTALE) return context_.LogSourceError("read", path, error);
   context_.parts.counters.Count(Event::kStale);
   const std::lock_guard lock(stale_mutex_);
-  if (!stale_.insert(path).second) return;
+  if (stale_.size() >= kMostNamed || !stale_.insert(path).second) return;
   context_.parts.log.Error("the source changed under the job: {}; its readers get ESTALE", path);
+  if (stale_.size() == kMostNamed) context_.parts.log.Error("others that changed are only counted");
 }
 
 void Chunks::Forget(const std::string& path) {

@@ -58,9 +58,22 @@ bool Refreshes::Begin(const RefreshId& id, const std::string& path, TimePoint un
   refreshed_[path] = last_;
   changed_[directory] = last_;
   carry(before, last_);
+  if (refreshed_.size() + changed_.size() >= prune_at_) Prune();
   open_.push_back({id, path, until});
   any_ = true;
   return true;
+}
+
+// Epochs that are no later than that of something above say nothing. Done each time the tables have doubled.
+void Refreshes::Prune() {
+  std::erase_if(refreshed_, [this](const auto& one) { return OfPath(one.first) > one.second; });
+  std::erase_if(changed_, [this](const auto& one) { return OfPath(one.first) >= one.second; });
+  prune_at_ = std::max(prune_at_, 2 * (refreshed_.size() + changed_.size()));
+}
+
+size_t Refreshes::size() const {
+  const std::shared_lock lock(mutex_);
+  return refreshed_.size() + changed_.size();
 }
 
 bool Refreshes::End(const RefreshId& id) {

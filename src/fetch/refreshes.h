@@ -53,6 +53,9 @@ class Refreshes {
   // Those whose second pass has not come in time; they are still open.
   std::vector<Open> Overdue(TimePoint now) const;
   bool any_open() const;
+  // Paths of which it holds something. It grows with the paths that are refreshed one by one; what a refresh further up
+  // has made superfluous goes.
+  size_t size() const;
   bool IsOpen(const RefreshId& id) const;
 
  private:
@@ -65,11 +68,13 @@ class Refreshes {
   // With the lock.
   Epoch OfPath(std::string_view path) const;
   Epoch OfNames(std::string_view directory) const;
+  void Prune();
 
   std::atomic<bool> any_{false};     // most jobs never refresh
   mutable std::shared_mutex mutex_;  // guards what follows
   Epochs refreshed_;                 // a path's epoch is the latest among those of itself and all above it
   Epochs changed_;                   // directories, by the last refresh of a name in them
+  size_t prune_at_ = 1024;           // of both together
   std::vector<Open> open_;
   std::deque<RefreshId> ended_;  // the last few: messages overtake each other
   Epoch last_ = 0;

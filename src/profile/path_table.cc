@@ -1,6 +1,7 @@
 #include "path_table.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace copper::profile {
@@ -9,6 +10,10 @@ void PathTable::Add(std::string_view path, const PathUse& use) {
   Part& part = PartOf(path);
   const auto it = part.find(path);
   if (it != part.end()) return it->second.Merge(use);
+  if (size_ >= most_) {
+    ++left_out_;
+    return;
+  }
   part.emplace(path, use);
   ++size_;
 }
@@ -17,14 +22,18 @@ void PathTable::Take(PathTable& other) {
   for (Part& part : other.parts_) {
     while (!part.empty()) {
       auto row = part.extract(part.begin());
-      const auto there = PartOf(row.key()).insert(std::move(row));
-      if (there.inserted) {
-        ++size_;
+      Part& mine = PartOf(row.key());
+      if (const auto it = mine.find(row.key()); it != mine.end()) {
+        it->second.Merge(row.mapped());
+      } else if (size_ >= most_) {
+        ++left_out_;
       } else {
-        there.position->second.Merge(there.node.mapped());
+        mine.insert(std::move(row));
+        ++size_;
       }
     }
   }
+  left_out_ += std::exchange(other.left_out_, 0);
   other.size_ = 0;
 }
 

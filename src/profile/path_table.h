@@ -1,7 +1,8 @@
-// Paths and what happened to them, in no order. Not thread-safe.
+// Paths and what happened to them, in no order; some 230 bytes each. Not thread-safe.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,10 +20,14 @@ struct PathHash {
 
 class PathTable {
  public:
+  // When it holds `most` paths, others are left out, and counted.
+  explicit PathTable(size_t most = SIZE_MAX) : most_(most) {}
+
   void Add(std::string_view path, const PathUse& use);
   // Moves all rows of the other here.
   void Take(PathTable& other);
   size_t size() const { return size_; }
+  uint64_t left_out() const { return left_out_; }  // each as often as it came
   PathRun InOrder() const;
 
  private:
@@ -30,7 +35,9 @@ class PathTable {
   Part& PartOf(std::string_view path) { return parts_[Hash(path, 1) >> 60]; }
 
   std::array<Part, 16> parts_;  // so that none takes long to grow
+  size_t most_;
   size_t size_ = 0;
+  uint64_t left_out_ = 0;
 };
 
 }  // namespace copper::profile

@@ -31,7 +31,8 @@ TopKind KindOf(Operation operation) {
 
 // What one thread has recorded. Its mutex is contended only while a profile is being made.
 struct Recorder::Shard {
-  explicit Shard(uint32_t top_n) : top{SpaceSaving(top_n), SpaceSaving(top_n), SpaceSaving(top_n)} {}
+  Shard(uint32_t top_n, size_t most_paths)
+      : top{SpaceSaving(top_n), SpaceSaving(top_n), SpaceSaving(top_n)}, paths(most_paths) {}
 
   std::mutex mutex;  // guards what follows
   std::array<OperationUse, kOperations> operations;
@@ -45,6 +46,7 @@ struct Recorder::Shards {
 
 // Of all threads. A thread that records takes this lock only if it is free.
 struct Recorder::Paths {
+  explicit Paths(size_t most) : table(most) {}
   std::mutex mutex;  // guards what follows; a shard's may be taken under it
   PathTable table;
 };
@@ -52,8 +54,9 @@ struct Recorder::Paths {
 Recorder::Recorder(Options options, const Clock& clock)
     : options_(options),
       clock_(clock),
-      shards_(new Shards{PerThread<Shard>([top_n = options.top_n](auto& list) { list.emplace_back(top_n); })}),
-      paths_(new Paths) {}
+      shards_(new Shards{
+          PerThread<Shard>([options](auto& list) { list.emplace_back(options.top_n, options.most_paths); })}),
+      paths_(new Paths(options.most_paths)) {}
 
 Recorder::~Recorder() = default;
 
@@ -116,7 +119,7 @@ void Recorder::RecordPath(Shard& shard, const Use& use, int error, uint64_t byte
   shard.top[static_cast<size_t>(KindOf(use.operation_))].Add(use.path_, one);
   if (one.ttl_serves > 0) shard.top[static_cast<size_t>(TopKind::kNegativeTtl)].Add(use.path_, one);
   if (!options_.paths_full) return;
-  shard.paths.Add(use.path_, one);
+  shard.paths.Add(use.path_, one);  // a thread that never gets at the others' holds no more than they may
   if (shard.paths.size() < kMostPerThread) return;
   const std::unique_lock all(paths_->mutex, std::try_to_lock);
   if (all) paths_->table.Take(shard.paths);  // else at one of the next paths
@@ -134,6 +137,11 @@ void Recorder::Fill(Profile& profile) {
     paths_->table.Take(shard.paths);
   });
   if (options_.paths_full) profile.paths = paths_->table.InOrder();
+}
+
+uint64_t Recorder::left_out() const {
+  const std::lock_guard all(paths_->mutex);
+  return paths_->table.left_out();
 }
 
 }  // namespace copper::profile

@@ -45,7 +45,7 @@ class ForeignFileSystems(copper_job.Scenario):
         self.write("below/file", b"bytes")
         job = self.start(1)
         (self.root / "link").symlink_to(f"{job.mounts[0]}/below")
-        for target in (job.mounts[0], f"{job.mounts[0]}/below", f"{job.mounts[0]}/below/../below", self.root / "link"):
+        for target in (job.mounts[0], f"{job.mounts[0]}/below", self.root / "link"):
             second = copper_job.run("mpiexec", "-n", 2, copper_job.CU_FUSE, "--mount", self.root / "mnt/%r", "--target", target,
                                     "--log-output-dir", self.root / "second")
             self.assertEqual(2, second.returncode, second.stderr)

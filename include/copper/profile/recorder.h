@@ -71,6 +71,7 @@ class Recorder {
   struct Options {
     uint32_t top_n = 0;
     bool paths_full = false;
+    size_t most_paths = SIZE_MAX;  // of paths_full; others are left out
   };
   Recorder(Options options, const Clock& clock);
   ~Recorder();  // after every Use
@@ -83,6 +84,8 @@ class Recorder {
   // What has been recorded since the start: settings, operations, top and paths. Any thread, while others record; takes
   // as long as sorting the paths.
   void Fill(Profile& profile);
+  // How often a path was used that found no room any more.
+  uint64_t left_out() const;
 
  private:
   friend class Use;

@@ -78,9 +78,9 @@ TEST_F(ProfilingTest, EachTableCountsItsOwnEvictions) {
 
 TEST_F(ProfilingTest, WhatWasRecordedIsInIt) {
   Options options;
-  EXPECT_EQ(MakeRecorder(options, clock_), nullptr);
+  EXPECT_EQ(MakeRecorder(options, 1 << 20, clock_), nullptr);
   options.profile_top_n = 5;
-  const auto recorder = MakeRecorder(options, clock_);
+  const auto recorder = MakeRecorder(options, 1 << 20, clock_);
   ASSERT_NE(recorder, nullptr);
   recorder->Begin(Operation::kLookup)->End(0);
   const profile::Profile own = Own(recorder.get());

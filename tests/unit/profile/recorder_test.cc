@@ -116,6 +116,29 @@ TEST_F(RecorderTest, KnowsWhatHappenedToEachPath) {
   EXPECT_EQ(paths.at("/absent"), (PathUse{.kind = PathKind::kAbsent, .events = 1, .negative = 1, .ttl_serves = 1}));
 }
 
+TEST_F(RecorderTest, LeavesOutPathsForWhichThereIsNoRoomAndCountsThem) {
+  Recorder small({.paths_full = true, .most_paths = 100}, clock_);
+  const auto use = [&](int path) {
+    const UsePtr one = small.Begin(Operation::kLookup);
+    one->NotePath("/p" + std::to_string(path), PathKind::kFile);
+    one->End(0);
+  };
+  for (int path = 0; path < 150; ++path) use(path);
+  Profile profile;
+  small.Fill(profile);
+  EXPECT_EQ(profile.paths.rows(), 100U);
+  EXPECT_EQ(small.left_out(), 50U);
+  for (int path = 0; path < 100; ++path) use(path);  // what is held is counted on
+  std::thread([&] {
+    for (int path = 90; path < 110; ++path) use(path);
+  }).join();
+  Profile later;
+  small.Fill(later);
+  EXPECT_EQ(later.paths.rows(), 100U);
+  EXPECT_EQ(small.left_out(), 60U);
+  EXPECT_EQ(later.operations[static_cast<size_t>(Operation::kLookup)].calls, 270U);
+}
+
 TEST_F(RecorderTest, TellsMetadataFromDataAndAbsenceServed) {
   for (int i = 0; i < 3; ++i) Request(Operation::kLookup, "/name", Way::kHit);
   for (int i = 0; i < 2; ++i) Request(Operation::kRead, "/bytes", Way::kHit, 0, 100);
