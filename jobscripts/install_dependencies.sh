@@ -11,7 +11,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 packages=(g++ cmake ninja-build pkg-config
           libfuse3-dev fuse3 mpich libmpich-dev libfabric-dev libhdf5-dev libspdlog-dev libcli11-dev
-          libxxhash-dev libsodium-dev nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev)
+          libxxhash-dev libsodium-dev libssl-dev nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev)
 
 while (($#)); do
   case $1 in

@@ -79,6 +79,7 @@ constexpr EventTotal kEventTotals[] = {
     {Event::kStale, "stale_results", "answered with ESTALE, since the source had changed"},
     {Event::kDetours, "detours", "reads of the source in place of a parent that did not answer"},
     {Event::kLostParents, "lost_parents", "how often a parent was found not to answer"},
+    {Event::kCorrupt, "corrupt", "chunks and listings that came changed on their way, and were asked for again"},
 };
 
 constexpr const char* kOperationColumns[] = {"operation",        "total_calls",     "cache_hits",      "cache_misses",

@@ -22,7 +22,7 @@ bool TryLock(int directory) {
 }  // namespace
 
 Result<UniqueFd> LockJobDirectory(const JobDirectory& job) {
-  if (const Status made = MakeDirectories(job.root()); !made) return std::unexpected(made.error());
+  if (const Status made = job.Make(); !made) return std::unexpected(made.error());
   UniqueFd directory = OpenDirectory(job.root());
   if (!directory) return FailErrno("cannot open the job directory " + job.root());
   if (!TryLock(directory.get())) {

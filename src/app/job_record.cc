@@ -27,8 +27,8 @@ JobRecord::JobRecord(JobDirectory job, std::string host, Rank rank)
 
 bool JobRecord::MayWrite() const {
   if (ours_) return true;
-  return CheckJobDirectory(job_.root()) && MakeDirectories(job_.root()) && IsNobodyElseRunning(job_) &&
-         MakeDirectories(job_.logs());
+  return CheckJobDirectory(job_.root()) && job_.Make() && IsNobodyElseRunning(job_) &&
+         MakeDirectories(job_.logs(), 0700);
 }
 
 std::string JobRecord::Here(int pid) const {

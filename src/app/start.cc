@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "app/checks.h"
+#include "app/core_files.h"
 #include "app/daemon.h"
 #include "app/source_share.h"
 #include "copper/fabric/libfabric_endpoint.h"
@@ -136,6 +137,7 @@ Status Daemon::OpenSource() {
 }
 
 Status Daemon::ChooseNetwork() {
+  HideFromOthers();  // before there is a key
   const Result<JobIdentity> identity = bootstrap::ShareIdentity(world_);
   if (!identity) return std::unexpected(identity.error());
   identity_ = *identity;
@@ -209,9 +211,10 @@ Status Daemon::StartServing() {
   recorder_ = MakeRecorder(options_, MemoryBudget(), clock_);
   cache_ = std::make_unique<cache::Cache>(MemoryBudget() - NodeBudget());
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
+  identity_.key = {};  // nobody needs it any more
   fetcher_ = std::make_unique<fetch::Fetcher>(
-      FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, *forest_, *cache_,
-                                              counters_, clock_, log_, recorder_.get()});
+      FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, channel_->keys(),
+                                              *forest_, *cache_, counters_, clock_, log_, recorder_.get()});
   MeetReducers();
   MeetPeers();
   server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);

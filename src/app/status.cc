@@ -43,6 +43,7 @@ Json ChannelJson(const rpc::ChannelCounters& channel) {
           {"bytes_received", channel.bytes_received},
           {"rejected_unparsable", channel.rejected_unparsable},
           {"rejected_foreign", channel.rejected_foreign},
+          {"rejected_replayed", channel.rejected_replayed},
           {"unknown", channel.unknown},
           {"timeouts", channel.timeouts},
           {"late_replies", channel.late_replies},

@@ -3,6 +3,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "copper/base/secret.h"
+
 namespace copper {
 namespace {
 
@@ -14,6 +16,10 @@ Status FillRandom(void* data, size_t size) {
 }
 
 }  // namespace
+
+JobKey::~JobKey() {
+  Wipe(data(), size());
+}
 
 Result<JobIdentity> JobIdentity::Random() {
   JobIdentity identity;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <thread>
@@ -143,8 +144,17 @@ Status SetAside(const std::string& directory) {
   return {};
 }
 
+// A place of its own, which may be closed to others: not a directory of the user's that holds other things, too.
+bool HoldsOnlyOurs(const std::string& directory) {
+  const auto is_ours = [](std::string_view name) {
+    return name == "." || name == ".." || name == "logs" || name == "control" || name == "plan" ||
+           name.starts_with("tables") || name.starts_with("profiling");
+  };
+  return std::ranges::all_of(NamesEndingIn(directory, ""), is_ours);
+}
+
 Status MakePrivateDirectory(const std::string& path) {
-  if (const Status made = MakeDirectories(path); !made) return made;
+  if (const Status made = MakeDirectories(path, 0700); !made) return made;
   struct stat found{};
   if (lstat(path.c_str(), &found) != 0) return FailErrno("cannot look at " + path);
   if (!S_ISDIR(found.st_mode) || found.st_uid != geteuid()) {
@@ -168,8 +178,17 @@ std::string JobDirectory::reason_file(const std::string& host, int pid) const {
   return logs() + "/" + host + "-" + std::to_string(pid) + std::string(kReasonSuffix);
 }
 
+Status JobDirectory::Make() const {
+  const bool is_new = access(root_.c_str(), F_OK) != 0;
+  if (const Status made = MakeDirectories(root_); !made) return made;
+  if (!is_new && !HoldsOnlyOurs(root_)) return {};
+  if (chmod(root_.c_str(), 0700) != 0) return FailErrno("cannot make " + root_ + " private");
+  return {};
+}
+
 Status JobDirectory::Prepare() const {
-  if (const Status made = MakeDirectories(logs()); !made) return made;
+  if (const Status made = Make(); !made) return made;
+  if (const Status made = MakePrivateDirectory(logs()); !made) return made;
   if (const Status made = MakePrivateDirectory(control()); !made) return made;
   for (const std::string& file : {ready_file(), exit_file()}) {
     if (unlink(file.c_str()) != 0 && errno != ENOENT) return FailErrno("cannot remove " + file + " of an earlier job");

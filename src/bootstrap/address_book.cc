@@ -62,9 +62,10 @@ Status AddressBook::Write(const JobDirectory& job, std::span<const Member> membe
     nodes += members[rank].host + "\n";
     book += members[rank].host + " " + peers[rank].text + "\n";
   }
-  if (const Status written = WriteWholeFile(job.node_file(), nodes); !written) return written;
-  if (const Status written = WriteWholeFile(job.full_address_book(), full_book_ + source); !written) return written;
-  return WriteWholeFile(job.address_book(), book);
+  if (const Status written = WriteWholeFile(job.node_file(), nodes, 0600); !written) return written;
+  if (const Status written = WriteWholeFile(job.full_address_book(), full_book_ + source, 0600); !written)
+    return written;
+  return WriteWholeFile(job.address_book(), book, 0600);
 }
 
 }  // namespace copper::bootstrap

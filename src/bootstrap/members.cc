@@ -7,6 +7,7 @@
 
 #include "bootstrap/messages.h"
 #include "copper/base/files.h"
+#include "copper/base/secret.h"
 
 namespace copper::bootstrap {
 namespace {
@@ -72,6 +73,7 @@ Result<JobIdentity> ShareIdentity(World& world) {
   const auto* bytes = reinterpret_cast<const std::byte*>(shared.data());
   std::copy_n(bytes, identity.id.size(), identity.id.begin());
   std::copy_n(bytes + identity.id.size(), identity.key.size(), identity.key.begin());
+  Wipe(shared.data(), shared.size());
   return identity;
 }
 

@@ -23,7 +23,7 @@ bool IsInUse(const ListingEntry& entry) {
 }
 
 bool IsInUse(const ChunkEntry& entry) {
-  return entry.bytes.IsShared();
+  return entry.chunk.bytes.IsShared();
 }
 
 }  // namespace copper::cache

@@ -11,6 +11,7 @@ namespace {
 // Changed files that the log names.
 constexpr size_t kMostNamed = 1000;
 
+using cache::Chunk;
 using cache::ChunkKey;
 using profile::Event;
 
@@ -89,10 +90,10 @@ ChunkKey Chunks::KeptKey(const File& file, uint64_t chunk) const {
   return {file.path, file.version, chunk, context_.refreshes.Of(file.path, AskedOf::kSource)};
 }
 
-std::optional<Bytes> Chunks::Held(const ChunkKey& key) const {
+std::optional<Chunk> Chunks::Held(const ChunkKey& key) const {
   auto entry = context_.parts.cache.data().Get(key);
   if (!entry) return std::nullopt;
-  return std::move(entry->bytes);
+  return std::move(entry->chunk);
 }
 
 // Who reads in the root's place waits for nobody, as the root does.
@@ -114,10 +115,18 @@ void Chunks::Fetch(const Flight& flight, Ask ask) {
 }
 
 void Chunks::OnReply(const Flight& flight, const rpc::Reply& reply) {
+  const ChunkKey& key = flight.key;
   if (reply.error != 0) return Finish(flight, Fail(reply.error));
-  if (reply.payload.size() != SizeOfChunk(flight.key)) return Finish(flight, Fail(EBADMSG));
+  if (!IsWhole(key, reply)) {
+    return upstream_.ReadInstead(reply.from, key.path, [this, flight] { Lead(flight, [&] { ReadSource(flight); }); });
+  }
   context_.parts.counters.Count(Event::kBytesFromParent, reply.payload.size());
-  Finish(flight, reply.payload);
+  Finish(flight, Chunk{reply.payload, reply.seal});
+}
+
+bool Chunks::IsWhole(const ChunkKey& key, const rpc::Reply& reply) const {
+  return (reply.flags & rpc::kSealed) != 0 && reply.payload.size() == SizeOfChunk(key) &&
+         context_.IsWhole(rpc::Kind::kRead, key.path, key.version, key.chunk, reply.payload, reply.seal);
 }
 
 void Chunks::ReadSource(const Flight& flight) {
@@ -125,19 +134,22 @@ void Chunks::ReadSource(const Flight& flight) {
   context_.parts.counters.Count(Event::kReadsAtSource);
   const Result<Bytes> bytes =
       context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize, SizeOfChunk(key));
-  if (bytes) context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
-  if (!bytes) NoteFailure(key.path, bytes.error());
-  Finish(flight, bytes);
+  if (!bytes) {
+    NoteFailure(key.path, bytes.error());
+    return Finish(flight, std::unexpected(bytes.error()));
+  }
+  context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
+  Finish(flight, Chunk{*bytes, context_.SealOf(rpc::Kind::kRead, key.path, key.version, key.chunk, *bytes)});
 }
 
 // Kept before the flight ends: who comes later finds it in the table. The reservation becomes the table's charge.
-void Chunks::Finish(const Flight& flight, const Result<Bytes>& bytes) {
+void Chunks::Finish(const Flight& flight, const Result<Chunk>& chunk) {
   const ChunkKey& key = flight.key;
-  if (bytes && Refreshes::IsKept(key.epoch)) {
-    context_.parts.cache.data().Put(key, {.bytes = *bytes}, bytes->charge() + key.path.size());
+  if (chunk && Refreshes::IsKept(key.epoch)) {
+    context_.parts.cache.data().Put(key, {.chunk = *chunk}, chunk->bytes.charge() + key.path.size());
   }
   context_.parts.cache.budget().Release(SizeOfChunk(key), flight.depth);
-  flights_.Complete(key, bytes);
+  flights_.Complete(key, chunk);
 }
 
 // What everyone has who was to get it through this node need not stay: the kernel's page cache has it, and the root of
@@ -191,9 +203,9 @@ void Chunks::ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask,
       gather->Note(way);
       if (way == profile::Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, end - begin);
     };
-    Read(file, chunk, ask, std::ref(noted), [gather, index = chunk - first, begin, end](const Result<Bytes>& bytes) {
-      if (!bytes) return gather->Add(index, bytes);
-      gather->Add(index, bytes->Slice(begin % kChunkSize, end - begin));
+    Read(file, chunk, ask, std::ref(noted), [gather, index = chunk - first, begin, end](const Result<Chunk>& found) {
+      if (!found) return gather->Add(index, std::unexpected(found.error()));
+      gather->Add(index, found->bytes.Slice(begin % kChunkSize, end - begin));
     });
   }
 }
@@ -226,14 +238,17 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
     if (way == profile::Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, SizeOfChunk(key));
   };
   Read(file, request.argument, ask, std::ref(decided),
-       [this, key, version, respond = std::move(respond)](const Result<Bytes>& bytes) mutable {
-         context_.CountError(bytes);
-         if (!bytes) return respond(ErrorReply(bytes.error()));
+       [this, key, version, respond = std::move(respond)](const Result<Chunk>& chunk) mutable {
+         context_.CountError(chunk);
+         if (!chunk) return respond(ErrorReply(chunk.error()));
+         const Bytes& bytes = chunk->bytes;
          rpc::Reply reply;
+         reply.flags = rpc::kSealed;
+         if (bytes.charge() == 0) reply.flags |= rpc::kZeros;  // a hole
          reply.version = version;
-         reply.payload = *bytes;
-         if (bytes->charge() == 0) reply.flags = rpc::kZeros;  // a hole
-         context_.parts.counters.Count(Event::kBytesToChildren, bytes->size());
+         reply.seal = chunk->seal;
+         reply.payload = bytes;
+         context_.parts.counters.Count(Event::kBytesToChildren, bytes.size());
          respond(std::move(reply));
          NoteServed(key);
        });

@@ -15,7 +15,7 @@ namespace copper::fetch {
 
 class Chunks {
  public:
-  using ChunkDone = std::move_only_function<void(Result<Bytes>)>;
+  using ChunkDone = std::move_only_function<void(Result<cache::Chunk>)>;
   using RangeDone = std::move_only_function<void(Result<std::vector<Bytes>>)>;
 
   Chunks(const Context& context, Upstream& upstream) : context_(context), upstream_(upstream) {}
@@ -45,14 +45,15 @@ class Chunks {
   };
   void Fetch(const Flight& flight, Ask ask);
   void OnReply(const Flight& flight, const rpc::Reply& reply);
+  bool IsWhole(const cache::ChunkKey& key, const rpc::Reply& reply) const;
   void ReadSource(const Flight& flight);
   // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
   template <class Work>
   void Lead(const Flight& flight, Work work);
   // Where a chunk is kept, if it is: not while a refresh forbids keeping it.
   cache::ChunkKey KeptKey(const File& file, uint64_t chunk) const;
-  std::optional<Bytes> Held(const cache::ChunkKey& key) const;
-  void Finish(const Flight& flight, const Result<Bytes>& bytes);
+  std::optional<cache::Chunk> Held(const cache::ChunkKey& key) const;
+  void Finish(const Flight& flight, const Result<cache::Chunk>& chunk);
   TreeId TreeOf(const cache::ChunkKey& key) const {
     return context_.parts.forest.OfChunk(key.path, key.version.size, key.chunk);
   }
@@ -65,7 +66,7 @@ class Chunks {
 
   const Context& context_;
   Upstream& upstream_;
-  SingleFlight<cache::ChunkKey, Bytes> flights_;
+  SingleFlight<cache::ChunkKey, cache::Chunk> flights_;
   PoolCalls<std::vector<Bytes>> direct_;
   PoolCalls<uint64_t> seeks_;
 

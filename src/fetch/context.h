@@ -88,6 +88,16 @@ struct Context {
     return parts.forest.Root(tree) == options.self ? AskedOf::kSource : AskedOf::kParent;
   }
 
+  Seal SealOf(rpc::Kind kind, const std::string& path, const FileVersion& version, uint64_t number,
+              const Bytes& bytes) const {
+    return parts.keys.SealOf({kind, path, version, number}, bytes);
+  }
+  // Whether bytes that a rank has passed on are what was read from the source.
+  bool IsWhole(rpc::Kind kind, const std::string& path, const FileVersion& version, uint64_t number, const Bytes& bytes,
+               const Seal& seal) const {
+    return parts.keys.IsSealed({kind, path, version, number}, bytes, seal);
+  }
+
   // Said where the source was asked, and nowhere else: at level 4, since it reaches the caller anyway.
   void LogSourceError(std::string_view doing, const std::string& path, const Error& error) const {
     parts.log.Info("the source failed to {} {}: {}", doing, path, error.Describe());

@@ -115,7 +115,12 @@ Result<ListingEntry> Listings::ReadSource(const ListingKey& key, const ListingPt
   }
   listing = KeepKnownVersions(key.path, known, *std::move(listing));
   if (!listing) return std::unexpected(listing.error());
-  return Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), until});
+  return Keep(key, known, {Share(key.path, *std::move(listing)), until});
+}
+
+ListingPtr Listings::Share(const std::string& path, Listing listing) const {
+  listing.SetSeal(context_.SealOf(rpc::Kind::kList, path, listing.directory().version(), 0, listing.packed()));
+  return std::make_shared<const Listing>(std::move(listing));
 }
 
 Result<Listing> Listings::KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const {
@@ -156,6 +161,8 @@ std::optional<Attributes> Listings::KnownAttributes(const std::string& path, con
 struct Listings::Pieces {
   Wanted wanted;
   FileVersion version;
+  Seal seal;  // of all of it
+  Rank from;
   TimePoint until;
   ListingAssembly assembly;
 };
@@ -168,7 +175,8 @@ void Listings::OnReply(const Wanted& wanted, const rpc::Reply& reply) {
   const uint64_t size = reply.argument;
   if (size == 0) return Finish(key, Fail(EBADMSG));
   if (size > context_.options.listing_limit_bytes) return Finish(key, Fail(ENOMEM));
-  const auto pieces = std::shared_ptr<Pieces>(new Pieces{wanted, reply.version, until, ListingAssembly(size)});
+  const auto pieces =
+      std::shared_ptr<Pieces>(new Pieces{wanted, reply.version, reply.seal, reply.from, until, ListingAssembly(size)});
   for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) FetchPiece(pieces, piece);
   AddPiece(pieces, 0, reply.payload);
 }
@@ -180,7 +188,9 @@ void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece)
                   {.reply =
                        [this, pieces, piece](const rpc::Reply& reply) {
                          flights_.Lead(pieces->wanted.key, [&] {
-                           AddPiece(pieces, piece, reply.error != 0 ? Fail(reply.error) : Result<Bytes>(reply.payload));
+                           // Another seal: of another listing of this version.
+                           const int error = reply.error == 0 && reply.seal != pieces->seal ? ESTALE : reply.error;
+                           AddPiece(pieces, piece, error != 0 ? Fail(error) : Result<Bytes>(reply.payload));
                          });
                        },
                    // The source has no pieces: whoever is here first reads all of it.
@@ -199,8 +209,16 @@ void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, c
   auto whole = pieces->assembly.Add(piece, bytes);
   if (!whole) return;
   const auto& [key, known, ask, restarts] = pieces->wanted;
-  Result<Listing> listing = *whole ? rpc::DecodeListing(**std::move(whole)) : std::unexpected(whole->error());
+  if (!*whole) return OnUnfit(pieces->wanted, whole->error());
+  if (!context_.IsWhole(rpc::Kind::kList, key.path, pieces->version, 0, **whole, pieces->seal)) {
+    return upstream_.ReadInstead(pieces->from, key.path, [this, pieces] {
+      const ListingKey& listed = pieces->wanted.key;
+      flights_.Lead(listed, [&] { Finish(listed, ReadSource(listed, pieces->wanted.known)); });
+    });
+  }
+  Result<Listing> listing = rpc::DecodeListing(**std::move(whole));
   if (!listing) return OnUnfit(pieces->wanted, listing.error());
+  listing->SetSeal(pieces->seal);
   Finish(key, Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), pieces->until}));
 }
 
@@ -296,6 +314,8 @@ rpc::Reply Listings::PieceOf(const rpc::Request& request, const ListingEntry& en
   }
   const Bytes packed = rpc::EncodeListing(listing);
   if (request.argument >= ListingAssembly::Pieces(packed.size())) return ErrorReply({EINVAL, {}});
+  reply.flags = rpc::kSealed;
+  reply.seal = listing.seal();
   reply.argument = packed.size();
   reply.payload = packed.Slice(request.argument * kChunkSize, kChunkSize);
   context_.parts.counters.Count(Event::kBytesToChildren, reply.payload.size());

@@ -58,7 +58,7 @@ class Listings {
 
  private:
   static size_t Charge(const std::string& path, const cache::ListingEntry& entry);
-  static Carried Without(const std::string& path, const ListingPtr& listing);
+  Carried Without(const std::string& path, const ListingPtr& listing) const;
   cache::PathKey KeyOf(const std::string& path) const;
   std::optional<cache::ListingEntry> FindValid(const cache::PathKey& key) const;
   size_t Limit(Purpose purpose) const { return purpose == Purpose::kLookup ? context_.options.lookup_list_limit : 0; }
@@ -81,6 +81,8 @@ class Listings {
   Result<Listing> KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const;
   std::optional<Attributes> KnownAttributes(const std::string& path, const ListingPtr& known,
                                             const DirectoryEntry& entry) const;
+  // A listing that this rank has made is sealed by it.
+  ListingPtr Share(const std::string& path, Listing listing) const;
   cache::ListingEntry Keep(const ListingKey& key, const ListingPtr& known, cache::ListingEntry entry);
   void Finish(const ListingKey& key, const Result<cache::ListingEntry>& result);
   void TellChanges(const std::string& path, const Listing& known, const Listing& listing) const;

@@ -9,14 +9,14 @@ namespace {
 
 using cache::ListingEntry;
 
-// The same names, with nothing said of this one, or of absent ones. Null if it can't be packed.
-ListingPtr Repack(const Listing& listing, std::string_view name) {
+// The same names, with nothing said of this one, or of absent ones. Nothing if it can't be packed.
+std::optional<Listing> Repack(const Listing& listing, std::string_view name) {
   ListingBuilder rest(listing.directory());
   for (const DirectoryEntry entry : listing.entries()) {
     const std::optional<Attributes> attributes = entry.name == name ? std::nullopt : entry.attributes();
-    if (!rest.Add(entry.name, entry.inode, entry.type, attributes ? &*attributes : nullptr)) return nullptr;
+    if (!rest.Add(entry.name, entry.inode, entry.type, attributes ? &*attributes : nullptr)) return std::nullopt;
   }
-  return std::make_shared<const Listing>(rest.Build(/*answers_absence=*/false));
+  return rest.Build(/*answers_absence=*/false);
 }
 
 }  // namespace
@@ -27,10 +27,13 @@ Listings::Carried Listings::Without(const std::string& path) const {
 }
 
 // Where there is no memory for it, nothing is carried.
-Listings::Carried Listings::Without(const std::string& path, const ListingPtr& listing) {
+Listings::Carried Listings::Without(const std::string& path, const ListingPtr& listing) const {
   if (!listing) return {};
   Carried carried{listing, nullptr};
-  static_cast<void>(Attempt([&] { carried.rest = Repack(*listing, BaseName(path)); }));
+  static_cast<void>(Attempt([&] {
+    std::optional<Listing> rest = Repack(*listing, BaseName(path));
+    if (rest) carried.rest = Share(std::string(ParentPath(path)), *std::move(rest));
+  }));
   return carried;
 }
 

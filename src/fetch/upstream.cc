@@ -133,6 +133,23 @@ std::vector<Upstream::Known> Upstream::All() const {
   return all;
 }
 
+void Upstream::ReadInstead(Rank from, const std::string& path, Task read) {
+  context_.parts.counters.Count(Event::kCorrupt);
+  bool is_first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_first = named_.insert(from).second;
+  }
+  if (is_first) {
+    context_.parts.log.Error(
+        "what came of {} from {} is not what was read from the source: its memory, or the network on the way, changes "
+        "bytes. This node reads it itself; further cases are only counted",
+        path, Describe(from));
+  }
+  context_.parts.counters.Count(Event::kDetours);
+  context_.parts.detour.Submit(std::move(read));
+}
+
 bool Upstream::OnTick() {
   TellNews(context_.waits, std::nullopt);
   bool needed = !context_.waits.empty();

@@ -11,6 +11,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 
 #include "context.h"
 #include "parent.h"
@@ -36,6 +38,10 @@ class Upstream {
 
   // The longest of those waits that are worth telling of.
   std::vector<Fetcher::LongWait> LongWaits(size_t most) const;
+
+  // What this rank has sent is not what was read from the source: it is counted, the rank is named in the log (once),
+  // and `read` is called as above.
+  void ReadInstead(Rank from, const std::string& path, Task read);
 
   // Whether ticks are still needed.
   bool OnTick();
@@ -81,6 +87,7 @@ class Upstream {
   Fetcher::LossListener listener_;
   mutable std::mutex mutex_;  // the map, which only grows, not what is in it
   std::map<Rank, std::unique_ptr<Asked>> asked_;
+  std::set<Rank> named_;  // sent what was changed on its way; with the same lock
 };
 
 }  // namespace copper::fetch

@@ -31,7 +31,8 @@ std::string_view Name(Event event) {
                                                 "ttl_stores",
                                                 "ttl_serves",
                                                 "ttl_expires",
-                                                "ttl_clears"};
+                                                "ttl_clears",
+                                                "corrupt"};
   static_assert(std::size(kNames) == static_cast<size_t>(Event::kCount));
   return kNames[static_cast<size_t>(event)];
 }

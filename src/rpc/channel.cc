@@ -11,9 +11,10 @@ namespace {
 // Nothing inside the gate waits for anything: this is over only if a callback breaks its contract.
 constexpr auto kStopTimeout = std::chrono::seconds(10);
 
-// With none, nobody could ever ask anything.
-FabricChannel::Options AtLeastOneCredit(FabricChannel::Options options) {
+// With no credits, nobody could ever ask anything. The key is in `keys_`.
+FabricChannel::Options Sound(FabricChannel::Options options) {
   options.credits = std::max<uint16_t>(options.credits, 1);
+  options.job.key = {};
   return options;
 }
 
@@ -26,6 +27,7 @@ ChannelCounters AtomicCounters::Snapshot() const {
           .bytes_received = bytes_received,
           .rejected_unparsable = rejected_unparsable,
           .rejected_foreign = rejected_foreign,
+          .rejected_replayed = rejected_replayed,
           .refused = refused,
           .unknown = unknown,
           .timeouts = timeouts,
@@ -35,7 +37,12 @@ ChannelCounters AtomicCounters::Snapshot() const {
 }
 
 FabricChannel::State::State(const Options& options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
-    : options_(AtLeastOneCredit(options)), endpoint_(endpoint), clock_(clock), log_(log), peers_(options_.credits) {}
+    : keys_(options.job),
+      options_(Sound(options)),
+      endpoint_(endpoint),
+      clock_(clock),
+      log_(log),
+      peers_(options_.credits) {}
 
 void FabricChannel::State::Start(Handler& handler, fabric::Receiver& receiver) {
   handler_ = &handler;
@@ -77,18 +84,21 @@ bool FabricChannel::State::OnTick() {
 }
 
 void FabricChannel::State::Transmit(Rank to, wire::Header header, Bytes payload, fabric::Endpoint::SendDone done) {
-  header.job = options_.job.id;
+  header.job = keys_.job();
   header.origin = options_.self;
+  header.to = to;
+  header.sequence = peers_.Get(to).NextSequence();  // last of all: whoever is numbered is on its way
   ++counters_.sent;
   counters_.bytes_sent += payload.size();
-  std::vector<std::byte> head = wire::Encode(header, payload.span(), options_.job.key);
+  std::vector<std::byte> head = wire::Encode(header, payload.span(), keys_);
   endpoint_.Send(to, {std::move(head), std::move(payload)}, std::move(done));
 }
 
 void FabricChannel::State::OnArrival(const fabric::Arrival& arrival) {
-  const Result<wire::Header> header = wire::Decode(arrival.head, arrival.payload.span(), options_.job);
+  const Result<wire::Header> header = wire::Decode(arrival.head, arrival.payload.span(), keys_);
   if (!header) return Reject(header.error().code);
-  if (header->origin >= options_.ranks) return Reject(EPERM);
+  if (header->origin >= options_.ranks || header->to != options_.self) return Reject(EPERM);
+  if (IsReplay(*header)) return;
   ++counters_.received;
   counters_.bytes_received += arrival.payload.size();
   if (header->IsReply()) {
@@ -96,6 +106,16 @@ void FabricChannel::State::OnArrival(const fabric::Arrival& arrival) {
   } else {
     OnRequest(*header, arrival.payload);
   }
+}
+
+// Whoever repeats what he has recorded starts nothing twice.
+bool FabricChannel::State::IsReplay(const wire::Header& header) {
+  if (peers_.Get(header.origin).TakeOnce(header.sequence)) return false;
+  ++counters_.rejected_replayed;
+  if (!logged_replayed_.exchange(true)) {
+    log_.Warning("dropped a message of rank {} that has come before; others are only counted", header.origin);
+  }
+  return true;
 }
 
 void FabricChannel::State::NoteMemory(const Status& attempt) {
@@ -153,6 +173,10 @@ void FabricChannel::GiveUp(Rank to) {
 
 void FabricChannel::WantTicks() {
   state_->WantTicks();
+}
+
+const wire::Keys& FabricChannel::keys() const {
+  return state_->keys();
 }
 
 ChannelCounters FabricChannel::counters() const {

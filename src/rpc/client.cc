@@ -41,8 +41,13 @@ Result<Reply> ParseReply(const wire::Header& header, Bytes payload, Kind asked) 
   reply.ctime = header.ctime;
   reply.argument = header.argument;
   reply.argument2 = header.argument2;
+  reply.from = header.origin;
+  reply.seal = header.seal;
   reply.payload = std::move(payload);
   if (header.kind != asked) return Fail(EBADMSG);
+  // Whoever asks for these checks seals; nobody else does.
+  const bool may_be_sealed = asked == Kind::kRead || asked == Kind::kList;
+  if ((header.flags & wire::kSealed) != 0 && !may_be_sealed) return Fail(EBADMSG);
   if ((header.flags & wire::kZeros) == 0) return reply;
   if (asked != Kind::kRead || !reply.payload.empty() || header.argument > kChunkSize) return Fail(EBADMSG);
   reply.payload = Bytes::Zeros(header.argument);

@@ -46,7 +46,6 @@ std::optional<Outgoing> Peer::NextToSend(TimePoint now) {
   // What fails for want of memory fails here, with the request in the queue.
   if (under_way_.size() >= under_way_.bucket_count()) under_way_.reserve(2 * under_way_.size() + 1);
   Pending& next = queue_.front();
-  next.header.sequence = sequence_++;
   next.sent = now;
   Outgoing outgoing{next.header, next.path, next.deadline};
   under_way_.emplace(next.header.request_id, std::move(next));
@@ -124,9 +123,14 @@ std::vector<Pending> Peer::TakeAll() {
   return all;
 }
 
-uint32_t Peer::NextSequence() {
+uint64_t Peer::NextSequence() {
   const std::lock_guard lock(mutex_);
   return sequence_++;
+}
+
+bool Peer::TakeOnce(uint64_t sequence) {
+  const std::lock_guard lock(mutex_);
+  return came_.Take(sequence);
 }
 
 Peer::Admission Peer::BeginServing(uint64_t request_id, uint32_t limit) {

@@ -14,6 +14,7 @@
 
 #include "copper/rpc/channel.h"
 #include "copper/wire/header.h"
+#include "replay_window.h"
 
 namespace copper::rpc {
 
@@ -67,7 +68,10 @@ class Peer {
   std::vector<Pending> TakeExpired(TimePoint now);
   std::vector<Pending> TakeAll();
 
-  uint32_t NextSequence();
+  // Of what is sent to this peer next.
+  uint64_t NextSequence();
+  // Whether what it sends now has not come before. Throws std::bad_alloc.
+  bool TakeOnce(uint64_t sequence);
 
   // The server side. kFull: the peer has `limit` requests here already; kKnown: this one.
   enum class Admission { kTaken, kFull, kKnown };
@@ -85,7 +89,8 @@ class Peer {
   uint32_t credits_;
   bool sending_ = false;
   uint32_t next_id_ = 0;
-  uint32_t sequence_ = 0;
+  uint64_t sequence_ = 0;
+  ReplayWindow came_;
   std::unordered_set<uint64_t> serving_;
   std::deque<Pending> queue_;
   std::unordered_map<uint64_t, Pending> under_way_;

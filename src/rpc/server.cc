@@ -51,6 +51,7 @@ void MakeSendable(Reply& reply) {
   }
   if (reply.payload.size() > wire::kMaxPayload) reply = {.error = EMSGSIZE};
   if (reply.error < 0 || reply.error > 4095) reply.error = EIO;
+  if ((reply.flags & wire::kSealed) == 0) reply.seal = {};
 }
 
 }  // namespace
@@ -120,7 +121,6 @@ void FabricChannel::State::SendReply(const wire::Header& request, Reply reply, s
   header.flags = reply.flags | wire::kReply;
   header.tree = request.tree;
   header.request_id = request.request_id;
-  header.sequence = peers_.Get(request.origin).NextSequence();
   header.attempt = request.attempt;
   header.hops = request.hops;
   header.credits = options_.credits;
@@ -129,6 +129,7 @@ void FabricChannel::State::SendReply(const wire::Header& request, Reply reply, s
   header.ctime = reply.ctime;
   header.argument = reply.argument;
   header.argument2 = reply.argument2;
+  header.seal = reply.seal;
   Transmit(request.origin, header, std::move(reply.payload),
            [state = weak_from_this(), served = std::move(served)](const Status& sent) mutable {
              served.reset();

@@ -12,7 +12,8 @@ namespace copper::rpc {
 
 struct AtomicCounters {
   std::atomic<uint64_t> sent{0}, received{0}, bytes_sent{0}, bytes_received{0}, rejected_unparsable{0},
-      rejected_foreign{0}, refused{0}, unknown{0}, timeouts{0}, late_replies{0}, send_failures{0}, given_up{0};
+      rejected_foreign{0}, rejected_replayed{0}, refused{0}, unknown{0}, timeouts{0}, late_replies{0}, send_failures{0},
+      given_up{0};
 
   ChannelCounters Snapshot() const;
 };
@@ -33,11 +34,13 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void NoteMemory(const Status& attempt);  // logs the first lack of it
 
   ChannelCounters counters();
+  const wire::Keys& keys() const { return keys_; }
 
  private:
   // channel.cc
   void Transmit(Rank to, wire::Header header, Bytes payload, fabric::Endpoint::SendDone done);
   void Reject(int reason);
+  bool IsReplay(const wire::Header& header);
 
   // client.cc
   Status CheckCall(Rank to, const Request& request, TimePoint deadline) const;
@@ -58,7 +61,8 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void SendReply(const wire::Header& request, Reply reply, std::shared_ptr<Served> served = nullptr);
   void Answer(const wire::Header& request, Reply reply);
 
-  const Options options_;
+  const wire::Keys keys_;
+  const Options options_;  // without the key
   // The first three are the owner's and may be gone after Stop; the gate keeps whoever comes late from them.
   fabric::Endpoint& endpoint_;
   const Clock& clock_;
@@ -74,7 +78,8 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   PeerTable peers_;
   std::atomic<size_t> pending_{0};  // requests without outcome
   std::atomic<bool> handler_wants_ticks_{false};
-  std::atomic<bool> logged_success_{false}, logged_unparsable_{false}, logged_foreign_{false}, logged_memory_{false};
+  std::atomic<bool> logged_success_{false}, logged_unparsable_{false}, logged_foreign_{false}, logged_replayed_{false},
+      logged_memory_{false};
   AtomicCounters counters_;
 };
 

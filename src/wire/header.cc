@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "copper/base/cursor.h"
-#include "wire/tag.h"
 
 namespace copper::wire {
 namespace {
@@ -18,7 +17,7 @@ constexpr size_t kJob = 8;
 constexpr size_t kOrigin = 24;
 constexpr size_t kTree = 28;
 constexpr size_t kRequestId = 32;
-constexpr size_t kSequence = 40;
+constexpr size_t kTo = 40;
 constexpr size_t kRemaining = 44;
 constexpr size_t kAttempt = 48;
 constexpr size_t kHops = 50;
@@ -35,12 +34,15 @@ constexpr size_t kCtimeNanoseconds = 100;
 constexpr size_t kArgument = 104;
 constexpr size_t kPayloadSize = 112;
 constexpr size_t kReserved2 = 116;
+constexpr size_t kSequence = 120;
+constexpr size_t kSeal = 128;
+constexpr size_t kReserved3 = 144;
 constexpr size_t kTag = 176;
 }  // namespace at
-static_assert(at::kTag + kTagSize == kHeaderSize);
+static_assert(at::kTag + sizeof(Seal) == kHeaderSize);
 
 constexpr uint32_t kMagic = 0x7243'7543;  // "CuCr"
-constexpr uint8_t kFlagsOfReplies = kReply | kUnchanged | kZeros;
+constexpr uint8_t kFlagsOfReplies = kReply | kUnchanged | kZeros | kSealed;
 constexpr uint8_t kFlagsOfRequests = kAsRoot;
 constexpr int32_t kMaxErrno = 4095;  // as in the kernel
 
@@ -51,6 +53,7 @@ void PutFields(const Header& header, std::byte* head) {
   Put(head + at::kFlags, header.flags);
   std::ranges::copy(header.job, head + at::kJob);
   Put(head + at::kOrigin, header.origin);
+  Put(head + at::kTo, header.to);
   Put(head + at::kTree, header.tree);
   Put(head + at::kRequestId, header.request_id);
   Put(head + at::kSequence, header.sequence);
@@ -67,6 +70,7 @@ void PutFields(const Header& header, std::byte* head) {
   Put(head + at::kCtime, header.ctime.seconds);
   Put(head + at::kCtimeNanoseconds, header.ctime.nanoseconds);
   Put(head + at::kArgument, header.argument);
+  std::ranges::copy(header.seal, head + at::kSeal);
 }
 
 Header GetFields(const std::byte* head) {
@@ -75,9 +79,10 @@ Header GetFields(const std::byte* head) {
   header.flags = Get<uint8_t>(head + at::kFlags);
   std::copy_n(head + at::kJob, header.job.size(), header.job.begin());
   header.origin = Get<uint32_t>(head + at::kOrigin);
+  header.to = Get<uint32_t>(head + at::kTo);
   header.tree = Get<uint32_t>(head + at::kTree);
   header.request_id = Get<uint64_t>(head + at::kRequestId);
-  header.sequence = Get<uint32_t>(head + at::kSequence);
+  header.sequence = Get<uint64_t>(head + at::kSequence);
   header.remaining_ms = Get<uint32_t>(head + at::kRemaining);
   header.attempt = Get<uint16_t>(head + at::kAttempt);
   header.hops = Get<uint16_t>(head + at::kHops);
@@ -91,6 +96,7 @@ Header GetFields(const std::byte* head) {
   header.ctime.seconds = Get<int64_t>(head + at::kCtime);
   header.ctime.nanoseconds = Get<uint32_t>(head + at::kCtimeNanoseconds);
   header.argument = Get<uint64_t>(head + at::kArgument);
+  std::copy_n(head + at::kSeal, header.seal.size(), header.seal.begin());
   return header;
 }
 
@@ -104,39 +110,47 @@ bool AreFlagsSound(const Header& header) {
 
 bool IsReservedZero(std::span<const std::byte> head) {
   return Get<uint16_t>(head.data() + at::kReserved1) == 0 &&
-         IsZero(head.subspan(at::kReserved2, at::kTag - at::kReserved2));
+         IsZero(head.subspan(at::kReserved2, at::kSequence - at::kReserved2)) &&
+         IsZero(head.subspan(at::kReserved3, at::kTag - at::kReserved3));
+}
+
+bool IsSeal(const Header& header) {
+  return (header.flags & kSealed) != 0 || header.seal == Seal{};
 }
 
 bool IsSound(const Header& header, std::span<const std::byte> head, size_t payload_size) {
   return Get<uint32_t>(head.data() + at::kMagic) == kMagic && Get<uint16_t>(head.data() + at::kVersion) == kVersion &&
          IsKnownKind(header.kind) && AreFlagsSound(header) && header.error >= 0 && header.error <= kMaxErrno &&
-         header.version.mtime.IsSound() && header.ctime.IsSound() && IsReservedZero(head) &&
+         header.version.mtime.IsSound() && header.ctime.IsSound() && IsReservedZero(head) && IsSeal(header) &&
          Get<uint32_t>(head.data() + at::kPayloadSize) == payload_size &&
          payload_size <= (header.IsReply() ? kMaxPayload : kMaxRequestPayload);
 }
 
-Tag TagOf(const Header& header, std::span<const std::byte> head, std::span<const std::byte> payload,
-          const JobKey& key) {
-  const bool whole = !header.IsReply() || payload.size() <= kAuthenticatedPayload;
-  return ComputeTag(head.first(at::kTag), whole ? payload : payload.first(0), key);
+Seal TagOf(const Header& header, std::span<const std::byte> head, std::span<const std::byte> payload,
+           const Keys& keys) {
+  const bool large = payload.size() > kHashedFrom;
+  const bool sealed = (header.flags & kSealed) != 0;
+  return keys.TagOf(head.first(at::kTag), large && sealed ? payload.first(0) : payload, large && !sealed);
 }
 
 }  // namespace
 
-std::vector<std::byte> Encode(const Header& header, std::span<const std::byte> payload, const JobKey& key) {
+std::vector<std::byte> Encode(const Header& header, std::span<const std::byte> payload, const Keys& keys) {
   std::vector<std::byte> head(kHeaderSize);
   PutFields(header, head.data());
   Put(head.data() + at::kPayloadSize, static_cast<uint32_t>(payload.size()));
-  std::ranges::copy(TagOf(header, head, payload, key), head.data() + at::kTag);
+  std::ranges::copy(TagOf(header, head, payload, keys), head.data() + at::kTag);
   return head;
 }
 
-Result<Header> Decode(std::span<const std::byte> head, std::span<const std::byte> payload, const JobIdentity& job) {
+Result<Header> Decode(std::span<const std::byte> head, std::span<const std::byte> payload, const Keys& keys) {
   if (head.size() != kHeaderSize) return Fail(EBADMSG);
   const Header header = GetFields(head.data());
   if (!IsSound(header, head, payload.size())) return Fail(EBADMSG);
-  if (header.job != job.id) return Fail(EPERM);
-  if (!SameTag(head.subspan<at::kTag, kTagSize>(), TagOf(header, head, payload, job.key))) return Fail(EPERM);
+  if (header.job != keys.job()) return Fail(EPERM);
+  Seal tag;
+  std::ranges::copy(head.subspan<at::kTag, sizeof(Seal)>(), tag.begin());
+  if (!SameBytes(tag, TagOf(header, head, payload, keys))) return Fail(EPERM);
   return header;
 }
 

@@ -28,6 +28,7 @@ MAY_USE["app"] = set(MAY_USE) - {"postproc"}
 THIRD_PARTY = {
     "rdma/": "fabric",
     "sodium": "wire",
+    "openssl": "wire",
     "fuse": "fuse",
     "linux/fuse.h": "fuse",
     "mpi": "bootstrap",

@@ -176,6 +176,11 @@ void LoopbackFabric::SetFilter(Filter filter) {
   filter_ = std::move(filter);
 }
 
+void LoopbackFabric::SetTamper(Tamper tamper) {
+  const std::lock_guard lock(mutex_);
+  tamper_ = std::move(tamper);
+}
+
 size_t LoopbackFabric::held() const {
   const std::lock_guard lock(mutex_);
   return held_.size();
@@ -211,7 +216,14 @@ Status LoopbackFabric::Transmit(Rank from, Rank to, fabric::Datagram datagram) {
   const std::lock_guard lock(mutex_);
   if (to >= ranks()) return Fail(EINVAL);
   if (disconnected_[from] || disconnected_[to]) return Fail(ECONNRESET);
-  if (copying_) datagram.payload = Bytes::Copy(datagram.payload.span());
+  if (tamper_) {
+    Buffer payload = Buffer::Allocate(datagram.payload.size());
+    std::ranges::copy(datagram.payload.span(), payload.data());
+    tamper_(from, to, datagram.head, {payload.data(), payload.size()});
+    datagram.payload = std::move(payload).Freeze(datagram.payload.size());
+  } else if (copying_) {
+    datagram.payload = Bytes::Copy(datagram.payload.span());
+  }
   switch (filter_ ? filter_(from, to) : Fate::kDeliver) {
     case Fate::kDrop:
       return {};

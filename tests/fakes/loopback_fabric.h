@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "copper/fabric/endpoint.h"
@@ -38,6 +39,10 @@ class LoopbackFabric {
   size_t held() const;
   // Delivers what was held, in order.
   void ReleaseHeld();
+  // Changes what is sent from now on, as a network or a node's memory does. Called for every datagram, under the
+  // fabric's lock: must not use the fabric. Senders keep what they have.
+  using Tamper = std::function<void(Rank from, Rank to, std::span<std::byte> head, std::span<std::byte> payload)>;
+  void SetTamper(Tamper tamper);
   // From now on sends to this rank and from it fail with ECONNRESET, at once and in the sender's thread.
   void Disconnect(Rank rank);
   void Reconnect(Rank rank);
@@ -59,6 +64,7 @@ class LoopbackFabric {
   // Taken before an endpoint's own lock, never after it.
   mutable std::mutex mutex_;
   Filter filter_;
+  Tamper tamper_;
   std::vector<Held> held_;
   std::vector<bool> disconnected_;
   bool copying_ = false;

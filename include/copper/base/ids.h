@@ -14,7 +14,11 @@ using Rank = uint32_t;    // position in MPI_COMM_WORLD
 using TreeId = uint32_t;  // 0 .. trees-1
 
 using JobId = std::array<std::byte, 16>;
-using JobKey = std::array<std::byte, 32>;
+
+// Wiped by its destructor, so that no copy outlives its use.
+struct JobKey : std::array<std::byte, 32> {
+  ~JobKey();
+};
 
 // Made by rank 0, handed out over MPI, never written anywhere.
 struct JobIdentity {

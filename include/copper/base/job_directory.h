@@ -45,9 +45,12 @@ class JobDirectory {
   // Why a rank failed (copper/base/last_reason.h).
   std::string reason_file(const std::string& host, int pid) const;
 
-  // Rank 0: makes logs/ and control/ (0700), removes ready.json, exit.json, last reasons and requests of an
-  // earlier job, and sets its results aside (profiling.1, tables.1, ...).
-  // Refuses a directory that is somebody else's.
+  // Makes the directory where there is none, and closes it to others (0700), unless it was there and holds other things
+  // than a job's: then logs/ and control/ are closed, and it is left as it is.
+  Status Make() const;
+  // Rank 0: makes the directory, logs/ and control/ (0700), removes ready.json, exit.json, last reasons and requests of
+  // an earlier job, and sets its results aside (profiling.1, tables.1, ...). Refuses a directory that is somebody
+  // else's.
   Status Prepare() const;
 
  private:

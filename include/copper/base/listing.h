@@ -17,6 +17,7 @@
 #include "copper/base/bytes.h"
 #include "copper/base/file.h"
 #include "copper/base/result.h"
+#include "copper/base/seal.h"
 
 namespace copper {
 
@@ -32,7 +33,7 @@ struct DirectoryEntry {
   std::optional<Attributes> attributes() const;
 };
 
-// Immutable; any thread. Copies share the bytes.
+// Immutable once shared; any thread. Copies share the bytes.
 class Listing {
  public:
   // Takes bytes that nobody vouches for: EBADMSG unless every length is right, they are of a directory, names are
@@ -62,6 +63,9 @@ class Listing {
 
   // What travels.
   const Bytes& packed() const { return packed_; }
+  // By whoever has made it, over these bytes; zeros where it has none.
+  const Seal& seal() const { return seal_; }
+  void SetSeal(const Seal& seal) { seal_ = seal; }
   // Memory held, in bytes.
   size_t charge() const;
 
@@ -76,6 +80,7 @@ class Listing {
   Bytes packed_;
   Attributes directory_;
   bool answers_absence_ = false;
+  Seal seal_{};
   std::vector<uint32_t> offsets_;  // of each entry in `packed_`
 };
 

@@ -9,6 +9,7 @@
 #include "copper/base/clock.h"
 #include "copper/base/file.h"
 #include "copper/base/listing.h"
+#include "copper/base/seal.h"
 #include "copper/cache/budget.h"
 #include "copper/cache/table.h"
 
@@ -47,9 +48,15 @@ struct ListingEntry {
 };
 bool IsInUse(const ListingEntry& entry);
 
+// Bytes as they were read from the source, and the seal of whoever read them.
+struct Chunk {
+  Bytes bytes;
+  Seal seal{};
+};
+
 // A chunk, and how much of it has gone where it was to go.
 struct ChunkEntry {
-  Bytes bytes;
+  Chunk chunk;
   uint64_t delivered = 0;  // bytes of it that this node's kernel was given
   uint32_t served = 0;     // children that it was sent to
 };

@@ -21,6 +21,7 @@
 #include "copper/profile/counters.h"
 #include "copper/profile/recorder.h"
 #include "copper/rpc/channel.h"
+#include "copper/rpc/payload.h"
 #include "copper/storage/backing_store.h"
 #include "copper/storage/file_systems.h"
 #include "copper/tree/forest.h"
@@ -87,6 +88,7 @@ class Fetcher final : public rpc::Handler {
     Executor& pool;    // for the trees that are rooted here, and for what is local
     Executor& detour;  // for what of the shared source this node reads though it is not the root
     rpc::Channel& channel;
+    const rpc::Keys& keys;  // of the job: they seal what is read from the source
     const tree::Forest& forest;
     cache::Cache& cache;
     profile::Counters& counters;

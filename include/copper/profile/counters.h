@@ -61,6 +61,7 @@ enum class Event : uint8_t {
   kTtlServes,   // answered from one,
   kTtlExpires,  // found too old to be believed,
   kTtlClears,   // and taken out early, by a refresh
+  kCorrupt,     // chunks and listings that were not what was read from the source: asked for again elsewhere
   kCount
 };
 std::string_view Name(Event event);

@@ -24,6 +24,7 @@
 #include "copper/base/ids.h"
 #include "copper/base/log.h"
 #include "copper/base/result.h"
+#include "copper/base/seal.h"
 #include "copper/fabric/endpoint.h"
 #include "copper/wire/header.h"
 
@@ -51,6 +52,8 @@ struct Reply {
   FileTime ctime{};  // of the file that `version` is of, beside it: versions are compared without
   uint64_t argument = 0;
   uint32_t argument2 = 0;  // how long this is true, in ms; UINT32_MAX: for the job
+  Seal seal{};             // with kSealed; not checked yet (copper/wire/keys.h)
+  Rank from = 0;           // who answered: set by the channel
   // With kZeros none is sent: the asking side gets `argument` zero bytes here (a payload given to a Responder says how
   // many), so that a reply can be passed on as it came.
   Bytes payload{};
@@ -105,6 +108,7 @@ struct ChannelCounters {
   uint64_t sent = 0, received = 0;                         // messages
   uint64_t bytes_sent = 0, bytes_received = 0;             // payload
   uint64_t rejected_unparsable = 0, rejected_foreign = 0;  // counted and dropped
+  uint64_t rejected_replayed = 0;                          // likewise
   uint64_t refused = 0;                                    // requests beyond what a peer may have here: EAGAIN
   uint64_t unknown = 0;                                    // requests that their peer did not know when it was asked
   uint64_t timeouts = 0, late_replies = 0, send_failures = 0, given_up = 0;
@@ -133,6 +137,7 @@ class FabricChannel final : public Channel, private fabric::Receiver {
   void GiveUp(Rank to) override;
   void WantTicks() override;
   ChannelCounters counters() const;
+  const wire::Keys& keys() const;  // of this job
 
  private:
   void OnArrival(fabric::Arrival arrival) override;

@@ -10,7 +10,10 @@ using wire::DecodeAttributes;
 using wire::DecodeListing;
 using wire::EncodeAttributes;
 using wire::EncodeListing;
+using wire::Keys;
+using wire::kSealed;
 using wire::kUnchanged;
 using wire::kZeros;
+using wire::Subject;
 
 }  // namespace copper::rpc

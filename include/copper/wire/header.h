@@ -13,6 +13,7 @@
 #include "copper/base/file.h"
 #include "copper/base/ids.h"
 #include "copper/base/result.h"
+#include "copper/wire/keys.h"
 
 namespace copper::wire {
 
@@ -21,9 +22,9 @@ inline constexpr size_t kHeaderSize = 192;
 inline constexpr size_t kMaxPayload = kChunkSize;
 // Of requests, whose payload is a path.
 inline constexpr size_t kMaxRequestPayload = size_t{64} << 10;
-// The payload of a request lies under the tag whole, and so does a reply's up to this size; of larger ones (chunks) it
-// covers the length alone, since a tag over every byte costs more than moving it.
-inline constexpr size_t kAuthenticatedPayload = 4096;
+// Every payload lies under the tag: up to this size as it is, a larger one by its hash, which is faster from there on;
+// or by its seal, if it has one (kSealed), which whoever asked for it checks.
+inline constexpr size_t kHashedFrom = 4096;
 
 enum class Kind : uint8_t {
   kLook = 1,       // attributes of a path                      request payload: path; reply: attributes
@@ -44,6 +45,7 @@ enum Flags : uint8_t {
   kUnchanged = 2,  // reply to kList: what you know (the version you sent) is still true
   kZeros = 4,      // reply to kRead: `argument` zero bytes, none sent
   kAsRoot = 8,     // request: read the source in the root's place, and ask nobody for it
+  kSealed = 16,    // reply to kRead or kList: `seal` is of what the payload is, or is a piece of
 };
 
 struct Header {
@@ -51,9 +53,10 @@ struct Header {
   uint8_t flags = 0;
   JobId job{};
   Rank origin = 0;            // who sent this message
+  Rank to = 0;                // to whom: it is nobody else's
   TreeId tree = 0;            // along which it travels
   uint64_t request_id = 0;    // made by the asking side; the reply repeats it
-  uint32_t sequence = 0;      // counts the messages of one origin to one peer
+  uint64_t sequence = 0;      // counts the messages of one origin to one peer: none is taken twice
   uint32_t remaining_ms = 0;  // the time that remains to answer, not a fixed timeout
   uint16_t attempt = 0;       // 0 for the first
   uint16_t hops = 0;          // between the asking leaf and this message
@@ -63,17 +66,18 @@ struct Header {
   FileTime ctime{};           // beside it, of the same file
   uint64_t argument = 0;      // request: chunk, piece or offset; reply: total size, or what was found
   uint32_t argument2 = 0;     // request: whence; entry limit; reply: ms it is true, UINT32_MAX: for the job
+  Seal seal{};                // with kSealed
 
   bool IsReply() const { return (flags & kReply) != 0; }
   bool operator==(const Header&) const = default;
 };
 
 // The header for this payload, tag included: kHeaderSize bytes. The payload is at most kMaxPayload, kMaxRequestPayload
-// in a request. Any thread, without setting up libsodium first.
-std::vector<std::byte> Encode(const Header& header, std::span<const std::byte> payload, const JobKey& key);
+// in a request. Any thread. Throws std::bad_alloc.
+std::vector<std::byte> Encode(const Header& header, std::span<const std::byte> payload, const Keys& keys);
 
 // EBADMSG: unparsable (magic, version, kind, flags, errno, times, reserved bytes, length). EPERM: another job's, or the
 // tag does not match.
-Result<Header> Decode(std::span<const std::byte> head, std::span<const std::byte> payload, const JobIdentity& job);
+Result<Header> Decode(std::span<const std::byte> head, std::span<const std::byte> payload, const Keys& keys);
 
 }  // namespace copper::wire

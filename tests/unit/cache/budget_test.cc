@@ -17,7 +17,7 @@ const FileVersion kVersion{1, 2, {3, 4}};
 class Eviction : public testing::Test {
  protected:
   static ChunkKey Key(uint64_t chunk) { return {"/f", kVersion, chunk}; }
-  void PutChunk(uint64_t chunk) { cache_.data().Put(Key(chunk), {.bytes = Bytes::Copy({})}, kCharge); }
+  void PutChunk(uint64_t chunk) { cache_.data().Put(Key(chunk), {.chunk = {Bytes::Copy({})}}, kCharge); }
   bool HasChunk(uint64_t chunk) { return cache_.data().Get(Key(chunk)).has_value(); }
 
   Cache cache_{10 * kCharge + 10'000};  // ten chunks and what their entries take
@@ -49,7 +49,7 @@ TEST_F(Eviction, TablesShareTheBudget) {
 }
 
 TEST_F(Eviction, WhatIsBeingReadStays) {
-  cache_.data().Put(Key(0), {.bytes = Bytes::Copy(std::as_bytes(std::span("chunk")))}, kCharge);
+  cache_.data().Put(Key(0), {.chunk = {Bytes::Copy(std::as_bytes(std::span("chunk")))}}, kCharge);
   auto read = cache_.data().Get(Key(0));
   for (uint64_t i = 1; i < 40; ++i) PutChunk(i);
   EXPECT_TRUE(HasChunk(0));

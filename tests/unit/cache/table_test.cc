@@ -89,7 +89,7 @@ TEST(Table, ChunksOfDifferentVersionsAreDifferentKeys) {
   Cache cache;
   const FileVersion version{1, 2, {3, 4}};
   const auto put = [&](const ChunkKey& key, size_t size) {
-    cache.data().Put(key, {.bytes = Bytes::Zeros(size)}, size);
+    cache.data().Put(key, {.chunk = {Bytes::Zeros(size)}}, size);
   };
   put({"/f", version, 0}, 1);
   put({"/f", version, 1}, 2);
@@ -99,9 +99,9 @@ TEST(Table, ChunksOfDifferentVersionsAreDifferentKeys) {
   put({"/g", version, 0}, 6);
   put({"/f", {1, 2, {3, 5}}, 0}, 7);
   EXPECT_EQ(cache.data().usage().entries, 7U);
-  EXPECT_EQ(cache.data().Get({"/f", version, 0})->bytes.size(), 1U);
-  EXPECT_EQ(cache.data().Get({"/f", {1, 5, {3, 4}}, 0})->bytes.size(), 4U);
-  EXPECT_EQ(cache.data().Get({"/g", version, 0})->bytes.size(), 6U);
+  EXPECT_EQ(cache.data().Get({"/f", version, 0})->chunk.bytes.size(), 1U);
+  EXPECT_EQ(cache.data().Get({"/f", {1, 5, {3, 4}}, 0})->chunk.bytes.size(), 4U);
+  EXPECT_EQ(cache.data().Get({"/g", version, 0})->chunk.bytes.size(), 6U);
   EXPECT_EQ(cache.metadata().usage().entries, 0U);
 }
 

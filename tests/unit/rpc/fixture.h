@@ -158,7 +158,9 @@ class ChannelTest : public testing::Test {
   void Inject(Rank to, const wire::Header& header, const Bytes& payload, const JobIdentity& job) {
     wire::Header whole = header;
     whole.job = job.id;
-    fabric_.Inject(to, {wire::Encode(whole, payload.span(), job.key), payload});
+    whole.to = to;
+    whole.sequence = injected_++;
+    fabric_.Inject(to, {wire::Encode(whole, payload.span(), wire::Keys(job)), payload});
   }
   // Whatever was on its way to `rank` before this has been dealt with when it returns.
   void Settle(Rank rank) { EXPECT_EQ(Ask(rank, rank).Error(), 0); }
@@ -169,6 +171,7 @@ class ChannelTest : public testing::Test {
   fakes::LoopbackFabric fabric_{kRanks};
   std::vector<ScriptedHandler> handlers_{kRanks};
   std::vector<std::unique_ptr<FabricChannel>> channels_;
+  uint64_t injected_ = 1000;  // sequences that no rank has come to
 };
 
 }  // namespace copper::rpc

@@ -67,7 +67,7 @@ TEST_F(RejectionTest, OtherJobsAndWrongTags) {
 TEST_F(RejectionTest, UntaggedMessages) {
   wire::Header header = good_;
   header.job = job_.id;
-  auto head = wire::Encode(header, {}, job_.key);
+  auto head = wire::Encode(header, {}, wire::Keys(job_));
   std::fill(head.end() - 16, head.end(), std::byte{0});
   fabric_.Inject(1, {head, {}});
   EXPECT_EQ(Rejected(), kForeign);
@@ -131,6 +131,79 @@ TEST_F(RejectionTest, RepliesOfAnotherKindEndTheRequest) {
   EXPECT_EQ(Rejected(), kUnparsable);
 }
 
+// What a rank has sent to another, as somebody on the way records and repeats it.
+class ReplayTest : public ChannelTest {
+ protected:
+  struct Recorded {
+    Rank from, to;
+    std::vector<std::byte> head, payload;
+  };
+
+  ReplayTest() {
+    fabric_.SetTamper([this](Rank from, Rank to, std::span<std::byte> head, std::span<std::byte> payload) {
+      sent_.push_back({from, to, {head.begin(), head.end()}, {payload.begin(), payload.end()}});
+    });
+    handlers_[1].SetScript([this](Rank from, Request request, TimePoint, Responder respond) {
+      if (from != 1) handled_.push_back(request.path);
+      respond({.payload = BytesOf(request.path)});
+    });
+    StartAll();
+  }
+
+  std::vector<Recorded> Recording() {
+    fabric_.SetTamper({});
+    return std::exchange(sent_, {});
+  }
+  void Repeat(const Recorded& message, Rank to) { fabric_.Inject(to, {message.head, Bytes::Copy(message.payload)}); }
+
+  std::vector<Recorded> sent_;        // under the fabric's lock
+  std::vector<std::string> handled_;  // by rank 1's thread; read once it has settled
+};
+
+TEST_F(ReplayTest, RequestsStartNothingTwice) {
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Ask(0, 1, "/" + std::to_string(i)).Error(), 0);
+  const auto recorded = Recording();
+  for (int round = 0; round < 3; ++round) {
+    for (const Recorded& message : recorded) Repeat(message, message.to);
+  }
+  Settle(0);
+  Settle(1);
+  EXPECT_EQ(handled_.size(), 10U);
+  EXPECT_EQ(channel(1).counters().rejected_replayed, 30U);
+  EXPECT_EQ(channel(0).counters().rejected_replayed, 30U) << "replies";
+  EXPECT_EQ(channel(0).counters().late_replies, 0U);
+}
+
+TEST_F(ReplayTest, NorAtAnotherRank) {
+  EXPECT_EQ(Ask(0, 2, "/elsewhere").Error(), 0);
+  for (const Recorded& message : Recording()) {
+    Repeat(message, 1);
+    Repeat(message, message.from);  // sent back
+  }
+  Settle(0);
+  Settle(1);
+  EXPECT_TRUE(handled_.empty());
+  EXPECT_EQ(channel(1).counters().rejected_foreign, 2U);
+  EXPECT_EQ(channel(1).counters().rejected_replayed, 0U);
+}
+
+TEST_F(ReplayTest, MessagesThatWereOvertakenAreTakenOnce) {
+  std::atomic<int> sent = 0;
+  fabric_.SetFilter([&](Rank from, Rank to) {
+    return from == 0 && to == 1 && sent++ % 2 == 0 ? fakes::Fate::kHold : fakes::Fate::kDeliver;
+  });
+  std::vector<Outcome> outcomes;
+  for (int i = 0; i < 20; ++i) outcomes.push_back(Ask(0, 1, "/" + std::to_string(i)));
+  for (size_t i = 1; i < outcomes.size(); i += 2) EXPECT_EQ(outcomes[i].Error(), 0);
+  fabric_.SetFilter({});
+  fabric_.ReleaseHeld();
+  for (size_t i = 0; i < outcomes.size(); i += 2) EXPECT_EQ(outcomes[i].Error(), 0);
+  for (const Recorded& message : Recording()) Repeat(message, message.to);
+  Settle(1);
+  EXPECT_EQ(handled_.size(), 20U);
+  EXPECT_EQ(channel(1).counters().rejected_replayed, 20U);
+}
+
 // The first of each sort is logged, so that a flood does not fill the disk.
 TEST(RejectionLogTest, OneWarningForEachSort) {
   char directory[] = "/tmp/copper-rpc-XXXXXX";
@@ -148,7 +221,7 @@ TEST(RejectionLogTest, OneWarningForEachSort) {
     other.job[0] = ~job.id[0];
     for (int i = 0; i < 3; ++i) {
       fabric.Inject(0, {std::vector<std::byte>(wire::kHeaderSize), {}});
-      fabric.Inject(0, {wire::Encode(other, {}, job.key), {}});
+      fabric.Inject(0, {wire::Encode(other, {}, wire::Keys(job)), {}});
     }
     Outcome settled;
     channel.Call(0, {.path = "/a"}, kNever, settled.Done());
