@@ -20,10 +20,14 @@ print_header() {  # the comment at the head of a script is its help
   sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$1"
 }
 
-# configure_and_build PRESET [TARGET...]: output is shown only when something fails.
+# configure_and_build PRESET [-DOPTION...] [TARGET...]: output is shown only when something fails.
 configure_and_build() {
   local preset=$1 log options=()
   shift
+  while [[ ${1-} == -D* ]]; do
+    options+=("$1")
+    shift
+  done
   log=$(mktemp "${TMPDIR:-/tmp}/copper-build-XXXXXX.log")
   if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
   say "building preset $preset"

@@ -9,6 +9,7 @@ import judge
 import source
 from answers import Missing, Seen, Wrong
 from board import Board
+from spans import Spans
 
 MIB = 1 << 20
 
@@ -85,8 +86,11 @@ class Checks(unittest.TestCase):
             self.seen(coming, 1, 1).there()
 
     def judged(self, **event):
-        soak = types.SimpleNamespace(began=0, deadline=9, killed={3: 50}, freezer=types.SimpleNamespace(
-            overlap=lambda rank, began, ended: min(5, ended - began) if rank == 2 else 0))
+        def frozen(rank, began, ended):
+            return min(5, ended - began) if rank == 2 else 0
+        soak = types.SimpleNamespace(
+            began=0, deadline=9, killed={3: 50}, freezer=types.SimpleNamespace(overlap=frozen),
+            excused=lambda rank, reader, path, began, ended: frozen(rank, began, ended) + (4 if path == "stall/x" else 0))
         events = judge.Events(soak)
         events.take({"reader": 0, "path": "x", "result": "ok", **event})
         return len(events.wrong), len(events.late)
@@ -98,12 +102,38 @@ class Checks(unittest.TestCase):
         self.assertEqual((0, 0), self.judged(rank=2, ended=23.5, **wait))
         self.assertEqual((0, 1), self.judged(rank=2, ended=24.5, **wait))
         self.assertEqual((0, 0), self.judged(**{**wait, "kind": "read", "rank": 1, "ended": 27}))
+        self.assertEqual((0, 0), self.judged(rank=1, ended=22.5, path="stall/x", **wait))
+        self.assertEqual((0, 1), self.judged(rank=1, ended=23.5, path="stall/x", **wait))
         failure = {"what": "error", "kind": "stat", "errno": "ETIMEDOUT"}
         self.assertEqual((1, 0), self.judged(rank=1, began=10, ended=18, **failure))
         self.assertEqual((0, 0), self.judged(rank=2, began=10, ended=18, **failure))
         self.assertEqual((1, 0), self.judged(rank=3, began=40, ended=48, **failure))
         self.assertEqual((0, 0), self.judged(rank=3, began=40, ended=51, **failure))
         self.assertEqual((1, 0), self.judged(rank=3, began=60, ended=61, what="wrong", kind="read", message="zeros"))
+
+    def test_spans_overlap(self):
+        spans = Spans()
+        spans.all = [("a", 10, 12), ("b", 10, 20), ("a", 15, None)]
+        self.assertEqual(3, spans.overlap("a", 11, 17))
+        self.assertEqual(0, spans.overlap("a", 12, 15))
+
+    def test_restored_times_hide_a_change_and_a_touch_none(self):
+        (self.place / "source").mkdir()
+        writer = source.Source(self.place / "source", self.place)
+        restored, fixed = self.entry("restored", MIB), self.entry("fixed", MIB)
+        writer.fill([restored, fixed])
+        path = self.place / "source" / restored.path
+        before = path.stat()
+        writer.write(restored, 1)
+        after = path.stat()
+        self.assertEqual((before.st_ino, before.st_size, before.st_mtime_ns), (after.st_ino, after.st_size, after.st_mtime_ns))
+        self.assertEqual(restored.content(1), path.read_bytes())
+        for how in ("link", "mode"):
+            before = (self.place / "source" / fixed.path).stat()
+            writer.touch_up(fixed, how)
+            after = (self.place / "source" / fixed.path).stat()
+            self.assertEqual((before.st_mtime_ns, 1), (after.st_mtime_ns, after.st_nlink))
+            self.assertEqual(fixed.content(0), (self.place / "source" / fixed.path).read_bytes())
 
     def test_growth(self):
         def complaints(resident, files=lambda second: 60):

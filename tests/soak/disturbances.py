@@ -8,10 +8,13 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 import copper_job
+from source import STALLING
+from spans import Spans
 
 
 class Disturbance(threading.Thread):
@@ -124,7 +127,11 @@ class Freezer(Disturbance):
 
     def __init__(self, soak):
         super().__init__("freezer", soak)
-        self.freezes = []  # (rank, from, to), to None while it lasts
+        self.spans = Spans()  # by rank
+
+    @property
+    def freezes(self):
+        return self.spans.all
 
     def disturb(self):
         while self.pause(2, 8):
@@ -132,21 +139,110 @@ class Freezer(Disturbance):
             seconds = self.random.uniform(*self.random.choice(((0.05, 1), (1, 3), (3, 6))))
             count = self.random.choice((1, 1, 1, 2))
             ranks = [rank for rank in order if rank not in self.soak.killed][:count]
-            first = len(self.freezes)
-            try:
-                for rank in ranks:
-                    self.freezes.append((rank, time.monotonic(), None))
-                    self.soak.signal(rank, signal.SIGSTOP)
-                self.soak.over.wait(seconds)
-            finally:
-                for at, (rank, since, _) in enumerate(self.freezes[first:], first):
-                    self.soak.signal(rank, signal.SIGCONT)
-                    self.freezes[at] = (rank, since, time.monotonic())
+            with self.spans.lasting(*ranks):
+                try:
+                    for rank in ranks:
+                        self.soak.signal(rank, signal.SIGSTOP)
+                    self.soak.over.wait(seconds)
+                finally:
+                    for rank in ranks:
+                        self.soak.signal(rank, signal.SIGCONT)
 
     def overlap(self, rank, began, ended):
-        """For how long of this time the rank was frozen."""
-        return sum(max(0, min(ended, until or ended) - max(began, since))
-                   for frozen, since, until in list(self.freezes) if frozen == rank)
+        return self.spans.overlap(rank, began, ended)
+
+
+class Toucher(Disturbance):
+    """Hard links and modes of files whose bytes stay: nobody who reads them may notice."""
+
+    def __init__(self, soak):
+        super().__init__("toucher", soak)
+        self.fixed = [entry for entry in soak.entries if entry.kind == "fixed" and not entry.path.startswith(STALLING)]
+        self.touches = 0
+
+    def disturb(self):
+        while self.pause(0.1, 1):
+            self.soak.source.touch_up(self.random.choice(self.fixed), self.random.choice(("link", "mode")))
+            self.touches += 1
+
+
+class Signaller(Disturbance):
+    """Signals that readers handle or ignore, and SIGSTOP with SIGCONT: none of them may be seen in an answer."""
+
+    NUMBERS = (signal.SIGALRM, signal.SIGCHLD, signal.SIGWINCH, signal.SIGUSR1, signal.SIGURG)
+
+    def __init__(self, soak):
+        super().__init__("signaller", soak)
+        self.sent = 0
+        self.stops = Spans()  # by reader
+
+    def disturb(self):
+        while self.pause(0.02, 0.3):
+            reader = self.random.choice(self.soak.readers)
+            if self.random.random() < 0.1:
+                self.stop(reader, self.random.uniform(0.01, 1))
+            else:
+                self.send(reader, self.random.choice(self.NUMBERS))
+
+    def send(self, reader, number):
+        reader.process.send_signal(number)  # (which does nothing once it has ended)
+        self.sent += 1
+
+    def stop(self, reader, seconds):
+        with self.stops.lasting(reader.number):
+            self.send(reader, signal.SIGSTOP)
+            try:
+                self.soak.over.wait(seconds)
+            finally:
+                self.send(reader, signal.SIGCONT)
+
+
+class Staller(Disturbance):
+    """A file system of the source hangs for a while: its readers wait as long, and nobody else."""
+
+    def __init__(self, soak):
+        super().__init__("staller", soak)
+        self.stalls = Spans()  # by STALLING
+
+    def disturb(self):
+        while self.pause(3, 15):
+            with self.stalls.lasting(STALLING):
+                self.soak.stalling.hang("any", "*")
+                try:
+                    self.soak.over.wait(self.random.uniform(*self.random.choice(((0.1, 2), (5, 20)))))
+                finally:
+                    self.soak.stalling.clear()
+
+
+class Loader(Disturbance):
+    """Two processes that spin, for some seconds of every ten or so."""
+
+    SPIN = "import time\nend = time.monotonic() + {}\nwhile time.monotonic() < end: pass"
+
+    def __init__(self, soak):
+        super().__init__("loader", soak)
+        self.spun = 0
+
+    def disturb(self):
+        while self.pause(5, 20):
+            seconds = self.random.uniform(1, 6)
+            spinning = [subprocess.Popen([sys.executable, "-c", self.SPIN.format(seconds)]) for _ in range(2)]
+            for process in spinning:
+                process.wait()
+            self.spun += seconds
+
+
+class JobDirectoryFreezer(Disturbance):
+    """The job directory's file system takes no writes for a while: logs and requests to the job wait, readers do not."""
+
+    def __init__(self, soak):
+        super().__init__("job directory", soak)
+        self.freezes = Spans()  # by "job"
+
+    def disturb(self):
+        while self.soak.job_disk and self.pause(10, 40):
+            with self.freezes.lasting("job"), self.soak.job_disk.frozen():
+                self.soak.over.wait(self.random.uniform(0.5, 6))
 
 
 class Killer(Disturbance):

@@ -35,6 +35,9 @@ class Events:
     def _frozen(self, event):
         return self._soak.freezer.overlap(event["rank"], event["began"], event["ended"])
 
+    def _excused(self, event):
+        return self._soak.excused(event["rank"], event["reader"], event["path"], event["began"], event["ended"])
+
     def _wrong(self, event):
         self.wrong.append(self._say(event) + f": {event['message']}")
 
@@ -50,7 +53,7 @@ class Events:
         if self._killed(event):
             return
         self.slow += 1
-        waited = event["ended"] - event["began"] - self._frozen(event)
+        waited = event["ended"] - event["began"] - self._excused(event)
         self.longest = max(self.longest, waited)
         if waited > longest_allowed(event["kind"], self._soak.deadline):
             self.late.append(self._say(event) + f": waited {waited:.1f} s, {event['result']}")

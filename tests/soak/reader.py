@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import random
+import signal
 import stat
 import sys
 import time
@@ -241,7 +242,14 @@ class Reader:
         seen.data(offset, found)
 
 
+def handle_signals():
+    """Without SA_RESTART: what a system call makes of a signal is seen."""
+    for number in (signal.SIGALRM, signal.SIGUSR1, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)
+
+
 def main():
+    handle_signals()
     settings = json.loads(sys.argv[1])
     reader = Reader(settings)
     with contextlib.suppress(Dead):

@@ -25,9 +25,13 @@ def progress(soak):
           file=sys.stderr, flush=True)
 
 
-def asked(word, entries):
+def asked_path(word, entries):
     number = word & 0xFFFFFFFF
-    return f"{KINDS[word >> 32]} {entries[number].path if number < len(entries) else ''}"
+    return entries[number].path if number < len(entries) else ""
+
+
+def asked(word, entries):
+    return f"{KINDS[word >> 32]} {asked_path(word, entries)}"
 
 
 def shared_memory_of(pids):
@@ -51,6 +55,11 @@ def strange_files(job):
     return [str(path) for path in top.rglob("*") if not known.fullmatch(str(path.relative_to(top)))]
 
 
+def spans(all_of_them, began):
+    """(whose, when, how long)"""
+    return [(key, since - began, until - since) for key, since, until in all_of_them]
+
+
 def figures(soak):
     memory, memory_complaints = judge.memory(soak.sampler.samples, soak.seconds, soak.budget)
     complaints = soak.complaints + soak.killer.complaints + soak.refresher.complaints
@@ -63,7 +72,11 @@ def figures(soak):
         "refreshes": {"complete": soak.refresher.complete, "incomplete": soak.refresher.incomplete,
                       "longest_seconds": soak.refresher.longest},
         "kills": {rank: when - soak.began for rank, when in soak.killed.items()},
-        "freezes": [(rank, since - soak.began, until - since) for rank, since, until in soak.freezer.freezes],
+        "touches": soak.toucher.touches,
+        "signals": soak.signaller.sent, "stops": spans(soak.signaller.stops.all, soak.began),
+        "stalls": spans(soak.staller.stalls.all, soak.began), "spun_seconds": soak.loader.spun,
+        "job_directory_freezes": spans(soak.job_freezer.freezes.all, soak.began),
+        "freezes": spans(soak.freezer.freezes, soak.began),
         "evictions": evictions, "slow_calls": soak.events.slow, "longest_wait_seconds": soak.events.longest,
         "excused": soak.events.excused, "memory": memory, "status": soak.status,
         "wrong": soak.events.wrong, "late": soak.events.late, "complaints": complaints,
@@ -71,10 +84,14 @@ def figures(soak):
     }
 
 
+def lasted(these):
+    seconds = [length for _, _, length in these]
+    return f"{len(seconds)}, {sum(seconds):.0f} s together, longest {max(seconds, default=0):.1f} s"
+
+
 def rows(found):
     """(what, figure) of the summary."""
     totals = found["totals"]
-    lasted = [seconds for _, _, seconds in found["freezes"]]
     living = [of_one for rank, of_one in found["memory"].items() if rank not in found["kills"]]
 
     def span(values):
@@ -87,7 +104,12 @@ def rows(found):
         ("refreshes", f"{found['refreshes']['complete']:,} of every living rank, {found['refreshes']['incomplete']:,} past a "
                       f"frozen one; longest {found['refreshes']['longest_seconds']:.1f} s"),
         ("kills", ", ".join(f"rank {rank} after {when:.0f} s" for rank, when in found["kills"].items()) or "none"),
-        ("freezes", f"{len(lasted)}, {sum(lasted):.0f} s together, longest {max(lasted, default=0):.1f} s"),
+        ("freezes of ranks", lasted(found["freezes"])),
+        ("stalls of a file system of the source", lasted(found["stalls"])),
+        ("freezes of the job directory", lasted(found["job_directory_freezes"])),
+        ("signals to readers", f"{found['signals']:,}; stopped {lasted(found['stops'])}"),
+        ("links and modes changed under readers", f"{found['touches']:,}"),
+        ("two processes spinning beside it", f"{found['spun_seconds']:.0f} s"),
         ("evictions", f"{found['evictions']:,} by the ranks that lived on"),
         ("stale answers", f"{totals['stale']:,}"),
         ("errors of ranks that were killed / frozen",

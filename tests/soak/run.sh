@@ -14,7 +14,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/../../jobscripts/common.sh"
 
 if [[ -z ${COPPER_BUILD_DIR-} ]]; then
   "$COPPER_ROOT/jobscripts/install_dependencies.sh" --python
-  configure_and_build release cu_fuse copper
+  configure_and_build release -DCOPPER_BENCHMARKS=ON cu_fuse copper test_source
   COPPER_BUILD_DIR=$COPPER_ROOT/build/release
 fi
 COPPER_BUILD_DIR=$(realpath -- "$COPPER_BUILD_DIR") exec /usr/bin/python3 -B "$COPPER_ROOT/tests/soak/soak.py" "$@"

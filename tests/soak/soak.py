@@ -20,15 +20,23 @@ sys.path.insert(0, str(HERE.parent / "scenario"))
 # pylint: disable=wrong-import-position
 import copper_job
 import judge
+import places
 import report
 from board import Board
-from disturbances import Freezer, Killer, Refresher, Sampler, Writer
-from source import MIB, Source, plan
+from disturbances import (Freezer, JobDirectoryFreezer, Killer, Loader, Refresher, Sampler, Signaller, Staller, Toucher,
+                          Writer)
+from source import MIB, STALLING, Source, plan
 
 RANKS = 8
 DEPTH = 3  # of a binary tree of 8 ranks
 BUDGET = 24 * MIB
 PATIENCE = copper_job.PATIENCE
+
+
+def ignore_signals():
+    """In a new reader, until it has handlers of its own."""
+    for number in Signaller.NUMBERS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Reader:
@@ -40,7 +48,8 @@ class Reader:
                     "all": everything}
         with open(self.path, "w", encoding="utf-8") as out, open(f"{self.path}.errors", "w", encoding="utf-8") as errors:
             self.process = subprocess.Popen([sys.executable, str(HERE / "reader.py"), json.dumps(settings)],
-                                            stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+                                            preexec_fn=ignore_signals)
         self._lines = open(self.path, encoding="utf-8")
         self._part = ""
 
@@ -68,6 +77,8 @@ class Soak:
         self.entries = plan(self.seed)
         (root / "source").mkdir()
         self.source = Source(root / "source", root)
+        self.stalling = places.stalling_source(root)
+        self.job_disk = None
         self.board_path = str(root / "board")
         self.board = Board(self.board_path, len(self.entries), RANKS, self.readers_count)
         self.over = threading.Event()
@@ -94,15 +105,22 @@ class Soak:
     def was_frozen(self, rank, began, ended):
         return self.freezer.overlap(rank, began, ended) > 0
 
+    def excused(self, rank, reader, path, began, ended):
+        """For how much of this time nobody could have answered: the rank or the reader was stopped, the source hung."""
+        return (self.freezer.overlap(rank, began, ended) + self.signaller.stops.overlap(reader, began, ended)
+                + (self.staller.stalls.overlap(STALLING, began, ended) if path.startswith(STALLING) else 0))
+
     # --- The run.
 
     def run(self):
         self.source.fill(self.entries)
+        (self.root / "source" / STALLING).rename(self.root / "stalling")
         place = self.root / "job"
-        place.mkdir()
+        self.job_disk = places.job_disk(self.root, place)
         self.job = copper_job.Job(place, self.root / "source", RANKS, level=None, survive=True,
                                   deadline=self.seconds + 300, options=["--cache-budget", BUDGET])
         try:
+            self.stalling.start()
             self.job.start()
             self.pids = [self.job.daemon(rank) for rank in range(RANKS)]
             self.identities = [copper_job.identity(pid) for pid in self.pids]
@@ -115,7 +133,10 @@ class Soak:
         self.began = time.monotonic()
         self.writer, self.refresher, self.freezer = Writer(self), Refresher(self), Freezer(self)
         self.killer, self.sampler = Killer(self, self.options.kills), Sampler(self)
-        self.disturbances = [self.writer, self.refresher, self.freezer, self.killer, self.sampler]
+        self.toucher, self.signaller, self.staller = Toucher(self), Signaller(self), Staller(self)
+        self.loader, self.job_freezer = Loader(self), JobDirectoryFreezer(self)
+        self.disturbances = [self.writer, self.refresher, self.freezer, self.killer, self.sampler, self.toucher,
+                             self.signaller, self.staller, self.loader, self.job_freezer]
         self.readers = [Reader(self, number % RANKS, number) for number in range(self.readers_count)]
         for disturbance in self.disturbances:
             disturbance.start()
@@ -148,10 +169,11 @@ class Soak:
         begun = self.board.begun[reader.number]
         if reader.process.poll() is not None or not begun or getattr(reader, "hangs", False):
             return
-        waited = now - begun - self.freezer.overlap(reader.rank, begun, now)
+        asked = self.board.asked[reader.number]
+        path = report.asked_path(asked, self.entries)
+        waited = now - begun - self.excused(reader.rank, reader.number, path, begun, now)
         if waited > 2 * self.deadline + 5:  # it would have been late long ago
             reader.hangs = True
-            asked = self.board.asked[reader.number]
             killed = " (whose rank was killed)" if reader.rank in self.killed else ""
             self.events.late.append(f"{begun - self.began:.1f} s: rank {reader.rank}, reader {reader.number}{killed}, still in "
                                     f"{report.asked(asked, self.entries)} after {waited:.1f} s")
@@ -219,6 +241,7 @@ class Soak:
         self.job._watchdog.cancel()  # pylint: disable=protected-access
         if self.job.launcher:
             self.job.kill()
+        self.stalling.end()
         self.job._output.close()  # pylint: disable=protected-access
 
 
@@ -250,7 +273,7 @@ def main():
         good = report.tell(soak, options)
     finally:
         for point in copper_job.mounts_below(root):
-            copper_job.unmount(point)
+            copper_job.unmount(point)  # the job's disk, too
         if good or not options.keep:
             shutil.rmtree(root)
     sys.exit(0 if good else 1)

@@ -17,6 +17,7 @@ MIB = 1 << 20
 PAGE = 4096
 _STAMP = struct.Struct("<QQ")
 _NOISE_SIZE = MIB
+STALLING = "stall"  # a file system of its own, which hangs now and then
 _NOISE = random.Random(4096).randbytes(_NOISE_SIZE + PAGE)
 
 
@@ -40,7 +41,9 @@ class Entry:
     """A name of the source. Its version 0 is there when the job starts; what `fixed` is has no other."""
     number: int
     path: str
-    kind: str  # fixed; replaced, in_place, cut: by how the next version comes; coming: every other version is absence; link
+    # fixed; replaced, in_place, cut, restored (in place, and its times set back): by how the next version comes;
+    # coming: every other version is absence; link
+    kind: str
     size: int
 
     @functools.lru_cache(maxsize=100_000)
@@ -90,6 +93,9 @@ def plan(seed):
     for number in range(6):
         add(f"fixed/large{number}", "fixed", choices.randrange(MIB, 9 * MIB))
     add("fixed/stripes", "fixed", 20 * MIB + 17)
+    for number in range(10):
+        add(f"{STALLING}/s{number}", "fixed", size(1, 300 * KIB))
+    add(f"{STALLING}/large", "fixed", 3 * MIB + 5)
     for number in range(400):
         add(f"many/name_{number}", "fixed", 100 + number)
     for directory in range(6):
@@ -104,6 +110,8 @@ def plan(seed):
             add(f"{place}/link{number}", "link", 0)
         add(f"{place}/large", "replaced", choices.randrange(2 * MIB, 10 * MIB))
         add(f"{place}/large_cut", "cut", choices.randrange(2 * MIB, 5 * MIB))
+        add(f"{place}/restored", "restored", size(2, 300 * KIB))
+        add(f"{place}/large_restored", "restored", choices.randrange(MIB, 4 * MIB))
     return entries
 
 
@@ -127,6 +135,7 @@ class Source:
     def __init__(self, directory, beside):
         self._directory = pathlib.Path(directory)
         self._new = pathlib.Path(beside) / "new"
+        self._link = pathlib.Path(beside) / "link"
 
     def fill(self, entries):
         for entry in entries:
@@ -138,14 +147,26 @@ class Source:
         path = self._directory / entry.path
         if not entry.is_there(version):
             path.unlink()
-        elif entry.kind == "in_place":
+        elif entry.kind in ("in_place", "restored"):
+            before = path.stat()
             file = os.open(path, os.O_WRONLY)
             os.pwrite(file, entry.content(version), 0)
             os.close(file)
+            if entry.kind == "restored":
+                os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         elif entry.kind == "cut" and version % 2:
             os.truncate(path, entry.size_of(version))
         else:
             self._replace(entry, version)
+
+    def touch_up(self, entry, how):
+        """Changes the entry's ctime and none of its bytes: a hard link comes and goes, another mode."""
+        path = self._directory / entry.path
+        if how == "link":
+            os.link(path, self._link)
+            self._link.unlink()
+        else:
+            path.chmod(0o644 if path.stat().st_mode & 0o77 == 0o40 else 0o640)
 
     def _replace(self, entry, version):
         if entry.kind == "link":
