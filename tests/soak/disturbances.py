@@ -13,6 +13,7 @@ import threading
 import time
 
 import copper_job
+import half_messages
 from source import STALLING
 from spans import Spans
 
@@ -230,6 +231,33 @@ class Loader(Disturbance):
             for process in spinning:
                 process.wait()
             self.spun += seconds
+
+
+class HalfMessages(Disturbance):
+    """Connections to a rank's port that begin a message and say no more: short ones, and chunks that stop half way."""
+
+    def __init__(self, soak):
+        super().__init__("half messages", soak)
+        self.begun = 0
+
+    def disturb(self):
+        held = half_messages.Held()
+        while self.pause(5, 30):
+            rank = self.random.randrange(self.soak.ranks)
+            sizes = self.random.choice(((145, 100), (145, 0), (1 << 20, 1 << 19)))
+            try:
+                self.begin(held, rank, self.random.randrange(1, 64), sizes)
+                self.soak.over.wait(self.random.uniform(0.5, 10))
+            finally:
+                held.close()
+
+    def begin(self, held, rank, count, sizes):
+        try:
+            held.hold(self.soak.addresses[rank], count, *sizes)
+            self.begun += count
+        except OSError:  # a rank that was killed, or one that is frozen and takes no more
+            if self.soak.is_well(rank):
+                raise
 
 
 class JobDirectoryFreezer(Disturbance):

@@ -23,7 +23,7 @@ import judge
 import places
 import report
 from board import Board
-from disturbances import (Freezer, JobDirectoryFreezer, Killer, Loader, Refresher, Sampler, Signaller, Staller, Toucher,
+from disturbances import (Freezer, HalfMessages, JobDirectoryFreezer, Killer, Loader, Refresher, Sampler, Signaller, Staller, Toucher,
                           Writer)
 from source import MIB, STALLING, Source, plan
 
@@ -123,6 +123,7 @@ class Soak:
             self.stalling.start()
             self.job.start()
             self.pids = [self.job.daemon(rank) for rank in range(RANKS)]
+            self.addresses = [rank["address"] for rank in self.job.status()["ranks"]]
             self.identities = [copper_job.identity(pid) for pid in self.pids]
             self.soak()
             self.finish()
@@ -134,9 +135,9 @@ class Soak:
         self.writer, self.refresher, self.freezer = Writer(self), Refresher(self), Freezer(self)
         self.killer, self.sampler = Killer(self, self.options.kills), Sampler(self)
         self.toucher, self.signaller, self.staller = Toucher(self), Signaller(self), Staller(self)
-        self.loader, self.job_freezer = Loader(self), JobDirectoryFreezer(self)
+        self.loader, self.job_freezer, self.half = Loader(self), JobDirectoryFreezer(self), HalfMessages(self)
         self.disturbances = [self.writer, self.refresher, self.freezer, self.killer, self.sampler, self.toucher,
-                             self.signaller, self.staller, self.loader, self.job_freezer]
+                             self.signaller, self.staller, self.loader, self.job_freezer, self.half]
         self.readers = [Reader(self, number % RANKS, number) for number in range(self.readers_count)]
         for disturbance in self.disturbances:
             disturbance.start()
