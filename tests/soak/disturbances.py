@@ -244,7 +244,7 @@ class HalfMessages(Disturbance):
         held = half_messages.Held()
         while self.pause(5, 30):
             rank = self.random.randrange(self.soak.ranks)
-            sizes = self.random.choice(((145, 100), (145, 0), (1 << 20, 1 << 19)))
+            sizes = self.random.choice(((145, 100), (145, 0), (1 << 20, 1 << 16)))
             try:
                 self.begin(held, rank, self.random.randrange(1, 64), sizes)
                 self.soak.over.wait(self.random.uniform(0.5, 10))
@@ -255,9 +255,9 @@ class HalfMessages(Disturbance):
         try:
             held.hold(self.soak.addresses[rank], count, *sizes)
             self.begun += count
-        except OSError:  # a rank that was killed, or one that is frozen and takes no more
+        except OSError as failure:  # of a rank that was killed, or of one that is frozen and takes no more
             if self.soak.is_well(rank):
-                raise
+                raise AssertionError(f"rank {rank} is well, and takes no connections: {failure}") from failure
 
 
 class JobDirectoryFreezer(Disturbance):

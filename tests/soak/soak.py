@@ -23,8 +23,8 @@ import judge
 import places
 import report
 from board import Board
-from disturbances import (Freezer, HalfMessages, JobDirectoryFreezer, Killer, Loader, Refresher, Sampler, Signaller, Staller, Toucher,
-                          Writer)
+from disturbances import (Freezer, HalfMessages, JobDirectoryFreezer, Killer, Loader, Refresher, Sampler, Signaller, Staller,
+                          Toucher, Writer)
 from source import MIB, STALLING, Source, plan
 
 RANKS = 8
