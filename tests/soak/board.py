@@ -5,6 +5,7 @@ import os
 
 KINDS = ("read", "pread", "mmap", "readdir", "stat", "absent", "fstat", "readlink")
 COUNTERS = (*KINDS, "bytes", "stale", "checks")
+NO_ENTRY, IN_STALLING = 0xFFFFFFFF, 0xFFFFFFFE  # in place of an entry's number: a directory
 
 
 class Board:

@@ -16,8 +16,8 @@ import sys
 import time
 
 from answers import Missing, Seen, Wrong
-from board import KINDS, Board
-from source import KIB, MIB, names_by_directory, plan
+from board import IN_STALLING, KINDS, NO_ENTRY, Board
+from source import KIB, MIB, STALLING, Entry, names_by_directory, plan
 
 SLOW = 1  # seconds: a system call that took longer is reported
 WEIGHTS = {"read": 5, "pread": 5, "mmap": 4, "readdir": 2, "stat": 3, "absent": 4, "fstat": 3, "readlink": 2}
@@ -45,9 +45,10 @@ class Reader:
 
     # --- System calls, timed.
 
-    def call(self, kind, entry, function, *arguments, **options):
+    def call(self, kind, place, function, *arguments, **options):
+        """`place`: an entry, or the path of a directory."""
         board, number = self.board, self.number
-        board.asked[number] = KINDS.index(kind) << 32 | (entry.number if entry else 0xFFFFFFFF)
+        board.asked[number] = KINDS.index(kind) << 32 | self.number_of(place)
         began = board.begun[number] = time.monotonic()
         failure = None
         try:
@@ -62,12 +63,19 @@ class Reader:
             if failure:
                 failure.times = began, ended
             if ended - began > SLOW:
-                self.say("slow", kind, entry, began, ended, function=function.__name__,
+                self.say("slow", kind, place, began, ended, function=function.__name__,
                          result=errno.errorcode.get(failure.errno, "?") if failure else "ok")
 
-    def say(self, what, kind, entry, began, ended, **more):
+    @staticmethod
+    def number_of(place):
+        if isinstance(place, Entry):
+            return place.number
+        return IN_STALLING if place.startswith(STALLING) else NO_ENTRY
+
+    def say(self, what, kind, place, began, ended, **more):
+        path = place.path if isinstance(place, Entry) else place or ""
         print(json.dumps({"what": what, "rank": self.rank, "reader": self.number, "kind": kind,
-                          "path": entry.path if entry else "", "began": began, "ended": ended, **more}), flush=True)
+                          "path": path, "began": began, "ended": ended, **more}), flush=True)
 
     def path(self, entry):
         return f"{self.mount}/{entry.path}"
@@ -165,7 +173,7 @@ class Reader:
     def readdir(self):
         directory = self.random.choice(list(self.directories))
         looks = {name: entry and Seen(self.board, entry) for name, entry in self.directories[directory].items()}
-        names = self.call("readdir", None, os.listdir, f"{self.mount}/{directory}")
+        names = self.call("readdir", directory, os.listdir, f"{self.mount}/{directory}")
         if len(set(names)) != len(names):
             raise Wrong(f"{directory}: names come twice: {sorted(names)}")
         if strangers := set(names) - set(looks):
@@ -183,7 +191,7 @@ class Reader:
         directory = self.random.choice([*self.directories, "gone", "many/gone/deep", self.random.choice(self.entries).path])
         name = f"{self.mount}/{directory}/absent{self.random.randrange(10**9)}"
         try:
-            self.call("absent", None, os.lstat, name)
+            self.call("absent", directory, os.lstat, name)
         except FileNotFoundError:
             return
         except NotADirectoryError:

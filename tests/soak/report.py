@@ -10,7 +10,8 @@ import time
 
 import copper_job
 import judge
-from board import KINDS
+from board import IN_STALLING, KINDS
+from source import STALLING
 
 MIB = 1 << 20
 
@@ -27,6 +28,8 @@ def progress(soak):
 
 def asked_path(word, entries):
     number = word & 0xFFFFFFFF
+    if number == IN_STALLING:
+        return STALLING
     return entries[number].path if number < len(entries) else ""
 
 

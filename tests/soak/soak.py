@@ -123,7 +123,7 @@ class Soak:
             self.stalling.start()
             self.job.start()
             self.pids = [self.job.daemon(rank) for rank in range(RANKS)]
-            self.addresses = [rank["address"] for rank in self.job.status()["ranks"]]
+            self.addresses = {rank["rank"]: rank["address"] for rank in self.job.status()["ranks"]}
             self.identities = [copper_job.identity(pid) for pid in self.pids]
             self.soak()
             self.finish()
