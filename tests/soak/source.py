@@ -76,8 +76,8 @@ class Entry:
         return self.kind != "fixed"
 
 
-def plan(seed):
-    """The entries of the source, in the order of their numbers: some 100 MiB."""
+def plan(seed, restored=False):
+    """The entries of the source, in the order of their numbers: some 100 MiB. `restored`: files of that kind, too."""
     choices = random.Random(f"{seed}/plan")
     entries = []
 
@@ -110,8 +110,9 @@ def plan(seed):
             add(f"{place}/link{number}", "link", 0)
         add(f"{place}/large", "replaced", choices.randrange(2 * MIB, 10 * MIB))
         add(f"{place}/large_cut", "cut", choices.randrange(2 * MIB, 5 * MIB))
-        add(f"{place}/restored", "restored", size(2, 300 * KIB))
-        add(f"{place}/large_restored", "restored", choices.randrange(MIB, 4 * MIB))
+        if restored:
+            add(f"{place}/restored", "restored", size(2, 300 * KIB))
+            add(f"{place}/large_restored", "restored", choices.randrange(MIB, 4 * MIB))
     return entries
 
 
