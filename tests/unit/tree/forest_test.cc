@@ -158,7 +158,9 @@ TEST(Forest, WhoIsAskedStandsNearerToTheRoot) {
         while (const auto step = forest.StepUp(rank, tree, number)) {
           EXPECT_LT(position(step->rank), position(rank));
           EXPECT_EQ(step->as_root, number >= depth);
-          if (number == 0) EXPECT_EQ(step->rank, forest.Parent(rank, tree));
+          if (number == 0) {
+            EXPECT_EQ(step->rank, forest.Parent(rank, tree));
+          }
           ++number;
         }
         EXPECT_LE(number, depth + Forest::kSubstitutes);
