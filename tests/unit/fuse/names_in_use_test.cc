@@ -69,7 +69,9 @@ TEST_P(NamesInUse, ANewNameIsSeenWhereTheKernelHasItAsAbsent) {
   job_->clock().Advance(std::chrono::seconds(10));
   ASSERT_NE(access(In("/d/another").c_str(), F_OK), 0) << "renews the listing";
   Settle();
-  if (Expires()) EXPECT_EQ(ReadFile(In("/d/new")), "b") << "at once";
+  if (Expires()) {
+    EXPECT_EQ(ReadFile(In("/d/new")), "b") << "at once";
+  }
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (access(In("/d/new").c_str(), F_OK) != 0 && std::chrono::steady_clock::now() < deadline) usleep(10'000);
   EXPECT_EQ(ReadFile(In("/d/new")), "b");

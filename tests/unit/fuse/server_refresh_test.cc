@@ -119,7 +119,9 @@ TEST_F(ServedRefresh, WhatHasNotChangedIsTheSameNode) {
     EXPECT_EQ(kernel_.Lookup(directory, "f").out.nodeid, file);
     EXPECT_EQ(kernel_.Lookup(directory, "link").out.nodeid, link);
     for (const auto& name : kernel_.Readdirplus(directory, 0).names) {
-      if (name.name == "f") EXPECT_EQ(name.out.nodeid, file);
+      if (name.name == "f") {
+        EXPECT_EQ(name.out.nodeid, file);
+      }
     }
   }
 }
