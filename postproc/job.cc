@@ -31,31 +31,6 @@ Result<Json> ReadJsonObject(const std::string& path) {
   return json;
 }
 
-struct RankProcess {
-  size_t rank = 0;
-  std::string host;
-  int pid = 0;
-  bool IsHere() const { return host == ShortHost(); }
-  // Only where it is here.
-  bool IsAlive() const { return kill(pid, 0) == 0 || errno == EPERM; }
-  std::string Name() const {
-    return "rank " + std::to_string(rank) + " on " + host + ", process " + std::to_string(pid);
-  }
-};
-
-// Those of a job that has not ended in order: it would have removed its ready.json.
-std::vector<RankProcess> ProcessesOf(const Json& ready) {
-  const Json hosts = ready.value("hosts", Json::array());
-  const Json pids = ready.value("pids", Json::array());
-  std::vector<RankProcess> processes;
-  if (!hosts.is_array() || !pids.is_array()) return processes;
-  for (size_t rank = 0; rank < std::min(hosts.size(), pids.size()); ++rank) {
-    if (!hosts[rank].is_string() || !pids[rank].is_number_integer()) continue;
-    processes.push_back({rank, hosts[rank].get<std::string>(), pids[rank].get<int>()});
-  }
-  return processes;
-}
-
 // When a process started, in ticks since the boot (proc(5)); 0 where there is none, or only its corpse: one that has
 // ended and waits for its parent. One whose main thread alone has ended is there.
 uint64_t StartOf(int pid) {
@@ -73,6 +48,31 @@ uint64_t StartOf(int pid) {
     if (number == kStart) start = std::strtoull(field.c_str(), nullptr, 10);
   }
   return (state == "Z" || state == "X") && threads <= 1 ? 0 : start;
+}
+
+struct RankProcess {
+  size_t rank = 0;
+  std::string host;
+  int pid = 0;
+  bool IsHere() const { return host == ShortHost(); }
+  // Only where it is here.
+  bool IsAlive() const { return StartOf(pid) != 0; }
+  std::string Name() const {
+    return "rank " + std::to_string(rank) + " on " + host + ", process " + std::to_string(pid);
+  }
+};
+
+// Those of a job that has not ended in order: it would have removed its ready.json.
+std::vector<RankProcess> ProcessesOf(const Json& ready) {
+  const Json hosts = ready.value("hosts", Json::array());
+  const Json pids = ready.value("pids", Json::array());
+  std::vector<RankProcess> processes;
+  if (!hosts.is_array() || !pids.is_array()) return processes;
+  for (size_t rank = 0; rank < std::min(hosts.size(), pids.size()); ++rank) {
+    if (!hosts[rank].is_string() || !pids[rank].is_number_integer()) continue;
+    processes.push_back({rank, hosts[rank].get<std::string>(), pids[rank].get<int>()});
+  }
+  return processes;
 }
 
 std::string DescribeProcesses(const JobDirectory& job, const std::string& reasons) {

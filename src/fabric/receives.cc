@@ -60,6 +60,7 @@ Status Receives::Prepare(ReceiveOperation& operation) {
   }
   if (scatters() && !operation.rest) {
     operation.rest = chunks_.Allocate(kChunkSize);
+    TakeIntoUse(operation);
     auto region = transport_.Register({operation.rest.data(), kChunkSize}, FI_RECV);
     if (!region) return std::unexpected(std::move(region).error());
     operation.rest_region = std::move(*region);
@@ -133,6 +134,15 @@ void Receives::NoteUsed(ReceiveOperation& operation, size_t bytes) {
   operation.used = std::max(operation.used, bytes);
   used_ += operation.used;
   if (used_ > kMayStayUsed) GiveBack(operation);
+}
+
+// What the allocator gives may have been touched before. Beyond what may stay so the kernel takes it back at once.
+void Receives::TakeIntoUse(ReceiveOperation& operation) {
+  if (used_ + kChunkSize > kMayStayUsed) {
+    madvise(operation.rest.data(), kChunkSize, MADV_DONTNEED);
+  } else {
+    NoteUsed(operation, kChunkSize);
+  }
 }
 
 // The kernel takes the memory back, the address space stays. Not while it is registered: then it may be pinned.

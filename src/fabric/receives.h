@@ -52,6 +52,7 @@ class Receives {
   void AddOne();
   void Remove(const ReceiveOperation& operation);
   void NoteUsed(ReceiveOperation& operation, size_t bytes);
+  void TakeIntoUse(ReceiveOperation& operation);
   void GiveBack(ReceiveOperation& operation);
   void Ended(ReceiveOperation& operation);
   void Look();

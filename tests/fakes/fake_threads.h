@@ -5,10 +5,10 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <initializer_list>
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "copper/fuse/caller_threads.h"
 
@@ -16,20 +16,20 @@ namespace copper::fakes {
 
 // What /proc/TID/status says, as far as it matters.
 struct ThreadStatus {
-  using Signals = std::initializer_list<int>;
+  using Signals = std::vector<int>;
   Signals own = {}, shared = {};  // pending
   Signals blocked = {}, ignored = {}, caught = {};
   int tracer = 0;
   std::string state = "D (disk sleep)";
 
   std::string Text() const {
-    const auto mask = [](Signals signals) {
+    const auto mask = [](const Signals& signals) {
       uint64_t bits = 0;
       for (const int number : signals) bits |= uint64_t{1} << (number - 1);
       return bits;
     };
     std::array<char, 32> hex{};
-    const auto line = [&](const char* name, Signals signals) {
+    const auto line = [&](const char* name, const Signals& signals) {
       std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(mask(signals)));
       return std::string(name) + ":\t" + hex.data() + "\n";
     };

@@ -57,7 +57,7 @@ class Ends(copper_job.Scenario):
         self.stop(again)
         self.gone(again)
 
-    def start_on_tiny(self, options=()):
+    def start_on_tiny(self, options=(), environment=None):
         """On a job directory of half a megabyte; root alone can make one."""
         tiny = self.root / "tiny"
         tiny.mkdir()
@@ -66,7 +66,7 @@ class Ends(copper_job.Scenario):
         self.addCleanup(copper_job.run, "umount", "-l", tiny)
         place = self.root / "job-tiny"
         place.mkdir()
-        job = copper_job.Job(place, self.source, 4, level=5, options=options)
+        job = copper_job.Job(place, self.source, 4, level=5, options=options, environment=environment)
         job.command = [word.replace(job.directory, f"{tiny}/job") for word in job.command]
         job.directory = f"{tiny}/job"
         self.addCleanup(job.end)

@@ -242,11 +242,17 @@ class AfterLosses(ProfileScenario):
     @unittest.skipUnless(os.geteuid() == 0, "only root can fill a disk of its own")
     def test_a_full_disk_loses_the_profile_not_the_job(self):
         self.make_source()
-        job, tiny = self.start_on_tiny(options=FULL)
+        elsewhere = self.root / "temporary"
+        elsewhere.mkdir()
+        job, tiny = self.start_on_tiny(options=FULL, environment={**os.environ, "TMPDIR": str(elsewhere)})
         self.fill(tiny)
-        self.stop(job, job.mounts[0])
+        stopped = job.copper("stop", job.mounts[0], "--timeout", 60 * copper_job.PATIENCE, timeout=70)
+        self.assertEqual(1, stopped.returncode, stopped.stdout + stopped.stderr)
         self.gone(job)
         self.assertEqual([], list(tiny.glob("job/profiling/final/*")))
+        saved = list(elsewhere.rglob("copper_profile.h5"))
+        self.assertEqual(1, len(saved))
+        self.assertIn(f"lies in {saved[0]}", stopped.stderr)
 
 
 copper_job.main()

@@ -141,7 +141,7 @@ class Checks(unittest.TestCase):
             return len(judge.memory(samples, 600, 24 * MIB)[1])
         self.assertEqual(0, complaints(lambda second: 60 * MIB + second % 7 * MIB))
         self.assertEqual(1, complaints(lambda second: 50 * MIB + second * MIB // 25))
-        self.assertEqual(1, complaints(lambda second: (95 if second == 300 else 60) * MIB))
+        self.assertEqual(1, complaints(lambda second: (100 if second == 300 else 60) * MIB))
         self.assertEqual(1, complaints(lambda second: 60 * MIB, lambda second: second))
 
 
