@@ -21,7 +21,7 @@ struct Ask {
   uint16_t hops = 0;
   profile::UsePtr use{};
   bool as_root = false;  // this node is to read the source for it, and to ask nobody
-  bool counted = true;  // false: nobody's request
+  bool counted = true;   // false: nobody's request
 };
 
 // Told how what somebody waits for is come by, before he can have it; called within the call that it is given to.
