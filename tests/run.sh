@@ -25,6 +25,14 @@ reports=$(mktemp -d "${TMPDIR:-/tmp}/copper-tests-XXXXXX")
 trap 'rm -rf -- "$reports"' EXIT
 failed=()
 
+# From ctest's output: the last 20 lines of each test that failed.
+last_words_of_failed() {
+  awk 'function flush() { for (i = count > 20 ? count - 19 : 1; i <= count; i++) print "   " words[i]; count = 0; failed = 0 }
+       /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / { flush(); if (/\*\*\*/) { failed = 1; print } next }
+       /^ *Start +[0-9]+: |^[0-9]+% tests passed/ { flush(); next }
+       failed { words[++count] = $0 }'
+}
+
 # run_tests PRESET NAME CTEST_OPTION...: output goes through, the closing lines are kept for the end.
 run_tests() {
   local preset=$1 name=$2
@@ -33,6 +41,7 @@ run_tests() {
   ctest --preset "$preset" --no-tests=error -j 2 "$@" </dev/null 2>&1 | tee "$reports/output" || failed+=("$preset: $name")
   {
     printf '== %s: %s\n' "$preset" "$name"
+    last_words_of_failed <"$reports/output"
     sed -n '/^[0-9]*% tests passed/,$p' "$reports/output"
   } >>"$reports/closing"
 }
@@ -52,12 +61,6 @@ run_dev() {
   run_tests dev 'scenarios' -L '^scenario$'
 }
 
-# Ten seconds for each reader of what others wrote; hours: tests/fuzz/run.sh.
-run_fuzz() {
-  build fuzz fuzz_targets || return 0
-  run_tests fuzz 'ten seconds each' -L '^fuzz$'
-}
-
 run_sanitized() {  # run_sanitized PRESET LABEL
   # (report_mutex_bugs: a library unlocks, while it is unloaded, what the sanitizer did not see it lock.)
   # What the scenarios set for themselves (tests/scenario/CMakeLists.txt) the unit tests need too, also while they are built.
@@ -70,6 +73,9 @@ run_sanitized() {  # run_sanitized PRESET LABEL
   run_tests "$1" 'unit tests' -L '^unit$'
   run_tests "$1" "scenarios labelled $2" -L "^$2\$"
 }
+
+# Ten seconds for each reader of what others wrote; hours: tests/fuzz/run.sh.
+run_fuzz() { run_tests asan-ubsan 'fuzz targets, ten seconds each' -L '^fuzz$'; }
 
 jobscripts/install_dependencies.sh --python --test
 export COPPER_TESTS_SKIP_NOTHING=1  # everything is installed: a test that can't run has failed

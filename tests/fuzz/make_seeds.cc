@@ -62,7 +62,7 @@ void WriteMessages() {
       header.kind = static_cast<wire::Kind>(kind);
       header.flags = flags;
       Write("wire_message/kind" + std::to_string(kind) + (flags != 0 ? "-reply" : "-request"),
-            wire::Encode(header, payload, {}), payload);
+            wire::Encode(header, payload, wire::Keys(JobIdentity{})), payload);
     }
   }
 }
