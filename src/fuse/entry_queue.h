@@ -17,7 +17,6 @@ struct KnownEntry {
   size_t charge = 0;
   bool was_read = false;
   uint64_t suspected = 0;  // since this refresh it may be another file of the same version; 0: it is not suspected
-  bool given_up = false;   // the kernel has been asked to forget it
 
   EntryQueue* queue = nullptr;  // that it stands in, if any
   KnownEntry* older = nullptr;

@@ -30,8 +30,16 @@ void Handlers::SendEntry(Reply& reply, const NodePtr& node, const Node::Known& k
 }
 
 void Handlers::GiveUpExcess() {
-  for (KnownName& known : parts_.inodes.TakeExcess()) {
-    parts_.notifier->InvalidateName(known.directory, std::move(known.name));
+  const std::vector<NodePtr> oldest = parts_.inodes.TakeOldest();
+  if (oldest.empty()) return;
+  if (parts_.notifier->abilities().prunes) {
+    std::vector<uint64_t> ids;
+    for (const NodePtr& node : oldest) ids.push_back(node->id());
+    return parts_.notifier->Prune(std::move(ids));
+  }
+  for (const NodePtr& node : oldest) {
+    const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(node->path())));
+    if (parent) parts_.notifier->InvalidateName(parent->id(), std::string(BaseName(node->path())));
   }
 }
 

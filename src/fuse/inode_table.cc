@@ -13,7 +13,8 @@ constexpr size_t kReaderCharge = sizeof(fetch::FileReader) + 96;
 
 }  // namespace
 
-InodeTable::InodeTable(size_t budget_bytes) : budget_(budget_bytes) {
+InodeTable::InodeTable(size_t budget_bytes)
+    : round_(std::min(budget_bytes / 16, kMostRound)), budget_(budget_bytes - round_) {
   const auto root = std::make_shared<Node>(Node::Identity{.id = kRootId, .path = "/"});
   nodes_[kRootId].node = root;
   by_path_.insert(root.get());
@@ -89,11 +90,12 @@ NodePtr InodeTable::EnterAgain(KnownEntry& entry) {
   return entry.node;
 }
 
-// What was at this path before stays with whoever uses it; the kernel drops its name with the answer.
+// What was at this path before stays with whoever uses it, and for nobody else: the kernel drops its name with the
+// answer.
 NodePtr InodeTable::EnterNew(std::string path, Node::Known known, uint64_t asked) {
   if (KnownEntry* const before = FindEntry(path)) {
     by_path_.erase(before->node.get());
-    GiveUp(*before);
+    Unqueue(*before);
   }
   const Attributes& attributes = *known.attributes;
   KnownEntry& entry = Insert({.path = std::move(path),
@@ -109,7 +111,9 @@ NodePtr InodeTable::EnterNew(std::string path, Node::Known known, uint64_t asked
 
 NodePtr InodeTable::EnterFresh(Node::Identity identity, Node::Known known) {
   const std::lock_guard lock(mutex_);
-  return Insert(std::move(identity), std::move(known)).node;
+  KnownEntry& entry = Insert(std::move(identity), std::move(known));
+  if (gives_up_anything_) Requeue(entry);
+  return entry.node;
 }
 
 KnownEntry& InodeTable::Insert(Node::Identity identity, Node::Known known) {
@@ -122,6 +126,7 @@ KnownEntry& InodeTable::Insert(Node::Identity identity, Node::Known known) {
   entry.lookups = 1;
   entry.node = std::move(node);
   charge_ += entry.charge;
+  entered_ += entry.charge;
   NoteCharge();
   return entry;
 }
@@ -134,22 +139,19 @@ void InodeTable::NoteRead(uint64_t id) {
   entry.was_read = true;
   entry.charge += kReaderCharge;
   charge_ += kReaderCharge;
-  if (entry.given_up) given_up_ += kReaderCharge;
   if (entry.queue != nullptr) Requeue(entry);
   NoteCharge();
 }
 
-// It is the newest now, and the kernel knows it by a name again.
+// It is the newest now.
 void InodeTable::Requeue(KnownEntry& entry) {
-  if (entry.node->IsDirectory()) return;
+  if (entry.node->IsDirectory() && !gives_up_anything_) return;
   Unqueue(entry);
-  (entry.was_read ? read_ : unread_).Append(entry);
-  NoteCharge();
+  (entry.was_read || entry.node->IsDirectory() ? read_ : unread_).Append(entry);
 }
 
 void InodeTable::Unqueue(KnownEntry& entry) {
   if (entry.queue != nullptr) entry.queue->Remove(entry);
-  if (std::exchange(entry.given_up, false)) given_up_ -= entry.charge;
 }
 
 std::vector<NodePtr> InodeTable::Suspect(const std::string& path) {
@@ -189,35 +191,29 @@ void InodeTable::Forget(uint64_t id, uint64_t lookups) {
   NoteCharge();
 }
 
-void InodeTable::GiveUp(KnownEntry& entry) {
-  Unqueue(entry);
-  entry.given_up = true;
-  given_up_ += entry.charge;
-}
-
-std::vector<KnownName> InodeTable::TakeExcess() {
-  std::vector<KnownName> names;
-  if (!over_) return names;
+std::vector<NodePtr> InodeTable::TakeOldest() {
+  std::vector<NodePtr> taken;
+  if (!over_) return taken;
   const std::lock_guard lock(mutex_);
-  TakeFrom(unread_, names);
-  TakeFrom(read_, names);
+  if (charge_ <= budget_ || entered_ < round_) return taken;
+  entered_ = 0;
+  // Twice as much as has come, if there is so much too much.
+  const size_t wanted = std::min(charge_ - budget_, round_) + std::max<size_t>(round_, 1);
+  const size_t had = TakeFrom(unread_, wanted, taken);
+  if (had < wanted) TakeFrom(read_, wanted - had, taken);
   NoteCharge();
-  return names;
+  return taken;
 }
 
-void InodeTable::TakeFrom(EntryQueue& queue, std::vector<KnownName>& names) {
-  while (IsOver() && names.size() < kBatch && queue.size() > kNewestKept) {
+size_t InodeTable::TakeFrom(EntryQueue& queue, size_t bytes, std::vector<NodePtr>& taken) {
+  size_t had = 0;
+  for (size_t left = queue.size(); left > kNewestKept && had < bytes; --left) {
     KnownEntry& entry = *queue.oldest();
-    GiveUp(entry);
-    const std::string& path = entry.node->path();
-    // A name whose directory is unknown to the kernel is so itself; what is left of it is in use.
-    const auto directory = by_path_.find(ParentPath(path));
-    if (directory != by_path_.end()) names.push_back({(*directory)->id(), std::string(BaseName(path))});
+    had += entry.charge;
+    taken.push_back(entry.node);
+    Requeue(entry);
   }
-}
-
-void InodeTable::NoteCharge() {
-  over_ = IsOver();
+  return had;
 }
 
 size_t InodeTable::size() const {

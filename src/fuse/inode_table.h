@@ -1,10 +1,9 @@
 // The nodes that the kernel knows, counted as it counts them: each Enter is one lookup, Forget takes lookups back, and
 // a node goes with its last one. Node ids are never used twice.
 //
-// Only the kernel can let go of a node, so the budget is kept by asking it to: beyond it, the files that were entered
-// longest ago are to be forgotten, those that were never read first (a file that is open keeps its node, but /proc
-// would call it deleted, and what somebody mounted on it would go). Directories stay: one may be somebody's working
-// directory.
+// Only the kernel can let go of a node, so the budget is kept by asking it to: beyond it, the nodes that were entered
+// longest ago are to be forgotten, files that were never read first. It keeps what is in use, and that is beyond the
+// budget then: bounded by what processes have open.
 #pragma once
 
 #include <sys/stat.h>
@@ -27,20 +26,18 @@ namespace copper::fuse {
 
 inline constexpr uint64_t kRootId = 1;
 
-// A name that the kernel is to forget.
-struct KnownName {
-  uint64_t directory = 0;
-  std::string name;
-};
-
 // Any thread; one lock, held for bookkeeping only, under which only a node's own is taken.
 class InodeTable {
  public:
-  static constexpr size_t kBatch = 64;       // names that are given up at once
-  static constexpr size_t kNewestKept = 64;  // of either sort are never given up, however small the budget
+  static constexpr size_t kNewestKept = 64;              // of either sort are never given up, however small the budget
+  static constexpr size_t kMostRound = size_t{4} << 20;  // bytes; see `round_`
   static constexpr uint64_t kNow = UINT64_MAX;
 
   explicit InodeTable(size_t budget_bytes = SIZE_MAX);
+
+  // Who takes the oldest leaves alone what is in use (FUSE_NOTIFY_PRUNE): directories and fresh nodes go with the
+  // others. Before the first Enter.
+  void GiveUpAnything() { gives_up_anything_ = true; }
 
   NodePtr Find(uint64_t id) const;  // nullptr: unknown to the kernel
   NodePtr FindDirectory(const std::string& path) const;
@@ -69,9 +66,10 @@ class InodeTable {
 
   void Forget(uint64_t id, uint64_t lookups);
 
-  // What the kernel must be asked to forget to keep to the budget: each name once, a batch at most. It answers with
-  // Forget, or keeps what is in use.
-  std::vector<KnownName> TakeExcess();
+  // What the kernel must be asked to forget to keep to the budget. It answers with Forget, or keeps what is in use:
+  // that counts as the newest from now on, and is not asked for before all others have been. Nothing where the budget
+  // is kept, or not much has been entered since the last time.
+  std::vector<NodePtr> TakeOldest();
 
   size_t size() const;
   size_t charge() const;  // bytes
@@ -99,14 +97,16 @@ class InodeTable {
   KnownEntry& Insert(Node::Identity identity, Node::Known known);
   void Requeue(KnownEntry& entry);
   void Unqueue(KnownEntry& entry);
-  void GiveUp(KnownEntry& entry);
-  void TakeFrom(EntryQueue& queue, std::vector<KnownName>& names);
-  bool IsOver() const { return charge_ - given_up_ > budget_; }
-  void NoteCharge();
+  size_t TakeFrom(EntryQueue& queue, size_t bytes, std::vector<NodePtr>& taken);
+  void NoteCharge() { over_ = charge_ > budget_ && entered_ >= round_; }
 
-  const size_t budget_;
+  // So much, in bytes, is entered between two times that the oldest are taken, and goes when they are: enough for each
+  // time to be worth while, and for the kernel to have forgotten what it was asked to the last time.
+  const size_t round_;
+  const size_t budget_;  // a round less than was given
+  std::atomic<bool> gives_up_anything_{false};
   std::atomic<uint64_t> refreshes_{0};  // counted with the lock held
-  std::atomic<bool> over_{false};       // whether TakeExcess has anything to do
+  std::atomic<bool> over_{false};       // whether TakeOldest has anything to do
 
   mutable std::mutex mutex_;  // guards everything below
   std::unordered_map<uint64_t, KnownEntry> nodes_;
@@ -115,7 +115,7 @@ class InodeTable {
   uint64_t next_id_ = kRootId + 1;
   EntryQueue unread_, read_;
   size_t charge_ = 0;
-  size_t given_up_ = 0;  // the part of `charge_` that the kernel has been asked to forget
+  size_t entered_ = 0;  // bytes, since the oldest were taken
 };
 
 }  // namespace copper::fuse

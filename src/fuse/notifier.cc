@@ -44,6 +44,10 @@ void Notifier::ExpireName(uint64_t directory, std::string name) {
   Add({.kind = Note::Kind::kExpire, .id = directory, .name = std::move(name)});
 }
 
+void Notifier::Prune(std::vector<uint64_t> ids) {
+  Add({.kind = Note::Kind::kPrune, .ids = std::move(ids)});
+}
+
 void Notifier::Then(std::move_only_function<void()> told) {
   Add({.kind = Note::Kind::kThen, .then = std::move(told)});
 }
@@ -96,6 +100,9 @@ void Notifier::Tell(Note& note) {
     case Note::Kind::kExpire:
       Expire(note.id, note.name);
       break;
+    case Note::Kind::kPrune:
+      Prune(std::span(note.ids));
+      break;
     case Note::Kind::kThen:
       note.then();
   }
@@ -117,6 +124,26 @@ void Notifier::Expire(uint64_t directory, const std::string& name) {
   head.flags = kExpireOnly;
   const iovec parts[] = {{&head, sizeof head}, {const_cast<char*>(name.c_str()), name.size() + 1}};
   [[maybe_unused]] const ssize_t told = writev(fuse_session_fd(session_), parts, std::size(parts));
+}
+
+// No call of libfuse 3.14's. Some at a time, since the kernel drops the pages of each while it is at it.
+void Notifier::Prune(std::span<const uint64_t> ids) {
+  struct {
+    fuse_out_header header;
+    uint32_t count;
+    uint32_t padding;
+    uint64_t spare;
+  } head{};
+  constexpr int kPruneNotice = 9;  // FUSE_NOTIFY_PRUNE of <linux/fuse.h> from 6.18 on
+  constexpr size_t kAtOnce = 64;
+  for (; !ids.empty(); ids = ids.subspan(std::min(kAtOnce, ids.size()))) {
+    const auto some = ids.first(std::min(kAtOnce, ids.size()));
+    head.header.len = static_cast<uint32_t>(sizeof head + some.size_bytes());
+    head.header.error = kPruneNotice;
+    head.count = static_cast<uint32_t>(some.size());
+    const iovec parts[] = {{&head, sizeof head}, {const_cast<uint64_t*>(some.data()), some.size_bytes()}};
+    [[maybe_unused]] const ssize_t told = writev(fuse_session_fd(session_), parts, std::size(parts));
+  }
 }
 
 void PageCacheSink::OnAhead(uint64_t offset, Bytes bytes, std::move_only_function<void()> taken) {

@@ -11,8 +11,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "copper/base/bytes.h"
 #include "copper/fetch/file_reader.h"
@@ -50,22 +52,27 @@ class Notifier {
   // The same, but the name stays until it is looked up again, and for good if that gives the same node: who uses it is
   // left alone. Only a kernel that expires names; others would drop it.
   void ExpireName(uint64_t directory, std::string name);
+  // The kernel should forget these nodes. It does so with all that nobody uses, and keeps the others, names and all.
+  // Only a kernel that prunes; others refuse it.
+  void Prune(std::vector<uint64_t> ids);
   // Called when the kernel has been told what was added before; not at all once the notifier stops.
   void Then(std::move_only_function<void()> told);
 
  private:
   struct Note {
-    enum class Kind { kStore, kInode, kName, kExpire, kThen } kind = Kind::kStore;
+    enum class Kind { kStore, kInode, kName, kExpire, kPrune, kThen } kind = Kind::kStore;
     uint64_t id = 0;
     uint64_t offset = 0;
     Bytes bytes{};
     std::string name{};
+    std::vector<uint64_t> ids{};
     std::move_only_function<void()> then{};
   };
   void Add(Note note);
   void Run();
   void Tell(Note& note);
   void Expire(uint64_t directory, const std::string& name);
+  void Prune(std::span<const uint64_t> ids);
 
   const size_t most_queued_;
   std::atomic<Abilities> abilities_{};

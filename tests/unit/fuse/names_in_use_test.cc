@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,6 +78,32 @@ TEST_P(NamesInUse, ANewNameIsSeenWhereTheKernelHasItAsAbsent) {
   EXPECT_EQ(ReadFile(In("/d/new")), "b");
 }
 
+// So many nodes that most have to go: those that somebody uses stay what they are.
+
+class NamesInUseBeyondTheBudget : public NamesInUse {
+ protected:
+  static constexpr size_t kBudget = 500'000;  // some 700 nodes
+  static constexpr int kOthers = 3000;
+
+  void SetUp() override {
+    Server::Options options;
+    options.node_budget_bytes = kBudget;
+    StartWith(std::move(options));
+  }
+  void LookAtOthers() {
+    for (int i = 0; i < kOthers; ++i) {
+      struct stat found{};
+      ASSERT_EQ(lstat(In("/many/f" + std::to_string(i)).c_str(), &found), 0);
+      ASSERT_EQ(lstat(In("/dirs/d" + std::to_string(i)).c_str(), &found), 0);
+    }
+  }
+  bool BecomesBounded() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (server_->node_usage().bytes > kBudget && std::chrono::steady_clock::now() < end) usleep(1000);
+    return server_->node_usage().bytes <= kBudget;
+  }
+};
+
 // A copy of a program, so that it is run from the mount.
 std::string ContentOf(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -121,6 +148,27 @@ class Running {
   int status_ = -1;
 };
 
+// A file that is mapped, and open no more.
+class Mapped {
+ public:
+  explicit Mapped(const UniqueFd& file) : bytes_(mmap(nullptr, 5, PROT_READ, MAP_PRIVATE, file.get(), 0)) {}
+  ~Mapped() { munmap(bytes_, 5); }
+  Mapped(const Mapped&) = delete;
+  // As the kernel has it; empty: it is not there.
+  std::string name() const {
+    std::stringstream address;
+    address << std::hex << reinterpret_cast<uintptr_t>(bytes_) << '-';
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+      if (line.starts_with(address.str())) return line.substr(std::min(line.find('/'), line.size()));
+    }
+    return "";
+  }
+
+ private:
+  void* const bytes_;
+};
+
 TEST_P(NamesInUse, SurviveARefreshOfWhatHasNotChanged) {
   store().AddFile("/bin/cat", ContentOf("/bin/cat"), 0755);
   store().AddFile("/work/here/file", "bytes");
@@ -148,6 +196,39 @@ TEST_P(NamesInUse, SurviveARefreshOfWhatHasNotChanged) {
     EXPECT_EQ(NameOf(file), In("/work/here/file")) << path;
     EXPECT_EQ(Count(profile::Operation::kRead), reads) << "its pages are still the kernel's";
   }
+  EXPECT_EQ(program.Wait(), 0);
+}
+
+TEST_P(NamesInUseBeyondTheBudget, Stay) {
+  store().AddFile("/bin/cat", ContentOf("/bin/cat"), 0755);
+  for (const char* name : {"/work/here/unread", "/work/here/read", "/work/here/mapped"}) store().AddFile(name, "bytes");
+  for (int i = 0; i < kOthers; ++i) {
+    store().AddFile("/many/f" + std::to_string(i), "x");
+    store().AddDirectory("/dirs/d" + std::to_string(i));
+  }
+  Running program(In("/bin/cat"), In("/work/here"));
+  const UniqueFd unread = Open("/work/here/unread"), read = Open("/work/here/read");
+  char byte = 0;
+  ASSERT_EQ(pread(read.get(), &byte, 1, 0), 1);
+  const UniqueFd directory = Open("/dirs/d7", O_DIRECTORY), path_only = Open("/many/f7", O_PATH);
+  const Mapped mapped(Open("/work/here/mapped"));
+  ASSERT_NE(mapped.name(), "");
+  for (int round = 0; round < 3; ++round) {
+    LookAtOthers();
+    EXPECT_EQ(NameOf(program.link("exe")), In("/bin/cat"));
+    EXPECT_EQ(NameOf(program.link("cwd")), In("/work/here"));
+    EXPECT_EQ(NameOf(unread), In("/work/here/unread"));
+    EXPECT_EQ(NameOf(read), In("/work/here/read"));
+    EXPECT_EQ(NameOf(directory), In("/dirs/d7"));
+    EXPECT_EQ(NameOf(path_only), In("/many/f7"));
+    EXPECT_EQ(mapped.name(), In("/work/here/mapped"));
+    EXPECT_EQ(ReadFile(In("/work/here/mapped")), "bytes");
+    EXPECT_TRUE(BecomesBounded()) << server_->node_usage().bytes << " bytes of " << server_->node_usage().nodes;
+  }
+  struct stat by_name{}, opened{};
+  ASSERT_EQ(stat(In("/work/here/read").c_str(), &by_name), 0);
+  ASSERT_EQ(fstat(read.get(), &opened), 0);
+  EXPECT_EQ(by_name.st_ino, opened.st_ino);
   EXPECT_EQ(program.Wait(), 0);
 }
 
@@ -189,6 +270,7 @@ TEST_P(NamesInUse, WhatHasChangedIsSeenByWhoOpensItNext) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, NamesInUse, testing::Values(34, 38, UINT32_MAX));
+INSTANTIATE_TEST_SUITE_P(Kernels, NamesInUseBeyondTheBudget, testing::Values(UINT32_MAX));
 
 }  // namespace
 }  // namespace copper::fuse
