@@ -122,6 +122,7 @@ Bytes Receives::TakePayload(ReceiveOperation& operation, size_t size) {
   if (hand_over) {
     operation.rest_region.reset();
     used_ -= std::exchange(operation.used, 0);
+    ++chunks_taken_;
   } else {
     std::copy(operation.rest.data() + front_size_, operation.rest.data() + size, whole.data() + front_size_);
     NoteUsed(operation, size - front_size_);
@@ -179,10 +180,22 @@ void Receives::Ended(ReceiveOperation& operation) {
   if (operations_.size() > target_) Remove(operation);
 }
 
-void Receives::Look() {
+size_t Receives::CountConnections() const {
   const size_t descriptors = grows() ? CountDescriptors() : 0;
-  const size_t connections = descriptors > descriptors_before_ ? descriptors - descriptors_before_ : 0;
-  target_ = std::min(kSpare + connections, most_);
+  return descriptors > descriptors_before_ ? descriptors - descriptors_before_ : 0;
+}
+
+// Messages that had begun by the receive of that number, and are not at their end.
+size_t Receives::CountStuck(uint64_t begun_then) const {
+  return static_cast<size_t>(std::ranges::count_if(
+      operations_, [=](const auto& one) { return one->number != 0 && one->number <= begun_then; }));
+}
+
+void Receives::Look() {
+  const bool streaming = std::exchange(chunks_taken_, 0) >= kSpare;
+  target_ = std::min(kSpare + (streaming ? CountStuck(begun_at_look_) : CountConnections()), most_);
+  begun_at_look_ = last_used_;
+  look_ = streaming;  // until it ends
   static_cast<void>(Attempt([&] {
     while (operations_.size() < target_) AddOne();
   }));  // without memory for more, with those that there are
@@ -191,7 +204,6 @@ void Receives::Look() {
 TimePoint Receives::Watch(TimePoint now, bool stirred) {
   look_ = look_ || stirred;
   if (look_ && now >= next_look_) {
-    look_ = false;
     next_look_ = now + kBetweenLooks;
     Look();
   }
@@ -200,12 +212,10 @@ TimePoint Receives::Watch(TimePoint now, bool stirred) {
   return std::min(look_ ? next_look_ : kNever, next_count_);
 }
 
-// All that had begun at the last count and is not at its end.
 void Receives::CountUnfinished(TimePoint now) {
-  const auto left = std::ranges::count_if(
-      operations_, [this](const auto& one) { return one->number != 0 && one->number <= begun_then_; });
-  unfinished_.store(static_cast<size_t>(left), std::memory_order_relaxed);
-  begun_then_ = last_used_;
+  const size_t left = CountStuck(begun_at_count_);
+  unfinished_.store(left, std::memory_order_relaxed);
+  begun_at_count_ = last_used_;
   next_count_ = ended_ < last_used_ ? now + kBetweenCounts : kNever;
   if (left == 0 || std::exchange(warned_, true)) return;
   log_.Warning(

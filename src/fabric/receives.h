@@ -2,14 +2,17 @@
 //
 // Some providers (net of libfabric 1.17, the tcp of later ones) take a posted receive as soon as a message begins, and
 // before anything is known of its sender. So messages that never end (a frozen peer, or somebody who is not of this
-// job) must not use up the receives: there are always kSpare more than messages can have begun. A message that has
-// begun holds a connection, and so an open descriptor of this process; what was open before the first connection does
-// not count. Where memory must be registered it is pinned, and nobody but the fabric can begin a message: there it
-// stays at kSpare.
+// job) must not use up the receives: there are kSpare more than messages can have begun. A message that has begun holds
+// a connection, and so an open descriptor of this process; what was open before the first connection does not count.
+// Where memory must be registered it is pinned, and nobody but the fabric can begin a message: there it stays at
+// kSpare.
 //
 // Receives are used in the order in which they were posted, so that their buffers are all touched, in turn: the first
 // kFront bytes of a payload arrive beside the head, and only what is longer touches the memory of a chunk, of which no
-// more stays touched than kSpare chunks need.
+// more stays touched than kSpare chunks need. While chunks stream in, that memory is to be used again and again, and
+// not to be taken from the kernel for each chunk: so there are then only kSpare more than messages that are known to be
+// stuck, and as many as can have begun again as soon as the stream ends, or is held up by more of these (at most
+// kBetweenLooks later).
 #pragma once
 
 #include <atomic>
@@ -56,6 +59,8 @@ class Receives {
   void GiveBack(ReceiveOperation& operation);
   void Ended(ReceiveOperation& operation);
   void Look();
+  size_t CountConnections() const;
+  size_t CountStuck(uint64_t begun_then) const;
   void CountUnfinished(TimePoint now);
   Bytes TakePayload(ReceiveOperation& operation, size_t size);
   bool scatters() const { return transport_.info->rx_attr->iov_limit >= 2; }
@@ -77,11 +82,13 @@ class Receives {
   const size_t descriptors_before_;  // open descriptors before the first connection
   TimePoint next_look_{};
   bool look_ = false;
+  size_t chunks_taken_ = 0;  // since the last look
 
-  uint64_t posted_ = 0;      // the number of the last receive posted
-  uint64_t ended_ = 0;       // how many have ended
-  uint64_t last_used_ = 0;   // the highest number that has ended: all before it have begun
-  uint64_t begun_then_ = 0;  // last_used_ when the unfinished ones were counted last
+  uint64_t posted_ = 0;          // the number of the last receive posted
+  uint64_t ended_ = 0;           // how many have ended
+  uint64_t last_used_ = 0;       // the highest number that has ended: all before it have begun
+  uint64_t begun_at_look_ = 0;   // last_used_ at the last look
+  uint64_t begun_at_count_ = 0;  // last_used_ when the unfinished ones were counted last
   TimePoint next_count_ = kNever;
   bool warned_ = false;
 };
