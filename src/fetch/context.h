@@ -53,6 +53,11 @@ struct Context {
   // For a request of this node's own kernel.
   Ask Own(profile::UsePtr use = {}) const { return {SourceDeadline(), 0, std::move(use)}; }
 
+  // For what becomes of such a request, and nobody waits for.
+  Ask Nobodys(const Ask& ask) const {
+    return {.deadline = SourceDeadline(), .hops = ask.hops, .as_root = ask.as_root, .counted = false};
+  }
+
   // Who asks is answered this way: counted once for each, where the decision falls.
   void Decide(const Ask& ask, profile::Way way) const {
     using profile::Event, profile::Way;

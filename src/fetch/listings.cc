@@ -1,7 +1,5 @@
 #include "listings.h"
 
-#include <map>
-
 #include "copper/base/listing_builder.h"
 #include "copper/rpc/payload.h"
 #include "deadlines.h"
@@ -57,6 +55,16 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, const Deci
   flights_.Lead(key, [&] { Fetch({key, known, ask}); });
 }
 
+void Listings::GetAnew(const std::string& path, const Ask& ask) {
+  const cache::PathKey kept = KeyOf(path);
+  const ListingKey key{path, Purpose::kReadDirectory, kept.epoch};
+  const auto find = []() -> std::optional<ListingEntry> { return std::nullopt; };
+  if (flights_.Join(key, ask.deadline, find, {}) != Joined::kLeader) return;
+  context_.parts.channel.WantTicks();
+  const auto cached = context_.parts.cache.tree().Get(kept);
+  flights_.Lead(key, [&] { Fetch({key, cached ? cached->listing : nullptr, ask, /*anew=*/true}); });
+}
+
 bool Listings::IsComing(const std::string& path) {
   return flights_.IsFlying({path, Purpose::kLookup, KeyOf(path).epoch});
 }
@@ -82,25 +90,24 @@ std::optional<ListingEntry> Listings::FindValid(const cache::PathKey& key) const
 }
 
 void Listings::Fetch(const Wanted& wanted) {
-  const auto& [key, known, ask, restarts] = wanted;
-  const FileVersion version = known && known->answers_absence() ? known->directory().version() : FileVersion{};
+  const auto& [key, known, ask, anew, restarts] = wanted;
+  const bool may_stay = known && known->answers_absence() && !anew;
+  const FileVersion version = may_stay ? known->directory().version() : FileVersion{};
   upstream_.Fetch(
       context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, version, 0, Limit(key.purpose)), ask,
       {.reply = [this, wanted](const rpc::Reply& reply) { flights_.Lead(wanted.key, [&] { OnReply(wanted, reply); }); },
-       .read =
-           [this, wanted] {
-             flights_.Lead(wanted.key, [&] { Finish(wanted.key, ReadSource(wanted.key, wanted.known)); });
-           },
+       .read = [this, wanted] { flights_.Lead(wanted.key, [&] { Finish(wanted.key, ReadSource(wanted)); }); },
        .is_wanted = [this, key] { return flights_.IsWanted(key); }});
 }
 
 // At the root, and on a detour.
 
-Result<ListingEntry> Listings::ReadSource(const ListingKey& key, const ListingPtr& known) {
+Result<ListingEntry> Listings::ReadSource(const Wanted& wanted) {
+  const auto& [key, known, ask, anew, restarts] = wanted;
   storage::BackingStore& store = context_.parts.store;
   const TimePoint until = context_.AbsentUntil();
   // A directory that had settled before it was listed, and has the same times now, has the same names.
-  if (known && known->answers_absence()) {
+  if (known && known->answers_absence() && !anew) {
     context_.parts.counters.Count(Event::kLooksAtSource);
     const Result<Attributes> now = store.Look(key.path);
     if (!now) return std::unexpected(now.error());
@@ -131,15 +138,29 @@ Result<Listing> Listings::KeepKnownVersions(const std::string& path, const Listi
     if (seen && seen != entry.attributes()) different.emplace(i, *std::move(seen));
   }
   if (different.empty()) return listing;
-  ListingBuilder kept(listing.directory(), context_.options.listing_limit_bytes);
+  return WithAttributes(listing, different);
+}
+
+Result<Listing> Listings::WithAttributes(const Listing& listing, const std::map<size_t, Attributes>& attributes) const {
+  ListingBuilder builder(listing.directory(), context_.options.listing_limit_bytes);
   for (size_t i = 0; i < listing.size(); ++i) {
     const DirectoryEntry entry = listing[i];
-    const auto it = different.find(i);
-    const std::optional<Attributes> attributes = it != different.end() ? it->second : entry.attributes();
-    const Status added = kept.Add(entry.name, entry.inode, entry.type, attributes ? &*attributes : nullptr);
+    const auto it = attributes.find(i);
+    const std::optional<Attributes> these = it != attributes.end() ? it->second : entry.attributes();
+    const Status added = builder.Add(entry.name, entry.inode, entry.type, these ? &*these : nullptr);
     if (!added) return std::unexpected(added.error());
   }
-  return kept.Build(listing.answers_absence());
+  return builder.Build(listing.answers_absence());
+}
+
+void Listings::Complete(const std::string& path, const ListingPtr& listing,
+                        const std::map<size_t, Attributes>& attributes) {
+  Result<Listing> complete = WithAttributes(*listing, attributes);
+  const cache::PathKey key = KeyOf(path);
+  auto entry = context_.parts.cache.tree().Get(key);
+  if (!complete || !Refreshes::IsKept(key.epoch) || !entry || entry->listing != listing) return;
+  entry->listing = Share(path, *std::move(complete));
+  context_.parts.cache.tree().Put(key, *entry, Charge(path, *entry));
 }
 
 // What a name was said to be. Where the listing leaves it open, whoever asks by name is told from the metadata table.
@@ -168,7 +189,7 @@ struct Listings::Pieces {
 };
 
 void Listings::OnReply(const Wanted& wanted, const rpc::Reply& reply) {
-  const auto& [key, known, ask, restarts] = wanted;
+  const auto& [key, known, ask, anew, restarts] = wanted;
   if (reply.error != 0) return Finish(key, Fail(reply.error));
   const TimePoint until = FromWire(reply.argument2, context_.Now());
   if ((reply.flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key, known, {known, until}));
@@ -182,7 +203,7 @@ void Listings::OnReply(const Wanted& wanted, const rpc::Reply& reply) {
 }
 
 void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece) {
-  const auto& [key, known, ask, restarts] = pieces->wanted;
+  const auto& [key, known, ask, anew, restarts] = pieces->wanted;
   upstream_.Fetch(context_.parts.forest.OfDirectory(key.path),
                   PieceRequest(key.path, pieces->version, piece, Limit(key.purpose)), ask,
                   {.reply =
@@ -199,7 +220,7 @@ void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece)
                          const Wanted& wanted = pieces->wanted;
                          flights_.Lead(wanted.key, [&] {
                            if (!pieces->assembly.Abandon()) return;
-                           Finish(wanted.key, ReadSource(wanted.key, wanted.known));
+                           Finish(wanted.key, ReadSource(wanted));
                          });
                        },
                    .is_wanted = [this, pieces] { return flights_.IsWanted(pieces->wanted.key); }});
@@ -208,12 +229,12 @@ void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece)
 void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes) {
   auto whole = pieces->assembly.Add(piece, bytes);
   if (!whole) return;
-  const auto& [key, known, ask, restarts] = pieces->wanted;
+  const auto& [key, known, ask, anew, restarts] = pieces->wanted;
   if (!*whole) return OnUnfit(pieces->wanted, whole->error());
   if (!context_.IsWhole(rpc::Kind::kList, key.path, pieces->version, 0, **whole, pieces->seal)) {
     return upstream_.ReadInstead(pieces->from, key.path, [this, pieces] {
       const ListingKey& listed = pieces->wanted.key;
-      flights_.Lead(listed, [&] { Finish(listed, ReadSource(listed, pieces->wanted.known)); });
+      flights_.Lead(listed, [&] { Finish(listed, ReadSource(pieces->wanted)); });
     });
   }
   Result<Listing> listing = rpc::DecodeListing(**std::move(whole));

@@ -1,6 +1,7 @@
 // The listings of directories: fetched whole, renewed when their time is over, served to children in pieces.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "context.h"
@@ -36,6 +37,10 @@ class Listings {
   // A listing whose time is not over. One that is over is renewed by a look at the directory's own times at the root.
   // kLookup: EFBIG for a directory of more than lookup_list_limit names.
   void Get(const std::string& path, Purpose purpose, Ask ask, const Decided& decided, Done done);
+  // Gets the parent's listing again, in the background: it has more attributes by now than the one that is held.
+  void GetAnew(const std::string& path, const Ask& ask);
+  // The same listing with these attributes, by the entry's place in it, takes its place, unless another one has.
+  void Complete(const std::string& path, const ListingPtr& listing, const std::map<size_t, Attributes>& attributes);
   // Lookups ask by name for a while: a listing is not to be had in time. Nothing if something is known of the
   // directory.
   void DoWithout(const std::string& path);
@@ -67,6 +72,7 @@ class Listings {
     ListingKey key;
     ListingPtr known;  // what is to be renewed, or null
     Ask ask;
+    bool anew = false;      // what is known does not do
     unsigned restarts = 0;  // how often its pieces did not fit together
   };
   void Fetch(const Wanted& wanted);
@@ -76,9 +82,10 @@ class Listings {
   void FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece);
   void AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes);
   void OnUnfit(Wanted wanted, const Error& error);
-  Result<cache::ListingEntry> ReadSource(const ListingKey& key, const ListingPtr& known);
+  Result<cache::ListingEntry> ReadSource(const Wanted& wanted);
   // Names that are known already keep the version that they were first seen with.
   Result<Listing> KeepKnownVersions(const std::string& path, const ListingPtr& known, Listing listing) const;
+  Result<Listing> WithAttributes(const Listing& listing, const std::map<size_t, Attributes>& attributes) const;
   std::optional<Attributes> KnownAttributes(const std::string& path, const ListingPtr& known,
                                             const DirectoryEntry& entry) const;
   // A listing that this rank has made is sealed by it.

@@ -1,5 +1,11 @@
 #include "names.h"
 
+#include <atomic>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "copper/base/attempt.h"
 #include "copper/rpc/payload.h"
 #include "deadlines.h"
 
@@ -9,6 +15,11 @@ namespace {
 using profile::Event;
 using profile::Way;
 using storage::Sharing;
+
+// In the reply to a request by name: the listing of its directory says as much, by now.
+constexpr uint64_t kByListing = 1;
+// Names that are looked at side by side to complete a listing.
+constexpr size_t kFillingAtOnce = 8;
 
 bool IsAbsence(const Error& error) {
   return error.code == ENOENT || error.code == ENOTDIR;
@@ -56,14 +67,17 @@ std::optional<Found> Names::FindInMetadata(const cache::PathKey& key) const {
   return Found{entry->attributes, entry->valid_until};
 }
 
+// What is mounted on a name is not what the directory below it lists.
+bool Names::IsOfDirectory(const std::string& path) const {
+  const storage::FileSystems& file_systems = context_.parts.file_systems;
+  return path != "/" && !file_systems.IsMountPoint(path) &&
+         file_systems.Of(std::string(ParentPath(path))) == Sharing::kShared;
+}
+
 Names::Verdict Names::Judge(const std::string& path, bool listing_is_fresh) const {
   if (auto found = FindInMetadata(KeyOf(path))) return {Next::kAnswer, *std::move(found)};
-  const storage::FileSystems& file_systems = context_.parts.file_systems;
+  if (!IsOfDirectory(path)) return {Next::kAskByName, {}};
   const std::string directory(ParentPath(path));
-  // What is mounted on a name is not what the directory below it lists.
-  if (path == "/" || file_systems.IsMountPoint(path) || file_systems.Of(directory) != Sharing::kShared) {
-    return {Next::kAskByName, {}};
-  }
   const auto listed = listings_.Find(directory);
   if (!listed) {
     const bool late = IsListedLate(directory) && !listings_.IsComing(directory);
@@ -156,14 +170,115 @@ void Names::Fetch(const cache::PathKey& key, Ask ask) {
 void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask) {
   const TimePoint absent_until = FromWire(reply.argument2, context_.Now());
   Result<Attributes> seen = reply.error != 0 ? Fail(reply.error) : rpc::DecodeAttributes(reply.payload.span());
-  Finish(key, Keep(key, std::move(seen), absent_until), ask);
+  const Result<Found> found = Keep(key, std::move(seen), absent_until);
+  if (reply.error == 0 && reply.argument == kByListing) HearOfListing(key.path, ask);
+  Finish(key, found, ask);
 }
 
 void Names::ReadSource(const cache::PathKey& key, Ask ask) {
   context_.parts.counters.Count(Event::kLooksAtSource);
   Result<Attributes> seen = context_.parts.store.Look(key.path);
   if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", key.path, seen.error());
-  Finish(key, Keep(key, std::move(seen), context_.AbsentUntil()), ask);
+  const Result<Found> found = Keep(key, std::move(seen), context_.AbsentUntil());
+  NoteLook(key.path, ask);
+  Finish(key, found, ask);
+}
+
+Names::Told Names::ToldByListing(const std::string& path) const {
+  if (path == "/") return Told::kNothing;
+  const auto listed = listings_.Find(std::string(ParentPath(path)));
+  if (!listed) return Told::kDirectoryNotListed;
+  const auto entry = listed->listing ? listed->listing->Find(BaseName(path)) : std::nullopt;
+  if (!entry) return Told::kNothing;
+  return entry->has_attributes() ? Told::kAllOfIt : Told::kNoAttributes;
+}
+
+bool Names::IsAskedByNameForCost(const std::string& path, const Ask& ask) const {
+  const std::string directory(ParentPath(path));
+  const AskedOf whom = context_.Asked(context_.parts.forest.OfDirectory(directory));
+  if (whom != AskedOf::kSource && !ask.as_root) return false;
+  const Told told = ToldByListing(path);
+  return told == Told::kNoAttributes || (told == Told::kDirectoryNotListed && IsListedLate(directory));
+}
+
+void Names::NoteRequest(const std::string& path, const Ask& ask) {
+  if (!IsAskedByNameForCost(path, ask)) return;
+  const std::string directory(ParentPath(path));
+  const auto listed = listings_.Find(directory);
+  const ListingPtr listing = listed ? listed->listing : nullptr;
+  switch (bare_.NoteRequest(directory, listing.get())) {
+    case BareListings::Advice::kNone:
+      return;
+    case BareListings::Advice::kList:
+      return listings_.Get(directory, Purpose::kLookup, context_.Nobodys(ask), {}, [](const auto&) {});
+    case BareListings::Advice::kComplete:
+      return Fill(directory, listing, context_.Nobodys(ask));
+  }
+}
+
+void Names::NoteLook(const std::string& path, const Ask& ask) {
+  if (!IsAskedByNameForCost(path, ask)) return;
+  const std::string directory(ParentPath(path));
+  const auto listed = listings_.Find(directory);
+  bare_.NoteLook(directory, listed ? listed->listing.get() : nullptr);
+}
+
+struct Names::Filling {
+  std::string directory;
+  ListingPtr listing;
+  Ask ask;
+  std::vector<size_t> bare;      // places in it
+  std::atomic<size_t> next = 0;  // of those
+  std::atomic<size_t> looking = 0;
+
+  std::string PathOf(const DirectoryEntry& entry) const { return JoinPath(directory, entry.name); }
+};
+
+void Names::Fill(const std::string& directory, ListingPtr listing, const Ask& ask) {
+  const auto filling = std::make_shared<Filling>(directory, std::move(listing), ask);
+  // From the end on: who asks for all of them, in order, comes from the beginning.
+  for (size_t i = filling->listing->size(); i > 0; --i) {
+    const DirectoryEntry entry = (*filling->listing)[i - 1];
+    if (!entry.has_attributes() && IsOfDirectory(filling->PathOf(entry))) filling->bare.push_back(i - 1);
+  }
+  filling->looking = std::min(kFillingAtOnce, filling->bare.size());
+  for (size_t i = filling->looking; i > 0; --i) SubmitFilling(filling);
+}
+
+void Names::SubmitFilling(const std::shared_ptr<Filling>& filling) {
+  context_.parts.pool.Submit([this, filling] { static_cast<void>(Attempt([&] { FillOne(filling); })); });
+}
+
+// One at a time, behind what others want meanwhile.
+void Names::FillOne(const std::shared_ptr<Filling>& filling) {
+  const size_t next = filling->next++;
+  if (next >= filling->bare.size()) {
+    if (--filling->looking == 0) CompleteListing(*filling);
+    return;
+  }
+  const cache::PathKey key = KeyOf(filling->PathOf((*filling->listing)[filling->bare[next]]));
+  const auto find = [&] { return FindInMetadata(key); };
+  if (flights_.Join(key, filling->ask.deadline, find, {}) == Joined::kLeader) {
+    flights_.Lead(key, [&] { ReadSource(key, filling->ask); });
+  }
+  SubmitFilling(filling);
+}
+
+void Names::CompleteListing(const Filling& filling) {
+  std::map<size_t, Attributes> attributes;
+  for (const size_t place : filling.bare) {
+    const auto found = FindInMetadata(KeyOf(filling.PathOf((*filling.listing)[place])));
+    if (found && found->attributes) attributes.emplace(place, *found->attributes);
+  }
+  listings_.Complete(filling.directory, filling.listing, attributes);
+}
+
+void Names::HearOfListing(const std::string& path, const Ask& ask) {
+  const std::string directory(ParentPath(path));
+  const Told told = ToldByListing(path);
+  if (told == Told::kNoAttributes) return listings_.GetAnew(directory, context_.Nobodys(ask));
+  if (told != Told::kDirectoryNotListed) return;
+  listings_.Get(directory, Purpose::kLookup, context_.Nobodys(ask), {}, [](const auto&) {});
 }
 
 void Names::Finish(const cache::PathKey& key, const Result<Found>& found, Ask ask) {
@@ -208,9 +323,11 @@ void Names::LookLocally(const std::string& path, Sharing sharing, Ask ask, Done 
 
 // A child that asks by name could not do with a listing: it is not tried again here.
 void Names::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
-  auto done = [this, respond = std::move(respond)](const Result<Found>& found) mutable {
+  const bool by_listing = ToldByListing(request.path) == Told::kAllOfIt;
+  auto done = [this, by_listing, respond = std::move(respond)](const Result<Found>& found) mutable {
     if (!found) return respond(ErrorReply(found.error()));
     rpc::Reply reply;
+    if (by_listing) reply.argument = kByListing;
     reply.argument2 = ToWire(found->valid_until, context_.Now());
     if (found->attributes) {
       reply.version = found->attributes->version();
@@ -220,6 +337,7 @@ void Names::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) 
     }
     respond(std::move(reply));
   };
+  NoteRequest(request.path, ask);
   const Verdict verdict = Judge(request.path, /*listing_is_fresh=*/false);
   if (verdict.next == Next::kAnswer) return Answer(ask, Way::kHit, verdict.found, std::move(done));
   AskByName(request.path, ask, Way::kNone, std::move(done));

@@ -1,8 +1,10 @@
 // What a path is: found in a table, in the listing of its directory, or asked for by name.
 #pragma once
 
+#include <memory>
 #include <optional>
 
+#include "bare_listings.h"
 #include "context.h"
 #include "copper/fetch/single_flight.h"
 #include "listings.h"
@@ -31,6 +33,7 @@ class Names {
 
   cache::PathKey KeyOf(const std::string& path) const;
   std::optional<Found> FindInMetadata(const cache::PathKey& key) const;
+  bool IsOfDirectory(const std::string& path) const;
   // What the tables say. `listing_is_fresh`: the directory has just been listed or looked at, whatever its TTL.
   Verdict Judge(const std::string& path, bool listing_is_fresh) const;
   Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool listing_is_fresh) const;
@@ -46,6 +49,21 @@ class Names {
   bool IsListedLate(const std::string& directory) const;
   // After a name was found absent: lists its directory, if that waited for it.
   void ListLate(const std::string& path, Ask ask);
+  // What the listing of its directory that this rank holds says of a name.
+  enum class Told { kNothing, kAllOfIt, kNoAttributes, kDirectoryNotListed };
+  Told ToldByListing(const std::string& path) const;
+  // At the root: requests and looks that a listing with attributes would have spared.
+  bool IsAskedByNameForCost(const std::string& path, const Ask& ask) const;
+  void NoteRequest(const std::string& path, const Ask& ask);
+  void NoteLook(const std::string& path, const Ask& ask);
+  // Looks at all names of a listing that it does not tell of, side by side, and completes it.
+  struct Filling;
+  void Fill(const std::string& directory, ListingPtr listing, const Ask& ask);
+  void SubmitFilling(const std::shared_ptr<Filling>& filling);
+  void FillOne(const std::shared_ptr<Filling>& filling);
+  void CompleteListing(const Filling& filling);
+  // Below it: the parent has answered a request by name from a listing.
+  void HearOfListing(const std::string& path, const Ask& ask);
   Result<Found> Keep(const cache::PathKey& key, Result<Attributes> seen, TimePoint absent_until);
   void LookLocally(const std::string& path, storage::Sharing sharing, Ask ask, Done done);
 
@@ -54,6 +72,7 @@ class Names {
   Listings& listings_;
   SingleFlight<cache::PathKey, Found> flights_;
   PoolCalls<Found> local_;
+  BareListings bare_;
 };
 
 }  // namespace copper::fetch

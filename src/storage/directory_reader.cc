@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "copper/base/listing_builder.h"
@@ -78,20 +77,18 @@ class Collector {
 
   // Of as many names as are waiting, as long as that is cheap.
   Status ReadAttributes(int directory) {
-    const Clock& clock = tools_.clock;
-    TimePoint now = clock.Now();
+    LookTimer timer(tools_.clock, tools_.busy_time);
     LookMeasurement measured;
-    const bool look = options_.attributes && !waiting_.empty() && tools_.look_cost.MayBeCheap(device_, now);
+    const bool look = options_.attributes && !waiting_.empty() && tools_.look_cost.MayBeCheap(device_, timer.now());
     for (const Name& name : waiting_) {
       std::optional<Attributes> attributes;
       if (look && !measured.IsExpensive() && !IsMountPoint(name.name)) {
         attributes = LookAtEntry(directory, name.name);
-        const TimePoint before = std::exchange(now, clock.Now());
-        measured.Note(now - before);
+        measured.Note(timer.Lap());
       }
       if (const Status added = AddTo(name, attributes); !added) return added;
     }
-    if (look) tools_.look_cost.Note(device_, measured, now);
+    if (look) tools_.look_cost.Note(device_, measured, timer.now());
     return {};
   }
 

@@ -16,10 +16,6 @@
 
 namespace copper::storage {
 
-// More names than this get no attributes: they would make up nine tenths of a listing that is large already, and most
-// would never be asked for.
-inline constexpr size_t kMostWithAttributes = 65'536;
-
 struct DirectoryOptions {
   std::string path;  // of the directory
   Numbering numbering;
@@ -34,6 +30,7 @@ struct DirectoryTools {
   LookCost& look_cost;
   Permissions& permissions;
   const Clock& clock;
+  const LookTimer::BusyTime& busy_time;
 };
 
 Result<Listing> ReadDirectory(UniqueFd directory, const DirectoryOptions& options, const DirectoryTools& tools);

@@ -1,16 +1,20 @@
 // Whether looking at every entry of a directory is too expensive on a file system: each look may take milliseconds over
 // a network, and 2 us on a local disk.
 //
-// Judged by what repeats: a look that is slow because this node is busy (its thread had to wait for a processor) is one
-// of many, whatever it took, while over a slow network most are. A verdict that is wrong all the same costs many
-// requests between ranks, each name by itself; so the first holds for one listing, and only those that are found true
-// again hold for longer, up to kMostListings and kBelievedFor.
+// Judged by what repeats, and without what this node's load adds to it (LookTimer): over a slow network most looks are
+// slow, whatever the node does. A verdict that is wrong all the same costs many requests between ranks, each name by
+// itself; so the first holds for one listing, and only those that are found true again hold for longer, up to
+// kMostListings and kBelievedFor. What such listings cost the ranks, and whether that is worth it, is for
+// fetch/bare_listings.h.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "copper/base/clock.h"
 
@@ -40,6 +44,37 @@ class LookMeasurement {
  private:
   int64_t looks_ = 0, slow_ = 0;
   Duration total_{};
+};
+
+// Times looks, one after the other, in one thread. Most are cheap, and take no more than a glance at the clock. From
+// the first slow one on, which is not held against the file system, the time that the thread itself was busy is taken
+// out: what it computed (memory that was to be found first, a sanitizer), and what it waited for a processor.
+class LookTimer {
+ public:
+  // How long the calling thread has been busy in that sense, since it began.
+  using BusyTime = std::function<Duration()>;
+
+  LookTimer(const Clock& clock, const BusyTime& busy) : clock_(clock), busy_(busy), now_(clock.Now()) {}
+
+  // What the look that has just ended took the file system; it began at the end of the one before.
+  Duration Lap() {
+    const TimePoint before = std::exchange(now_, clock_.Now());
+    const Duration took = now_ - before;
+    if (!busy_so_far_) {
+      if (took <= LookMeasurement::kCheapLook) return took;
+      busy_so_far_ = busy_();
+      return {};
+    }
+    const Duration busy_before = std::exchange(*busy_so_far_, busy_());
+    return std::max(took - (*busy_so_far_ - busy_before), Duration{});
+  }
+  TimePoint now() const { return now_; }  // the end of the last look
+
+ private:
+  const Clock& clock_;
+  const BusyTime& busy_;
+  TimePoint now_;
+  std::optional<Duration> busy_so_far_;  // from the first slow look on
 };
 
 // What was found of each file system. Any thread.

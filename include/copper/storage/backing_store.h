@@ -15,6 +15,10 @@
 
 namespace copper::storage {
 
+// A directory of more names gets no attributes: they would make up nine tenths of a listing that is large already, and
+// most would never be asked for.
+inline constexpr size_t kMostWithAttributes = 65'536;
+
 // How much of a directory is wanted; beyond it the listing fails as a whole.
 struct ListLimit {
   ListLimit(size_t most_names = 0, size_t most_bytes = ListingBuilder::kMaxBytes)  // implicit: a number of names

@@ -46,9 +46,13 @@ class PosixStore final : public BackingStore {
     std::function<void(const std::string& file)> on_refused;  // the first file that is kept from others; any thread
   };
 
+  // How long the calling thread has kept itself busy, which is no fault of the source (busy_time.h, unless a test
+  // says).
+  using BusyTime = std::function<Duration()>;
+
   // `file_systems` outlives the store. Fails if the target is no directory or can't be read and searched.
   static Result<std::unique_ptr<PosixStore>> Open(const std::string& target, const FileSystems& file_systems,
-                                                  const Clock& clock, Users users);
+                                                  const Clock& clock, Users users, BusyTime busy_time = {});
   static Result<std::unique_ptr<PosixStore>> Open(const std::string& target, const FileSystems& file_systems,
                                                   const Clock& clock) {
     return Open(target, file_systems, clock, Users());
@@ -65,7 +69,7 @@ class PosixStore final : public BackingStore {
 
  private:
   PosixStore(std::unique_ptr<SourceTree> tree, uint64_t device, const FileSystems& file_systems, const Clock& clock,
-             Users users);
+             Users users, BusyTime busy_time);
 
   Numbering NumberingOf(const std::string& path) const;
 
@@ -86,6 +90,7 @@ class PosixStore final : public BackingStore {
   const uint64_t listed_device_;  // of the target, as the mount table has it, or 0
   const uint64_t device_;         // and as stat(2) does
   const Clock& clock_;
+  const BusyTime busy_time_;
   ChunkAllocator chunks_;
   SourceCounters counters_;
 };

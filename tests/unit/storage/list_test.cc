@@ -138,8 +138,9 @@ TEST_F(ListTest, StopsGettingAttributesWhereTheyAreExpensive) {
   FillDirectory(100);
   const SlowClock slow(std::chrono::microseconds(200));
   const SlowClock fast(std::chrono::microseconds(10));
-  const auto network = PosixStore::Open(tree_.root(), *file_systems_, slow);
-  const auto local = PosixStore::Open(tree_.root(), *file_systems_, fast);
+  const auto idle = [] { return Duration{}; };
+  const auto network = PosixStore::Open(tree_.root(), *file_systems_, slow, {}, idle);
+  const auto local = PosixStore::Open(tree_.root(), *file_systems_, fast, {}, idle);
   const auto few = (*network)->List("/d", 0);
   EXPECT_EQ(few->size(), 100U);
   EXPECT_GE(WithAttributes(*few), 1U);
@@ -163,7 +164,7 @@ class BusyClock final : public Clock {
 TEST_F(ListTest, ABusyNodeGetsAttributesAllTheSame) {
   FillDirectory(100);
   const BusyClock busy;
-  const auto store = PosixStore::Open(tree_.root(), *file_systems_, busy);
+  const auto store = PosixStore::Open(tree_.root(), *file_systems_, busy, {}, [] { return Duration{}; });
   for (int listing = 0; listing < 3; ++listing) EXPECT_EQ(WithAttributes(*(*store)->List("/d", 0)), 100U) << listing;
 }
 

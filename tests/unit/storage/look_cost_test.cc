@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "../../../src/storage/busy_time.h"
 #include "fakes/fake_clock.h"
 
 namespace copper::storage {
@@ -36,6 +39,69 @@ TEST(LookMeasurement, ABusyNodeIsNotASlowSource) {
 TEST(LookMeasurement, ManyVerySlowOnesAreTooMuch) {
   EXPECT_TRUE(Measure(100, microseconds(2), 30, milliseconds(5)).IsExpensive());
   EXPECT_FALSE(Measure(100, microseconds(2), 30, microseconds(60)).IsExpensive());
+}
+
+// A look at the clock and at the thread's busy time, as a test says.
+class LookTimerTest : public testing::Test {
+ protected:
+  // A look that the file system needs so long for, and that the thread is busy with, or waits for a processor in.
+  Duration Look(Duration source, Duration busy) {
+    busy_ += busy;
+    clock_.Advance(source + busy);
+    return timer_.Lap();
+  }
+
+  fakes::FakeClock clock_;
+  Duration busy_ = std::chrono::hours(2);
+  int asked_ = 0;
+  const LookTimer::BusyTime busy_time_ = [this] {
+    ++asked_;
+    return busy_;
+  };
+  LookTimer timer_{clock_, busy_time_};
+};
+
+TEST_F(LookTimerTest, CheapLooksTakeAGlanceAtTheClock) {
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(Look(microseconds(2), microseconds(1)), microseconds(3));
+  EXPECT_EQ(asked_, 0);
+}
+
+TEST_F(LookTimerTest, TheFirstSlowOneIsTheReasonToLookClosely) {
+  EXPECT_EQ(Look({}, milliseconds(300)), Duration{});
+  EXPECT_EQ(Look(microseconds(200), milliseconds(20)), microseconds(200));
+  EXPECT_EQ(Look(microseconds(2), milliseconds(20)), microseconds(2));
+  EXPECT_EQ(asked_, 3);
+}
+
+// The disaster: two processes that spin beside the daemon, and every look waits for a processor.
+TEST_F(LookTimerTest, ALoadedNodeHasCheapLooks) {
+  LookMeasurement measured;
+  for (int i = 0; i < 100; ++i) {
+    measured.Note(Look(microseconds(2), i % 3 == 0 ? milliseconds(4) : microseconds(1)));
+    ASSERT_FALSE(measured.IsExpensive()) << i;
+  }
+  EXPECT_TRUE(measured.IsCheap());
+}
+
+TEST_F(LookTimerTest, ASlowSourceIsSlowOnALoadedNode) {
+  LookMeasurement measured;
+  for (int i = 0; i < 10; ++i) measured.Note(Look(microseconds(200), milliseconds(4)));
+  EXPECT_TRUE(measured.IsExpensive());
+}
+
+TEST(BusyTime, IsTimeOnAProcessorAndWaitsForOne) {
+  const SteadyClock clock;
+  const Duration before = ThreadBusyTime();
+  const TimePoint begin = clock.Now();
+  while (ThreadBusyTime() - before < milliseconds(5)) {
+  }
+  // A thread that does nothing but compute has no other time.
+  EXPECT_GE(clock.Now() - begin, milliseconds(4));
+  const Duration asleep = ThreadBusyTime();
+  std::this_thread::sleep_for(milliseconds(50));
+  const TimePoint awake = clock.Now();
+  const Duration busy = ThreadBusyTime() - asleep;
+  EXPECT_LT(busy, awake - begin) << "sleeping is no such time";
 }
 
 class LookCostTest : public testing::Test {
