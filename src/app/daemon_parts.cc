@@ -72,6 +72,7 @@ fuse::Server::Options Daemon::ServerOptions() {
   fuse::Server::Options options;
   options.threads = options_.threads;
   options.node_budget_bytes = NodeBudget();
+  options.in_use = std::make_shared<fuse::ProcFilesInUse>(mount_point_);
   options.most_protocol_minor = MostProtocolMinor();
   options.store_ahead_bytes = std::min<uint64_t>(options.store_ahead_bytes, MemoryBudget() / 8);
   options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };

@@ -16,6 +16,9 @@ struct KnownEntry {
   uint64_t lookups = 0;
   size_t charge = 0;
   bool was_read = false;
+  bool was_taken = false;  // and has not been entered since
+  uint64_t directory = 0;  // the node that it is counted in, as one of its `children`
+  size_t children = 0;
   uint64_t suspected = 0;  // since this refresh it may be another file of the same version; 0: it is not suspected
 
   EntryQueue* queue = nullptr;  // that it stands in, if any

@@ -17,6 +17,7 @@
 #include "live_directory.h"
 #include "notifier.h"
 #include "pending_reply.h"
+#include "pruner.h"
 #include "reply.h"
 #include "streamed_listings.h"
 
@@ -29,6 +30,7 @@ class Handlers {
     profile::Counters& counters;
     const Clock& clock;
     InodeTable& inodes;
+    Pruner& pruner;
     AbsentNames& absent;
     const LiveDirectory& live;
     StreamedListings& streamed;
@@ -89,8 +91,6 @@ class Handlers {
   static void NoteWay(const Reply& reply, profile::Way way);
   double TimeoutOf(const Node& node, TimePoint valid_until) const;
   fuse_entry_param EntryOf(const Node& node, const Attributes& attributes, TimePoint valid_until) const;
-  // The kernel is asked to forget what is beyond the inode table's budget.
-  void GiveUpExcess();
   void SendEntry(Reply& reply, const NodePtr& node, const Node::Known& known);
   void LookupLive(Reply reply, const Node& parent, std::string_view name);
   // The node that it was answered with; null: absent, or nothing that a refresh is about.

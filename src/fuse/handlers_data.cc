@@ -30,6 +30,7 @@ void Handlers::Read(Reply reply, fuse_ino_t id, size_t size, off_t from, fuse_fi
       std::move(reply),
       [&](auto done, auto use) { ReaderOf(*node)->Read(offset, size, std::move(done), std::move(use)); },
       [this, node, offset, expected](Reply& open, Result<std::vector<Bytes>> pieces) {
+        node->NoteUse();  // by now; while it waited its answer had the node
         if (!pieces) return open.Error(KernelErrno(pieces.error().code));
         const uint64_t got = TotalSize(*pieces);
         // Too few bytes must not pass for all of them. But the size of a pseudo file is made up: here is its end.

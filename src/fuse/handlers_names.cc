@@ -20,27 +20,14 @@ fuse_entry_param Handlers::EntryOf(const Node& node, const Attributes& attribute
   fuse_entry_param entry{};
   entry.ino = node.id();
   entry.attr = ToStat(attributes, node.number());
-  entry.entry_timeout = entry.attr_timeout = TimeoutOf(node, valid_until);
+  entry.attr_timeout = TimeoutOf(node, valid_until);
+  entry.entry_timeout = node.IsNameLasting() ? entry.attr_timeout : 0;
   return entry;
 }
 
 void Handlers::SendEntry(Reply& reply, const NodePtr& node, const Node::Known& known) {
   if (!reply.Entry(EntryOf(*node, *known.attributes, known.valid_until))) parts_.inodes.Forget(node->id(), 1);
-  GiveUpExcess();
-}
-
-void Handlers::GiveUpExcess() {
-  const std::vector<NodePtr> oldest = parts_.inodes.TakeOldest();
-  if (oldest.empty()) return;
-  if (parts_.notifier->abilities().prunes) {
-    std::vector<uint64_t> ids;
-    for (const NodePtr& node : oldest) ids.push_back(node->id());
-    return parts_.notifier->Prune(std::move(ids));
-  }
-  for (const NodePtr& node : oldest) {
-    const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(node->path())));
-    if (parent) parts_.notifier->InvalidateName(parent->id(), std::string(BaseName(node->path())));
-  }
+  parts_.pruner.Relieve();
 }
 
 void Handlers::NoteAbout(const Reply& reply, const Node& node) {

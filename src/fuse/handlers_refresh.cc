@@ -24,7 +24,9 @@ void Handlers::OnGreeting(const fuse_conn_info& connection) {
   abilities.expires = (connection.capable & FUSE_CAP_EXPIRE_ONLY) != 0 && most >= kExpiresSince;
   abilities.prunes = std::min(connection.proto_minor, most) >= kPrunesSince;
   parts_.notifier->SetAbilities(abilities);
-  if (abilities.prunes) parts_.inodes.GiveUpAnything();
+  parts_.inodes.SetMode(abilities.prunes    ? InodeTable::Mode::kPruned
+                        : abilities.expires ? InodeTable::Mode::kExpired
+                                            : InodeTable::Mode::kAsked);
 }
 
 // A new name is told where the kernel has it as absent. No other: it may be in use already, by whoever's lookup it was

@@ -86,6 +86,8 @@ void InodeTable::Renumber(Node& node, const Attributes& attributes) {
 
 NodePtr InodeTable::EnterAgain(KnownEntry& entry) {
   ++entry.lookups;
+  entry.node->NoteUse();
+  entry.was_taken = false;
   Requeue(entry);
   return entry.node;
 }
@@ -112,18 +114,24 @@ NodePtr InodeTable::EnterNew(std::string path, Node::Known known, uint64_t asked
 NodePtr InodeTable::EnterFresh(Node::Identity identity, Node::Known known) {
   const std::lock_guard lock(mutex_);
   KnownEntry& entry = Insert(std::move(identity), std::move(known));
-  if (gives_up_anything_) Requeue(entry);
+  Requeue(entry);
   return entry.node;
 }
 
 KnownEntry& InodeTable::Insert(Node::Identity identity, Node::Known known) {
   identity.id = next_id_++;
+  identity.lasting = mode_ != Mode::kAsked || charge_ < budget_ / 2;
+  KnownEntry* const directory = FindEntry(ParentPath(identity.path));
   auto node = std::make_shared<Node>(std::move(identity));
   node->SetNumber(numbers_.Acquire(node->path(), *known.attributes));
   node->SetKnown(std::move(known));
   KnownEntry& entry = nodes_[node->id()];
   entry.charge = node->charge() + kTablesPerNode;
   entry.lookups = 1;
+  if (directory != nullptr) {
+    entry.directory = directory->node->id();
+    ++directory->children;
+  }
   entry.node = std::move(node);
   charge_ += entry.charge;
   entered_ += entry.charge;
@@ -143,11 +151,17 @@ void InodeTable::NoteRead(uint64_t id) {
   NoteCharge();
 }
 
+bool InodeTable::MayBeTaken(const KnownEntry& entry) const {
+  if (mode_ == Mode::kPruned) return true;
+  return by_path_.contains(entry.node.get()) && (mode_ == Mode::kExpired || !entry.node->IsNameLasting());
+}
+
 // It is the newest now.
 void InodeTable::Requeue(KnownEntry& entry) {
-  if (entry.node->IsDirectory() && !gives_up_anything_) return;
+  if (!MayBeTaken(entry)) return;
   Unqueue(entry);
-  (entry.was_read || entry.node->IsDirectory() ? read_ : unread_).Append(entry);
+  EntryQueue& untaken = entry.was_read || entry.node->IsDirectory() ? last_ : first_;
+  (entry.was_taken ? kept_ : untaken).Append(entry);
 }
 
 void InodeTable::Unqueue(KnownEntry& entry) {
@@ -186,6 +200,7 @@ void InodeTable::Forget(uint64_t id, uint64_t lookups) {
   dropped = std::move(entry.node);
   by_path_.erase(dropped.get());
   numbers_.Release(dropped->number());
+  if (const auto directory = nodes_.find(entry.directory); directory != nodes_.end()) --directory->second.children;
   charge_ -= entry.charge;
   nodes_.erase(it);
   NoteCharge();
@@ -197,19 +212,38 @@ std::vector<NodePtr> InodeTable::TakeOldest() {
   const std::lock_guard lock(mutex_);
   if (charge_ <= budget_ || entered_ < round_) return taken;
   entered_ = 0;
-  // Twice as much as has come, if there is so much too much.
-  const size_t wanted = std::min(charge_ - budget_, round_) + std::max<size_t>(round_, 1);
-  const size_t had = TakeFrom(unread_, wanted, taken);
-  if (had < wanted) TakeFrom(read_, wanted - had, taken);
+  // Where nothing is in use there is never more too much than has come. A look into /proc takes its time, though.
+  const size_t most = mode_ == Mode::kPruned ? round_ : kMostAtOnce;
+  const size_t wanted = std::min(charge_ - budget_, most) + std::max<size_t>(round_, 1);
+  // A part is for those that were in use when they were taken before.
+  size_t had = TakeFrom(kept_, 0, wanted / 4, taken);
+  for (EntryQueue* const queue : {&first_, &last_, &kept_}) {
+    if (had < wanted) had += TakeFrom(*queue, kNewestKept, wanted - had, taken);
+  }
   NoteCharge();
   return taken;
 }
 
-size_t InodeTable::TakeFrom(EntryQueue& queue, size_t bytes, std::vector<NodePtr>& taken) {
+std::optional<uint64_t> InodeTable::LetGo(const NodePtr& node) {
+  const std::lock_guard lock(mutex_);
+  KnownEntry* const entry = FindEntry(node->path());
+  if (entry == nullptr || entry->node != node || entry->children > 0 || node->TakeUse()) return std::nullopt;
+  constexpr long kTableAndCaller = 2;  // a handler that is at work on it has it, too
+  if (node.use_count() > kTableAndCaller) return std::nullopt;
+  const KnownEntry* const directory = FindEntry(ParentPath(node->path()));
+  if (directory == nullptr) return std::nullopt;
+  by_path_.erase(node.get());
+  Unqueue(*entry);
+  return directory->node->id();
+}
+
+size_t InodeTable::TakeFrom(EntryQueue& queue, size_t but, size_t bytes, std::vector<NodePtr>& taken) {
   size_t had = 0;
-  for (size_t left = queue.size(); left > kNewestKept && had < bytes; --left) {
+  for (size_t left = queue.size(); left > but && had < bytes; --left) {
     KnownEntry& entry = *queue.oldest();
     had += entry.charge;
+    entry.was_taken = true;
+    entry.node->TakeUse();
     taken.push_back(entry.node);
     Requeue(entry);
   }

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,13 +32,19 @@ class InodeTable {
  public:
   static constexpr size_t kNewestKept = 64;              // of either sort are never given up, however small the budget
   static constexpr size_t kMostRound = size_t{4} << 20;  // bytes; see `round_`
+  static constexpr size_t kMostAtOnce = size_t{16} << 20;  // bytes, of those that are to be looked for in /proc
   static constexpr uint64_t kNow = UINT64_MAX;
 
   explicit InodeTable(size_t budget_bytes = SIZE_MAX);
 
-  // Who takes the oldest leaves alone what is in use (FUSE_NOTIFY_PRUNE): directories and fresh nodes go with the
-  // others. Before the first Enter.
-  void GiveUpAnything() { gives_up_anything_ = true; }
+  // What becomes of those that are taken, by what the kernel can do (pruner.h). Before the first Enter.
+  enum class Mode {
+    kPruned,   // it leaves alone by itself what is in use: fresh nodes go with the others
+    kExpired,  // their names are expired, and what is in use is looked up
+    kAsked  // the same, but names can't be expired: those beyond half of the budget are told for one use each, so that
+            // all uses are noticed. The others stay.
+  };
+  void SetMode(Mode mode) { mode_ = mode; }
 
   NodePtr Find(uint64_t id) const;  // nullptr: unknown to the kernel
   NodePtr FindDirectory(const std::string& path) const;
@@ -67,9 +74,15 @@ class InodeTable {
   void Forget(uint64_t id, uint64_t lookups);
 
   // What the kernel must be asked to forget to keep to the budget. It answers with Forget, or keeps what is in use:
-  // that counts as the newest from now on, and is not asked for before all others have been. Nothing where the budget
-  // is kept, or not much has been entered since the last time.
+  // a fourth of what is taken are such ones, again, the other three nodes that have not been taken yet. Nothing where
+  // the budget is kept, or not much has been entered since the last time.
   std::vector<NodePtr> TakeOldest();
+  // Whether there is anything to take.
+  bool IsOver() const { return over_; }
+  // This one, which was taken and is not in use, goes: its name means another node from now on. The directory of which
+  // the kernel must be told that this name is invalid; nothing where the node was used since, is at work, or has names
+  // below it, and stays. The caller holds it, and nobody else may.
+  std::optional<uint64_t> LetGo(const NodePtr& node);
 
   size_t size() const;
   size_t charge() const;  // bytes
@@ -97,14 +110,15 @@ class InodeTable {
   KnownEntry& Insert(Node::Identity identity, Node::Known known);
   void Requeue(KnownEntry& entry);
   void Unqueue(KnownEntry& entry);
-  size_t TakeFrom(EntryQueue& queue, size_t bytes, std::vector<NodePtr>& taken);
+  size_t TakeFrom(EntryQueue& queue, size_t but, size_t bytes, std::vector<NodePtr>& taken);
+  bool MayBeTaken(const KnownEntry& entry) const;
   void NoteCharge() { over_ = charge_ > budget_ && entered_ >= round_; }
 
   // So much, in bytes, is entered between two times that the oldest are taken, and goes when they are: enough for each
   // time to be worth while, and for the kernel to have forgotten what it was asked to the last time.
   const size_t round_;
   const size_t budget_;  // a round less than was given
-  std::atomic<bool> gives_up_anything_{false};
+  std::atomic<Mode> mode_{Mode::kPruned};
   std::atomic<uint64_t> refreshes_{0};  // counted with the lock held
   std::atomic<bool> over_{false};       // whether TakeOldest has anything to do
 
@@ -113,7 +127,8 @@ class InodeTable {
   std::unordered_set<const Node*, PathHash, PathEqual> by_path_;  // the last one of each; no fresh ones
   InodeNumbers numbers_;
   uint64_t next_id_ = kRootId + 1;
-  EntryQueue unread_, read_;
+  EntryQueue first_, last_;  // to go; the second when there are no more in the first
+  EntryQueue kept_;          // were taken, and have not been entered again
   size_t charge_ = 0;
   size_t entered_ = 0;  // bytes, since the oldest were taken
 };

@@ -35,6 +35,7 @@ class Node {
     FileVersion version;      // none for directories
     FileTime ctime{};         // when its bytes were first asked for: the version says nothing of bytes rewritten unseen
     Bytes content;            // of a live file
+    bool lasting = true;      // whether the kernel may use the name again without asking
     uint64_t above = 0;       // st_ino of the directory that it was found in, where no path leads there (`live`)
   };
   struct Known {
@@ -50,6 +51,7 @@ class Node {
   uint64_t number() const { return number_; }
   void SetNumber(uint64_t number) { number_ = number; }
   uint64_t above() const { return identity_.above; }
+  bool IsNameLasting() const { return identity_.lasting; }
   NodeKind kind() const { return identity_.kind; }
   bool live() const { return identity_.live; }
   const std::string& path() const { return identity_.path; }
@@ -72,12 +74,18 @@ class Node {
   // Made at the first read.
   std::shared_ptr<fetch::FileReader> Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make);
 
+  // Somebody has just read of it, or looked it up.
+  void NoteUse() { used_ = true; }
+  // Whether anybody has since this was asked last.
+  bool TakeUse() { return used_.exchange(false); }
+
   // Memory that it holds, in bytes, without reader.
   size_t charge() const;
 
  private:
   const Identity identity_;
   std::atomic<uint64_t> number_{0};
+  std::atomic<bool> used_{false};
   mutable std::mutex mutex_;  // guards what follows; leaf
   Known known_;
   std::shared_ptr<fetch::FileReader> reader_;

@@ -33,9 +33,10 @@ struct Server::State final : public fetch::ChangeListener {
         notifier(std::make_shared<Notifier>(options.store_ahead_bytes)),
         replies(std::make_shared<PendingReplies>(options.callers ? options.callers : std::make_shared<ProcThreads>(),
                                                  clock)),
-        handlers({fetcher, counters, clock, inodes, absent, live, streamed, notifier, replies, options.on_stop_command,
-                  options.on_refresh_command, options.on_snapshot_command, options.most_protocol_minor,
-                  options.recorder}) {}
+        pruner(inodes, clock, notifier, options.in_use),
+        handlers({fetcher, counters, clock, inodes, pruner, absent, live, streamed, notifier, replies,
+                  options.on_stop_command, options.on_refresh_command, options.on_snapshot_command,
+                  options.most_protocol_minor, options.recorder}) {}
 
   void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) override {
     handlers.OnDirectoryChanged(path, added);
@@ -55,6 +56,7 @@ struct Server::State final : public fetch::ChangeListener {
   StreamedListings streamed;
   const std::shared_ptr<Notifier> notifier;
   const std::shared_ptr<PendingReplies> replies;
+  Pruner pruner;
   Handlers handlers;
   std::unique_ptr<Session> session;
 };
@@ -93,6 +95,7 @@ void Server::Stop() {
   state_->handlers.Refuse();
   state_->replies->Refuse();
   state_->notifier->Stop();
+  state_->pruner.Stop();
   state_->session->Stop();
   if (state_->replies->Close(std::chrono::seconds(10))) {
     state_->session.reset();

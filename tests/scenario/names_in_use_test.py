@@ -127,5 +127,38 @@ class NamesInUse(copper_job.Scenario):
         for mount in job.mounts:
             self.assertFalse(os.path.exists(f"{mount}/work/here"), "though somebody works there")
 
+    def test_more_names_than_there_is_room_for(self):
+        """Others are forgotten, also those who use nothing but a directory, or have something mapped and no more."""
+        self.make_workplace()
+        (self.source / "many").mkdir()
+        self.write("many/0", b"x")
+        for number in range(1, self.NAMES):
+            if number % 2:
+                os.link(self.source / "many/0", self.source / f"many/{number}")
+            else:
+                (self.source / f"many/{number}").mkdir()
+        job = self.start(2, options=["--cache-budget", "16M"])
+        for mount in job.mounts:  # more than half of what there is room for, so that all who come now may have to go
+            self.look_at_many(mount, 2000)
+        workers = [self.worker(job, mount) for mount in job.mounts]
+        expected = [f"{mount}/work/here True True ['data', 'lib.so'] 3000000 False {mount}/bin/{os.path.basename(sys.executable)}"
+                    for mount in job.mounts]
+        self.assertEqual(expected, [self.ask(worker) for worker in workers])
+        for mount, worker, answer in zip(job.mounts, workers, expected):
+            waiting = [subprocess.Popen(["sleep", "1000"], cwd=f"{mount}/many/{number}") for number in (2, 3990, 10_000)]
+            for process in waiting:
+                self.addCleanup(lambda process=process: (process.kill(), process.wait()))
+            for _ in range(2):
+                self.look_at_many(mount, self.NAMES)
+                self.assertEqual(answer, self.ask(worker))
+                self.assertEqual([f"{mount}/many/{number}" for number in (2, 3990, 10_000)],
+                                 [os.readlink(f"/proc/{process.pid}/cwd") for process in waiting])
+
+    NAMES = 20_000
+
+    def look_at_many(self, mount, names):
+        for number in range(names):
+            os.stat(f"{mount}/many/{number}")
+
 
 copper_job.main()

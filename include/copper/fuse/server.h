@@ -12,6 +12,7 @@
 #include "copper/base/unique_fd.h"
 #include "copper/fetch/fetcher.h"
 #include "copper/fuse/caller_threads.h"
+#include "copper/fuse/files_in_use.h"
 #include "copper/profile/counters.h"
 #include "copper/profile/recorder.h"
 
@@ -31,7 +32,7 @@ class Server {
 
   struct Options {
     int threads = 0;  // 0: auto
-    // Memory for what the kernel knows (inodes), in bytes: beyond it the kernel is asked to forget files.
+    // Memory for what the kernel knows (inodes), in bytes: beyond it the kernel is asked to forget what nobody uses.
     size_t node_budget_bytes = size_t{64} << 20;
     // Bytes that may wait to be stored into the page cache ahead of a mapping's page faults.
     size_t store_ahead_bytes = size_t{64} << 20;
@@ -41,6 +42,8 @@ class Server {
     TextCommandHook on_snapshot_command;     // likewise
     profile::Recorder* recorder = nullptr;   // of requests; null: none is kept. With full paths READDIRPLUS is off
     std::shared_ptr<CallerThreads> callers;  // null: by /proc
+    // What on this node uses the mount; null: not known, and older kernels are not asked to forget anything.
+    std::shared_ptr<FilesInUse> in_use;
     // For tests: as on a kernel whose protocol is 7.N at most. What depends on it: src/fuse/notifier.h.
     uint32_t most_protocol_minor = UINT32_MAX;
     std::function<void()> on_unmounted;  // the mount went away without Stop; any thread; must not block
@@ -56,7 +59,7 @@ class Server {
   // itself is the mounter's. Idempotent.
   void Stop();
 
-  // What the kernel knows now, and the memory for it; node_budget_bytes bounds it. Any thread.
+  // What the kernel knows now, and the memory for it; node_budget_bytes bounds it, but for what is in use. Any thread.
   struct NodeUsage {
     size_t nodes = 0;
     size_t bytes = 0;

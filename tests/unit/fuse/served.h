@@ -27,6 +27,7 @@ class Served : public testing::Test {
     Server::Options serving;
     serving.threads = 2;
     serving.callers = callers_;
+    serving.in_use = in_use_of_mount_;
     serving.node_budget_bytes = node_budget_bytes;
     if (recording) serving.recorder = &job_->node(0).recorder();
     serving.live_files["status.json"] = [this] { return "{\"looks\": " + std::to_string(++renderings_) + "}\n"; };
@@ -50,7 +51,8 @@ class Served : public testing::Test {
 
   fakes::FakeKernel kernel_;
   const std::shared_ptr<fakes::FakeThreads> callers_ = std::make_shared<fakes::FakeThreads>();
-  uint32_t kernel_minor_ = 38;  // before Start: 38 is Linux 6.2, the first that can expire names
+  std::shared_ptr<FilesInUse> in_use_of_mount_;  // before Start
+  uint32_t kernel_minor_ = 38;                   // before Start: 38 is Linux 6.2, the first that can expire names
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   profile::Counters counters_;
   std::unique_ptr<fakes::TestJob> job_;

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "served.h"
 
@@ -110,6 +112,97 @@ TEST_F(ServedWithinBudget, WhatIsStillKnownIsServed) {
   EXPECT_EQ(kernel_.Read(first.out.nodeid, 0, 10).body, "0");
   EXPECT_EQ(kernel_.Lookup(many_, "file0").out.nodeid, first.out.nodeid);
 }
+
+// Kernels that can't tell what is in use.
+
+class InUse final : public FilesInUse {
+ public:
+  std::optional<Seen> Look() override {
+    ++looks_;
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
+  void Set(Seen seen) {
+    const std::lock_guard lock(mutex_);
+    seen_ = std::move(seen);
+  }
+  int looks() const { return looks_; }
+
+ private:
+  std::atomic<int> looks_{0};
+  std::mutex mutex_;
+  std::optional<Seen> seen_;
+};
+
+class ServedWithinBudgetOfAnOlderKernel : public Served, public testing::WithParamInterface<uint32_t> {
+ protected:
+  void SetUp() override {
+    kernel_minor_ = GetParam();
+    in_use_of_mount_ = in_use_;
+    Start({}, kBudget);
+    for (int i = 0; i < kFiles; ++i) store().AddFile("/many/file" + std::to_string(i), "x");
+    many_ = kernel_.Lookup(1, "many").out.nodeid;
+    lasting_["many"] = true;
+  }
+  bool Expires() const { return GetParam() >= 38; }
+  // Looks up all of them. What the kernel is told until so many names were dropped, in order: the flag of expiry and
+  // the name.
+  std::vector<std::pair<bool, std::string>> LookAtAll(ptrdiff_t drops) {
+    for (int i = 0; i < kFiles; ++i) {
+      const std::string name = "file" + std::to_string(i);
+      const auto entry = kernel_.Lookup(many_, name);
+      numbers_[name] = entry.out.attr.ino;
+      lasting_[name] = entry.out.entry_valid != 0;
+    }
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto is_there = [&] {
+      return in_use_->looks() > 0 && std::ranges::count(Told(), false, &std::pair<bool, std::string>::first) >= drops;
+    };
+    while (!is_there() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return Told();
+  }
+  std::vector<std::pair<bool, std::string>> Told() const {
+    std::vector<std::pair<bool, std::string>> told;
+    for (const auto& notice : kernel_.notices()) {
+      EXPECT_EQ(notice.code, FUSE_NOTIFY_INVAL_ENTRY);
+      uint32_t flags = 0;
+      std::memcpy(&flags, notice.body.data() + 12, sizeof flags);
+      told.emplace_back(flags != 0, notice.body.substr(16).c_str());
+    }
+    return told;
+  }
+
+  static constexpr int kFiles = 1000;
+  const std::shared_ptr<InUse> in_use_ = std::make_shared<InUse>();
+  uint64_t many_ = 0;
+  std::map<std::string, uint64_t> numbers_;
+  std::map<std::string, bool> lasting_;
+};
+
+TEST_P(ServedWithinBudgetOfAnOlderKernel, NamesAreDroppedThatNobodyUses) {
+  const uint64_t used = kernel_.Lookup(many_, "file700").out.attr.ino;
+  kernel_.Lookup(many_, "file701");
+  in_use_->Set({.numbers = {used}, .paths = {"/many/file701", "/many/file702"}});
+  std::set<std::string> expired, dropped;
+  for (const auto& [expires, name] : LookAtAll(20)) {
+    if (!expires) {
+      EXPECT_EQ(Expires(), expired.contains(name)) << name << ": first it must be asked for at each use";
+      EXPECT_NE(Expires(), !lasting_.at(name));
+    }
+    (expires ? expired : dropped).insert(name);
+  }
+  EXPECT_GE(dropped.size(), 20U);
+  for (const char* name : {"file700", "file701", "file702"}) EXPECT_FALSE(dropped.contains(name)) << name;
+  for (const std::string& name : expired) EXPECT_TRUE(lasting_.at(name));
+  EXPECT_TRUE(lasting_.at("file0"));
+  EXPECT_EQ(lasting_.at("file999"), Expires());
+}
+
+TEST_P(ServedWithinBudgetOfAnOlderKernel, NoneIsWhereNobodyKnows) {
+  for (const auto& [expires, name] : LookAtAll(0)) EXPECT_TRUE(expires) << name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, ServedWithinBudgetOfAnOlderKernel, testing::Values(37, 38));
 
 }  // namespace
 }  // namespace copper::fuse
