@@ -104,6 +104,7 @@ class Handlers {
     uint64_t offset = 0;
     bool plus = false;
     uint64_t refreshes = 0;  // that there had been when it came
+    uint64_t changes = 0;    // the directory's, by then
   };
   void ReadDirectory(Reply reply, PageRequest page);
   void SendPage(Reply& reply, const PageRequest& page, const fetch::Listed& listed);

@@ -66,6 +66,7 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
   Node& node = *page.directory;
   NoteAbout(reply, node);
   if (!node.IsDirectory()) return reply.Error(ENOTDIR);
+  page.changes = node.changes();
   if (page.offset != 0) {
     if (const fetch::Listed streamed = parts_.streamed.Find(node.id()); streamed.listing) {
       const bool is_end = streamed.listing->FirstAfter(page.offset) == streamed.listing->size();
@@ -131,11 +132,13 @@ void Handlers::SendPage(Reply& reply, const PageRequest& request, const fetch::L
   if (page.bytes().empty()) {
     parts_.streamed.Drop(directory.id());  // the end
   } else {
-    parts_.streamed.Use(directory.id(), listed);
+    parts_.streamed.Use(directory, listed, request.changes);
   }
   if (!reply.Names(page.bytes())) {
     for (const uint64_t id : entered) parts_.inodes.Forget(id, 1);
   }
+  // The kernel was told of a change, perhaps, before it had this page of an older listing, which it keeps.
+  if (directory.changes() != request.changes) parts_.notifier->InvalidateInode(directory.id());
   if (!CameBefore(request.refreshes)) return;
   std::vector<NodePtr> suspects;
   for (const uint64_t id : entered) {

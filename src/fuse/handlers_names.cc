@@ -107,11 +107,13 @@ void Handlers::Getattr(Reply reply, fuse_ino_t id, fuse_file_info*) {
   Ask<fetch::Found>(
       std::move(reply),
       [&](auto done, auto use) { parts_.fetcher.Look(node->path(), std::move(done), std::move(use)); },
-      [this, node, before = parts_.inodes.refreshes()](Reply& open, Result<fetch::Found> found) {
+      [this, node, before = parts_.inodes.refreshes(), changes = node->changes()](Reply& open,
+                                                                                  Result<fetch::Found> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
         Refresh(*node, *found);
         SendAttributes(open, *node);
-        if (CameBefore(before) && node->IsDirectory()) TakeBackListings(*node);
+        const bool is_old = CameBefore(before) || node->changes() != changes;
+        if (is_old && node->IsDirectory()) TakeBackListings(*node);
       });
 }
 

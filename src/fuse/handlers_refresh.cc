@@ -35,7 +35,7 @@ void Handlers::OnDirectoryChanged(const std::string& path, const std::vector<std
   const NodePtr directory = parts_.inodes.FindDirectory(path);
   if (!directory) return;  // the kernel knows nothing of it
   directory->Expire();
-  parts_.streamed.Drop(directory->id());
+  parts_.streamed.Outdate(*directory);
   const TimePoint now = parts_.clock.Now();
   for (const std::string& name : added) {
     const auto until = parts_.absent.TakeOne(JoinPath(path, name));
@@ -71,7 +71,7 @@ void Handlers::TakeBack(std::vector<NodePtr> suspects, std::move_only_function<v
 
 void Handlers::TakeBackListings(Node& directory) const {
   directory.Expire();
-  parts_.streamed.Drop(directory.id());
+  parts_.streamed.Outdate(directory);
   parts_.notifier->InvalidateInode(directory.id());
 }
 

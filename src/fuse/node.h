@@ -79,6 +79,11 @@ class Node {
   // Whether anybody has since this was asked last.
   bool TakeUse() { return used_.exchange(false); }
 
+  // How often what it lists has changed. Who answers from a listing notes it before he gets the listing, and takes his
+  // answer back if it is another number when the kernel has it.
+  uint64_t changes() const { return changes_; }
+  void NoteChange() { ++changes_; }
+
   // Memory that it holds, in bytes, without reader.
   size_t charge() const;
 
@@ -86,6 +91,7 @@ class Node {
   const Identity identity_;
   std::atomic<uint64_t> number_{0};
   std::atomic<bool> used_{false};
+  std::atomic<uint64_t> changes_{0};
   mutable std::mutex mutex_;  // guards what follows; leaf
   Known known_;
   std::shared_ptr<fetch::FileReader> reader_;

@@ -10,12 +10,13 @@ fetch::Listed StreamedListings::Find(uint64_t directory) {
   return place == places_.end() ? fetch::Listed{} : place->second->listed;
 }
 
-void StreamedListings::Use(uint64_t directory, const fetch::Listed& listed) {
+void StreamedListings::Use(const Node& directory, const fetch::Listed& listed, uint64_t changes) {
   Order dropped;
   const std::lock_guard lock(mutex_);
-  if (const auto place = places_.find(directory); place != places_.end()) Take(place->second, dropped);
-  kept_.push_front({directory, listed});
-  places_.emplace(directory, kept_.begin());
+  if (directory.changes() != changes) return;
+  Take(directory.id(), dropped);
+  kept_.push_front({directory.id(), listed});
+  places_.emplace(directory.id(), kept_.begin());
   bytes_ += listed.listing->charge();
   while (bytes_ > kMostBytes && kept_.size() > 1) Take(std::prev(kept_.end()), dropped);
 }
@@ -23,6 +24,17 @@ void StreamedListings::Use(uint64_t directory, const fetch::Listed& listed) {
 void StreamedListings::Drop(uint64_t directory) {
   Order dropped;
   const std::lock_guard lock(mutex_);
+  Take(directory, dropped);
+}
+
+void StreamedListings::Outdate(Node& directory) {
+  Order dropped;
+  const std::lock_guard lock(mutex_);
+  directory.NoteChange();
+  Take(directory.id(), dropped);
+}
+
+void StreamedListings::Take(uint64_t directory, Order& dropped) {
   if (const auto place = places_.find(directory); place != places_.end()) Take(place->second, dropped);
 }
 

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "copper/fetch/fetcher.h"
+#include "node.h"
 
 namespace copper::fuse {
 
@@ -23,10 +24,13 @@ class StreamedListings {
 
   // Null: none.
   fetch::Listed Find(uint64_t directory);
-  // A page of it is being sent.
-  void Use(uint64_t directory, const fetch::Listed& listed);
-  // A reader has come to its end, or it is not to be gone on with.
+  // A page of it is being sent. `changes`: those of the directory before it was got; one that is older than the last
+  // change is not kept.
+  void Use(const Node& directory, const fetch::Listed& listed, uint64_t changes);
+  // A reader has come to its end.
   void Drop(uint64_t directory);
+  // The directory has changed: no listing from before is to be gone on with.
+  void Outdate(Node& directory);
 
  private:
   struct Streamed {
@@ -37,6 +41,7 @@ class StreamedListings {
 
   // With the lock held; what goes is moved to `dropped`, to be destroyed without.
   void Take(Order::iterator place, Order& dropped);
+  void Take(uint64_t directory, Order& dropped);
 
   std::mutex mutex_;  // guards what follows
   Order kept_;        // last used first

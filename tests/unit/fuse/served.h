@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,6 +16,29 @@
 #include "fakes/test_job.h"
 
 namespace copper::fuse {
+
+// The job's clock. Handlers look at it in the middle of their work: that is where a test can have other things happen.
+class ServedClock final : public Clock {
+ public:
+  const Clock& Over(const Clock& clock) {
+    clock_ = &clock;
+    return *this;
+  }
+  TimePoint Now() const override {
+    if (is_set_.exchange(false)) next_();
+    return clock_->Now();
+  }
+  // Once, by whoever looks next.
+  void AtTheNextLook(std::function<void()> next) {
+    next_ = std::move(next);
+    is_set_ = true;
+  }
+
+ private:
+  const Clock* clock_ = nullptr;
+  std::function<void()> next_;
+  mutable std::atomic<bool> is_set_{false};
+};
 
 class Served : public testing::Test {
  protected:
@@ -40,7 +64,7 @@ class Served : public testing::Test {
       unmounted_.notify_all();
     };
     server_ = std::make_unique<Server>(std::move(serving), kernel_.TakeConnection(), job_->node(0).fetcher(), counters_,
-                                       job_->clock(), log_);
+                                       clock_.Over(job_->clock()), log_);
     ASSERT_TRUE(server_->Start());
     init_ = kernel_.Init(kernel_minor_);
   }
@@ -56,6 +80,7 @@ class Served : public testing::Test {
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   profile::Counters counters_;
   std::unique_ptr<fakes::TestJob> job_;
+  ServedClock clock_;
   std::atomic<int> renderings_{0}, stop_commands_{0}, unmounted_{0};
   std::unique_ptr<Server> server_;
   fuse_init_out init_{};

@@ -1,5 +1,7 @@
 #include <dirent.h>
 
+#include <algorithm>
+#include <cstring>
 #include <set>
 #include <string>
 
@@ -232,6 +234,45 @@ TEST_F(ServedDirectories, AChangedDirectoryIsToldToTheKernelByName) {
   EXPECT_THAT(notices[0].body, testing::HasSubstr("later"));
   EXPECT_EQ(notices[1].code, FUSE_NOTIFY_INVAL_INODE);
   EXPECT_NE(kernel_.Lookup(many, "later").out.nodeid, 0U);
+}
+
+// The kernel keeps a page that it gets when it has been told of the change already.
+TEST_F(ServedDirectories, APageOfAnOldListingThatComesAfterTheChangeIsTakenBack) {
+  Start();
+  for (int i = 0; i < 200; ++i) store().AddFile("/d/file" + std::to_string(i), "x");
+  const uint64_t directory = kernel_.Lookup(1, "d").out.nodeid;
+  const auto first = kernel_.Readdirplus(directory, 0).names;
+  ASSERT_LT(first.size(), 200U);
+  const auto told = [&] {
+    return std::ranges::count_if(kernel_.notices(), [&](const auto& notice) {
+      uint64_t id = 0;
+      std::memcpy(&id, notice.body.data(), sizeof id);
+      return notice.code == FUSE_NOTIFY_INVAL_INODE && id == directory;
+    });
+  };
+  ASSERT_EQ(told(), 0);
+  // In the middle of the second page, of the listing of the first.
+  clock_.AtTheNextLook([&] {
+    store().AddFile("/d/new", "x");
+    job_->Pass(std::chrono::seconds(10));
+    EXPECT_EQ(kernel_.Lookup(directory, "absent").out.nodeid, 0U) << "renews the listing";
+    EXPECT_TRUE(kernel_.WaitForNotices(1));
+  });
+  const auto second = kernel_.Readdirplus(directory, first.back().offset).names;
+  ASSERT_FALSE(second.empty());
+  EXPECT_TRUE(kernel_.WaitForNotices(2));
+  EXPECT_EQ(told(), 2);
+  // And the next page is one of the new listing.
+  std::set<std::string> names;
+  for (uint64_t offset = 0;;) {
+    const auto page = kernel_.Readdir(directory, offset).names;
+    if (page.empty()) break;
+    for (const auto& name : page) names.insert(name.name);
+    offset = page.back().offset;
+  }
+  EXPECT_TRUE(names.contains("new"));
+  EXPECT_EQ(names.size(), 203U);
+  EXPECT_EQ(told(), 2) << "once is enough";
 }
 
 }  // namespace
