@@ -136,13 +136,14 @@ class Checks(unittest.TestCase):
             self.assertEqual(fixed.content(0), (self.place / "source" / fixed.path).read_bytes())
 
     def test_growth(self):
-        def complaints(resident, files=lambda second: 60):
-            samples = {1: [(second, resident(second), files(second)) for second in range(600)]}
-            return len(judge.memory(samples, 600, 24 * MIB)[1])
+        def complaints(resident, files=lambda second: 60, seconds=600):
+            samples = {1: [(second, resident(second), files(second)) for second in range(seconds)]}
+            return len(judge.memory(samples, 24 * MIB)[1])
         self.assertEqual(0, complaints(lambda second: 60 * MIB + second % 7 * MIB))
         self.assertEqual(1, complaints(lambda second: 50 * MIB + second * MIB // 25))
         self.assertEqual(1, complaints(lambda second: (100 if second == 300 else 60) * MIB))
         self.assertEqual(1, complaints(lambda second: 60 * MIB, lambda second: second))
+        self.assertEqual(0, complaints(lambda second: 50 * MIB + second * MIB // 5, seconds=100), "of a rank that was killed then")
 
 
 unittest.main(verbosity=2)

@@ -8,7 +8,7 @@ BESIDE_BUDGET = (64 + 8) * MIB  # 8: what half messages make a rank hold
 # Resident memory may differ between the second and the last quarter of a run by this much and this part of it.
 GROWTH, GROWTH_PART = 6 * MIB, 0.08
 FILES_GROWTH = 16 + 63  # half messages come and go
-SHORTEST_TREND = 120  # seconds: what is shorter says nothing about growth
+SHORTEST_TREND = 120  # seconds that a rank lives: its tables fill first
 
 
 def longest_allowed(kind, deadline):
@@ -72,7 +72,7 @@ def quarter(samples, number, column):
     return [sample[column] for sample in samples if number * last / 4 <= sample[0] <= (number + 1) * last / 4]
 
 
-def memory(samples, seconds, budget):
+def memory(samples, budget):
     """(figures of each rank, complaints)"""
     figures, complaints = {}, []
     for rank, taken in samples.items():
@@ -84,7 +84,7 @@ def memory(samples, seconds, budget):
         figures[rank] = {"quarters_bytes": resident, "highest_bytes": highest, "quarters_files": files}
         if highest > budget + BESIDE_BUDGET:
             complaints.append(f"rank {rank} had {highest / MIB:.0f} MiB resident")
-        if seconds < SHORTEST_TREND:
+        if taken[-1][0] - taken[0][0] < SHORTEST_TREND:
             continue
         if resident[3] > resident[1] * (1 + GROWTH_PART) + GROWTH:
             complaints.append(f"rank {rank} grew from {resident[1] / MIB:.0f} to {resident[3] / MIB:.0f} MiB resident")

@@ -64,7 +64,7 @@ def spans(all_of_them, began):
 
 
 def figures(soak):
-    memory, memory_complaints = judge.memory(soak.sampler.samples, soak.seconds, soak.budget)
+    memory, memory_complaints = judge.memory(soak.sampler.samples, soak.budget)
     complaints = soak.complaints + soak.killer.complaints + soak.refresher.complaints
     complaints += [] if soak.options.any_memory else memory_complaints
     evictions = sum(status["cache"]["budget"]["evictions"] for status in soak.status.values())
