@@ -14,6 +14,7 @@ namespace copper::app {
 namespace {
 
 constexpr auto kControlPause = std::chrono::seconds(1);
+constexpr auto kEndPause = std::chrono::milliseconds(250);  // finer than what the levels of a deep tree differ by
 // What these take where nothing hangs is far less. Whatever has not come back by then is left behind, which costs
 // nothing but the order of the process's own end.
 constexpr auto kSnapshotBeforeEnd = std::chrono::seconds(6);
@@ -48,7 +49,8 @@ Daemon::Outcome Daemon::Serve() {
 
 // The first ranks look into control/ or at those before them, an ending rank at the time; the others sleep.
 std::optional<Duration> Daemon::TickPause() const {
-  if (!end_reason_.empty() || Acts()) return kControlPause;
+  if (!end_reason_.empty()) return kEndPause;
+  if (Acts()) return kControlPause;
   if (deputy_) return Deputy::kPause;
   return std::nullopt;
 }

@@ -2,20 +2,28 @@
 //
 // Three messages (src/wire/README.md), along tree 0 and around lost ranks:
 //   - the order (kStop, "now"): from the rank that conducts the end down the tree. A rank takes its first order, and
-//   who
-//     gave it is its superior; to others it says that it has one. An order that is not answered goes to the children of
-//     the rank that did not answer. Each rank passes it on at once, in the progress thread.
+//     who gave it is its superior; to others it says that it has one. An order that is not answered goes to the
+//     children of the rank that did not answer; the older the end is, the more levels below it, twice as many for each
+//     wait: n frozen ranks between the conductor and a leaf cost log n waits. Each rank passes an order on at once, in
+//     the progress thread.
 //   - the report (kLeft): to the superior, once a rank's own mount is gone and all that it gave orders to have reported
 //     or were given up. If the superior is lost meanwhile, it goes to the conductor.
 //   - the word to go (kStop, "go"): from the conductor back along the same way, with whether all ranks have reported.
 // Until it comes a rank serves its children. Without it in time a rank ends alone.
 //
-// Whoever is asked to end the job passes the wish (kStop, "please") to the first of the first ranks
-// (app/first_ranks.h) that answers, and begins its own end without waiting. Any rank can conduct.
+// Waiting is for the living: who has taken an order and does not report is asked again and again whether it is there,
+// and so is a superior that does not pass on the word; past one that is lost the conductor is told instead. And
+// the whole end has one budget, however deep the tree: wishes and orders say how old the end is, and what each rank
+// may wait for ends at an age of it (ReportsBy, kGoesBy in the source).
+//
+// Whoever is asked to end the job passes the wish (kStop, "please") to rank 0 or, where that does not answer, to the
+// first of its deputies (app/first_ranks.h) that does, all of which it asks at once; it begins its own end without
+// waiting. Any rank can conduct.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -67,26 +75,53 @@ class Ending {
   void Left(bool unmounted = true);
   // Whether the order to end came from this rank itself.
   bool conducts() const;
-  // Once a second from the beginning of the end on: gives up who is overdue.
+  // Once a second from the beginning of the end on: asks whom it waits for, gives up who is overdue.
   void OnTick();
 
  private:
   enum class Phase { kServing, kBegun, kOrdered, kReported, kGone };
 
-  bool TakeOrder(StopReason reason, Rank asked_by, std::optional<Rank> superior, Rank conductor);
+  // Whether a rank is there of which something is awaited.
+  struct Presence {
+    bool is_asked = false;
+    int silent = 0;  // how often in a row it has not said so
+
+    // Whether it is to be given up.
+    bool Note(bool is_there);
+  };
+  // A rank that was ordered to end, and has not reported.
+  struct Awaited {
+    TimePoint until = kNever;  // has not answered the order yet
+    Presence presence{};
+  };
+  struct Wish;
+
+  void ConductSince(TimePoint begun, StopReason reason, Rank asked_by);
+  bool TakeOrder(TimePoint begun, StopReason reason, Rank asked_by, std::optional<Rank> superior, Rank conductor);
   void Spread(Rank to);
-  void SpreadBelow(Rank rank);
-  void SendOrder(Rank to, bool spread_below_if_lost);
-  void OnOrderAnswer(Rank to, bool spread_below_if_lost, const Result<rpc::Reply>& reply);
-  void SendWish(StopReason reason, size_t next);
+  void SpreadBelow(Rank rank, uint32_t levels = 1);
+  // How many levels below a rank that does not answer are to be ordered.
+  uint32_t LevelsPastTheSilent() const;
+  void SendOrder(Rank to);
+  void OnOrderAnswer(Rank to, const Result<rpc::Reply>& reply);
+  void AskWhetherThere(Rank to);
+  void OnWhetherThere(Rank rank, bool is_there);
+  void OnWhetherSuperiorIsThere(bool is_there);
+  void SendWish(StopReason reason);
+  void FindDeputy(const std::shared_ptr<Wish>& wish);
+  void SendWishTo(const std::shared_ptr<Wish>& wish);
   void OnStop(Rank from, const rpc::Request& request, rpc::Responder respond);
   void OnLeft(Rank from, const rpc::Request& request, rpc::Responder respond);
   void CheckWhetherAllLeft();
-  void Report(Rank to);
+  // `again`: to the conductor, what has been told before to a superior that may not have passed it on.
+  void Report(Rank to, bool again = false);
   void Go(bool whole, bool alone);
   void SendGo(Rank to, bool whole);
   void OnGoAnswer();
-  Duration TimeToReport(Rank rank) const;
+  // How old the end is when this rank must have reported.
+  Duration ReportsBy(Rank rank) const;
+  Duration Age() const;
+  rpc::Request Ageing(rpc::Request message) const;
 
   const Rank self_;
   JobParts parts_;
@@ -98,13 +133,15 @@ class Ending {
   StopReason reason_ = StopReason::kRequest;
   Rank asked_by_ = 0;
   std::optional<Rank> superior_;  // none: this rank conducts
+  Presence superiors_;            // asked for once this rank has reported to it
   Rank conductor_ = 0;
-  bool left_ = false;                  // this rank's own mount
-  std::map<Rank, TimePoint> awaited_;  // ordered, and until when to report; kNever: has not answered the order yet
-  std::set<Rank> reported_;            // directly to this rank
-  uint32_t count_ = 0;                 // ranks that have left, of those
-  bool death_below_ = false;           // some of them was told of a death
-  Served served_below_;                // by those
+  bool left_ = false;  // this rank's own mount
+  std::map<Rank, Awaited> awaited_;
+  std::set<Rank> ordered_;    // by this rank
+  std::set<Rank> reported_;   // directly to this rank
+  uint32_t count_ = 0;        // ranks that have left, of those
+  bool death_below_ = false;  // some of them was told of a death
+  Served served_below_;       // by those
   std::set<Rank> lost_;
   std::set<Rank> still_mounted_;
   size_t going_ = 0;  // words to go that are not answered yet, and this rank's own

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <set>
 #include <string_view>
@@ -9,13 +10,17 @@
 #include "app/rank_list.h"
 #include "app/served.h"
 #include "app/stop_reason.h"
+#include "copper/base/clock.h"
 #include "copper/rpc/channel.h"
 #include "copper/wire/header.h"
 
 namespace copper::app {
 
-// kStop's argument: what is said in the lower half, the conductor of an order in the upper one.
+// kStop's argument: what is said in the lowest 8 bits; above them, for wishes and orders, how old the end is, in
+// milliseconds (24 bits); the conductor of an order in the upper half.
 enum class StopWord : uint32_t { kPlease = 0, kNow = 1, kGo = 2 };
+constexpr unsigned kAgeShift = 8;
+constexpr uint32_t kMostAgeMs = UINT32_MAX >> kAgeShift;
 
 // kStop's second argument of wishes and orders: the reason below, who asked above; of the word to go: whether all left.
 constexpr unsigned kRankShift = 4;
@@ -30,8 +35,15 @@ inline rpc::Request StopMessage(StopWord word, Rank conductor, uint32_t argument
 inline uint32_t PackReason(StopReason reason, Rank asked_by) {
   return static_cast<uint32_t>(reason) | (asked_by << kRankShift);
 }
+inline void SetAge(rpc::Request& stop, Duration age) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
+  stop.argument |= static_cast<uint64_t>(std::clamp<int64_t>(ms, 0, kMostAgeMs)) << kAgeShift;
+}
+inline Duration AgeOf(const rpc::Request& stop) {
+  return std::chrono::milliseconds(static_cast<uint32_t>(stop.argument) >> kAgeShift);
+}
 inline StopWord WordOf(const rpc::Request& request) {
-  return static_cast<StopWord>(request.argument & UINT32_MAX);
+  return static_cast<StopWord>(request.argument & ((1U << kAgeShift) - 1));
 }
 inline Rank ConductorOf(const rpc::Request& request) {
   return static_cast<Rank>(request.argument >> 32);

@@ -221,5 +221,77 @@ TEST(Ending, ThroughLostRanksInADeepTree) {
   EXPECT_THAT(network[0].end->lost, ElementsAre(1, 3, 6, 7, 30));
 }
 
+// Seconds until all that are not frozen have gone, 100 at most.
+int SecondsToTheEnd(Network& network, size_t living) {
+  network.RunAll();
+  int seconds = 0;
+  while (network.Gone().size() < living && seconds < 100) {
+    network.Pass(1);
+    ++seconds;
+  }
+  return seconds;
+}
+
+// Of the 30 s that the end has, what the last words may need is left.
+constexpr int kWithinS = 25;
+
+TEST(Ending, FrozenRanksOnManyLevelsCostNoTimePerLevel) {
+  Network network(40, /*fanout=*/1);
+  std::vector<Rank> frozen{3, 9, 21, 22, 30};
+  for (Rank rank = 11; rank < 19; ++rank) frozen.push_back(rank);
+  for (const Rank rank : frozen) network.Freeze(rank);
+  network[0].ending.Request(StopReason::kRequest);
+  EXPECT_LE(SecondsToTheEnd(network, 40 - frozen.size()), 20);
+  EXPECT_EQ(network[0].end->lost.size(), frozen.size());
+  for (const Rank rank : network.Gone()) EXPECT_FALSE(network[rank].end->alone) << rank;
+}
+
+TEST(Ending, EveryOtherRankOfADeepTreeIsFrozen) {
+  Network network(64, /*fanout=*/1);
+  for (Rank rank = 1; rank < 64; rank += 2) network.Freeze(rank);
+  network[0].ending.Request(StopReason::kRequest);
+  EXPECT_LE(SecondsToTheEnd(network, 32), 20);
+  for (const Rank rank : network.Gone()) EXPECT_FALSE(network[rank].end->alone) << rank;
+}
+
+TEST(Ending, FrozenWhileTheyLeave) {
+  Network network(40, /*fanout=*/1);
+  for (const Rank rank : {5U, 12U, 13U, 28U}) network[rank].unmounts = false;
+  network[0].ending.Request(StopReason::kRequest);
+  network.RunAll();
+  for (const Rank rank : {5U, 12U, 13U, 28U}) network.Freeze(rank);
+  EXPECT_LE(SecondsToTheEnd(network, 36), 10) << "who has taken its order is asked whether it is there";
+  EXPECT_FALSE(network[39].end->alone) << "the word comes past its frozen superior";
+}
+
+TEST(Ending, RanksThatHangOnEveryLevelOfADeepTree) {
+  Network network(40, /*fanout=*/1);
+  for (Rank rank = 10; rank < 40; rank += 3) network[rank].unmounts = false;
+  network[0].ending.Request(StopReason::kRequest);
+  EXPECT_LE(SecondsToTheEnd(network, 40), kWithinS);
+  EXPECT_FALSE(network[1].end->alone);
+}
+
+TEST(Ending, AllFirstRanksFrozenWhileAllAreToldToEnd) {
+  Network network(1000);
+  const std::vector<Rank> firsts = FirstRanks(1000);
+  const std::set<Rank> frozen(firsts.begin(), std::prev(firsts.end()));
+  for (const Rank rank : frozen) network.Freeze(rank);
+  for (Rank rank = 0; rank < 1000; ++rank) {
+    if (network.Lives(rank)) network[rank].ending.Request(StopReason::kSignal);
+  }
+  EXPECT_LE(SecondsToTheEnd(network, 1000 - frozen.size()), 15);
+  EXPECT_THAT(network.Conductors(), ElementsAre(firsts.back()));
+}
+
+TEST(Ending, TheBudgetBeginsWhenSomebodyIsAsked) {
+  Network network(16, /*fanout=*/1);
+  network.Freeze(0);
+  network[15].unmounts = false;
+  network[8].ending.Request(StopReason::kIoctl);
+  EXPECT_LE(SecondsToTheEnd(network, 15), kWithinS);
+  EXPECT_THAT(network.Gone(), testing::Not(testing::Contains(0)));
+}
+
 }  // namespace
 }  // namespace copper::app

@@ -1,5 +1,5 @@
-// The daemons of a job in one thread, as far as they talk to each other: messages arrive at once, lost ranks answer
-// nothing, time is what the test says.
+// The daemons of a job in one thread, as far as they talk to each other: messages arrive at once, time is what the test
+// says. A lost rank refuses; a frozen one says nothing, so that who asks it waits as long as he gave it.
 #pragma once
 
 #include <deque>
@@ -63,7 +63,7 @@ struct Node {
 
 class Network {
  public:
-  explicit Network(uint32_t ranks) : forest_(ranks, 2, 1) {
+  explicit Network(uint32_t ranks, uint32_t fanout = 2) : forest_(ranks, fanout, 1) {
     for (Rank rank = 0; rank < ranks; ++rank) {
       nodes_.push_back(std::make_unique<Node>(*this, rank, forest_, clock_, log_));
     }
@@ -72,11 +72,13 @@ class Network {
   Node& operator[](Rank rank) { return *nodes_[rank]; }
   void Lose(Rank rank) { lost_.insert(rank); }
   void Return(Rank rank) { lost_.erase(rank); }
+  void Freeze(Rank rank) { frozen_.insert(rank); }
+  bool Lives(Rank rank) const { return !lost_.contains(rank) && !frozen_.contains(rank); }
   // Everything that is to be done at this time, on the living ranks.
   void RunAll() {
     for (bool ran = true; ran;) {
       ran = false;
-      for (Rank rank = 0; rank < nodes_.size(); ++rank) ran = (!lost_.contains(rank) && Run(rank)) || ran;
+      for (Rank rank = 0; rank < nodes_.size(); ++rank) ran = (Lives(rank) && Run(rank)) || ran;
     }
   }
   // The same second by second, with the ticks that a rank gets which is ending.
@@ -84,8 +86,9 @@ class Network {
     for (int second = 0; second < seconds; ++second) {
       clock_.Advance(std::chrono::seconds(1));
       for (Rank rank = 0; rank < nodes_.size(); ++rank) {
-        if (!lost_.contains(rank)) nodes_[rank]->ending.OnTick();
+        if (Lives(rank)) nodes_[rank]->ending.OnTick();
       }
+      Expire();
       RunAll();
     }
   }
@@ -104,7 +107,11 @@ class Network {
   }
 
   // A lost rank answers nothing, and what it asks arrives nowhere.
-  void Deliver(Rank from, Rank to, const rpc::Request& request, rpc::Channel::Done done) {
+  void Deliver(Rank from, Rank to, const rpc::Request& request, TimePoint deadline, rpc::Channel::Done done) {
+    if (frozen_.contains(to)) {
+      unanswered_.emplace_back(from, deadline, std::move(done));
+      return;
+    }
     if (lost_.contains(to) || lost_.contains(from)) return done(Fail(ETIMEDOUT));
     if (request.kind == rpc::Kind::kPing) return done(rpc::Reply{});  // as the channel does
     auto shared = std::make_shared<rpc::Channel::Done>(std::move(done));
@@ -115,6 +122,22 @@ class Network {
   }
 
  private:
+  struct Unanswered {
+    Rank from;
+    TimePoint deadline;
+    rpc::Channel::Done done;
+  };
+
+  // What a frozen rank has asked itself waits for it.
+  void Expire() {
+    for (std::vector<Unanswered> calls = std::exchange(unanswered_, {}); Unanswered & call : calls) {
+      if (call.deadline <= clock_.Now() && Lives(call.from)) {
+        call.done(Fail(ETIMEDOUT));
+      } else {
+        unanswered_.push_back(std::move(call));
+      }
+    }
+  }
   bool Run(Rank rank) { return nodes_[rank]->loop.RunOne(); }
   template <class Which>
   std::vector<Rank> Where(Which which) const {
@@ -130,10 +153,12 @@ class Network {
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   std::vector<std::unique_ptr<Node>> nodes_;
   std::set<Rank> lost_;
+  std::set<Rank> frozen_;
+  std::vector<Unanswered> unanswered_;
 };
 
-inline void DirectChannel::Call(Rank to, rpc::Request request, TimePoint, Done done) {
-  network_.Deliver(self_, to, request, std::move(done));
+inline void DirectChannel::Call(Rank to, rpc::Request request, TimePoint deadline, Done done) {
+  network_.Deliver(self_, to, request, deadline, std::move(done));
 }
 
 }  // namespace copper::app

@@ -88,7 +88,7 @@ TEST(Peers, DoesNotKnowOtherRequests) {
   int error = 0;
   rpc::Request request;
   request.kind = rpc::Kind::kSeek;
-  network.Deliver(0, 1, request, [&](Result<rpc::Reply> reply) { error = reply ? reply->error : -1; });
+  network.Deliver(0, 1, request, kNever, [&](Result<rpc::Reply> reply) { error = reply ? reply->error : -1; });
   EXPECT_EQ(error, ENOSYS);
 }
 
