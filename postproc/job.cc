@@ -10,12 +10,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
-#include <sstream>
 
 #include "copper/base/files.h"
 #include "copper/base/ids.h"
 #include "copper/base/last_reason.h"
 #include "copper/base/mount_info.h"
+#include "copper/base/process_stat.h"
 #include "verbs.h"
 
 namespace copper::postproc {
@@ -31,23 +31,10 @@ Result<Json> ReadJsonObject(const std::string& path) {
   return json;
 }
 
-// When a process started, in ticks since the boot (proc(5)); 0 where there is none, or only its corpse: one that has
-// ended and waits for its parent. One whose main thread alone has ended is there.
+// When a process started; 0 where there is none, or only its corpse.
 uint64_t StartOf(int pid) {
-  const std::string text = ReadWholeFile("/proc/" + std::to_string(pid) + "/stat").value_or("");
-  const size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  constexpr int kThreads = 20 - 3;  // counted from the state, the third field of all
-  constexpr int kStart = 22 - 3;
-  std::istringstream fields(text.substr(name_end + 1));
-  std::string state, field;
-  uint64_t threads = 0, start = 0;
-  fields >> state;
-  for (int number = 1; fields >> field && number <= kStart; ++number) {
-    if (number == kThreads) threads = std::strtoull(field.c_str(), nullptr, 10);
-    if (number == kStart) start = std::strtoull(field.c_str(), nullptr, 10);
-  }
-  return (state == "Z" || state == "X") && threads <= 1 ? 0 : start;
+  const Result<ProcessStat> stat = ReadProcessStat(pid);
+  return stat && !stat->IsCorpse() ? stat->started : 0;
 }
 
 struct RankProcess {

@@ -11,13 +11,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <optional>
 
 #include "app/main_loop.h"
 #include "copper/base/files.h"
+#include "copper/base/process_stat.h"
 
 namespace copper::app {
 namespace {
@@ -35,15 +35,6 @@ struct Word {
   int32_t status = 0;
   int64_t longest_ns = 0;
 };
-
-// 0 where there is no such process.
-pid_t ParentOf(pid_t process) {
-  const std::string stat = ReadWholeFile("/proc/" + std::to_string(process) + "/stat").value_or("");
-  const size_t name_end = stat.rfind(") ");
-  pid_t parent = 0;
-  if (name_end != std::string::npos) std::sscanf(stat.c_str() + name_end, ") %*c %d", &parent);
-  return parent;
-}
 
 // A moment for the log's thread: the last lines before a crash are the ones that matter. The signal's default comes
 // then, whether the fault is met again or somebody sent it.
@@ -230,7 +221,8 @@ bool AwaitEnd(pid_t supervisor, pid_t daemon) {
   pollfd waiting{.fd = ended.get(), .events = POLLIN, .revents = 0};
   if (!ended || poll(&waiting, 1, kPatienceMs) == 1) return true;
   // As long as the daemon has it as its parent, its number is its own.
-  if (ParentOf(daemon) == supervisor) kill(supervisor, kHeldByKernel);
+  const Result<ProcessStat> found = ReadProcessStat(daemon);
+  if (found && found->parent == supervisor) kill(supervisor, kHeldByKernel);
   return false;
 }
 
