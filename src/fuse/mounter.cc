@@ -9,6 +9,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "copper/base/clock.h"
 #include "mount_point.h"
@@ -66,7 +68,7 @@ Result<Received> Receive(int socket) {
   return received;
 }
 
-Result<UniqueFd> Ask(int socket, const MounterRequest& request, Duration patience = kDeadline) {
+Result<Received> Ask(int socket, const MounterRequest& request, Duration patience = kDeadline) {
   if (send(socket, &request, sizeof request, MSG_NOSIGNAL) < 0) return FailErrno("the mounter process is gone");
   const TimePoint deadline = std::chrono::steady_clock::now() + patience;
   while (WaitFor(socket, POLLIN, deadline)) {
@@ -74,7 +76,7 @@ Result<UniqueFd> Ask(int socket, const MounterRequest& request, Duration patienc
     if (!received) return std::unexpected(received.error());
     if (received->reply.sequence != request.sequence) continue;  // to a request that was given up
     if (received->reply.error != 0) return Fail(received->reply.error, received->reply.message);
-    return std::move(received->connection);
+    return received;
   }
   return Fail(ETIMEDOUT, "the mounter process does not answer");
 }
@@ -85,7 +87,7 @@ bool Put(char* to, size_t size, const std::string& text) {
   return true;
 }
 
-Status OnlyStatus(const Result<UniqueFd>& answer) {
+Status OnlyStatus(const Result<Received>& answer) {
   if (!answer) return std::unexpected(answer.error());
   return {};
 }
@@ -112,6 +114,7 @@ Mounter& Mounter::operator=(Mounter&& other) noexcept {
   std::swap(sequence_, other.sequence_);
   std::swap(point_, other.point_);
   std::swap(mount_id_, other.mount_id_);
+  std::swap(made_, other.made_);
   return *this;
 }
 
@@ -138,14 +141,16 @@ Result<UniqueFd> Mounter::Mount(const MountOptions& options) {
   if (!Put(request.point, sizeof request.point, options.point))
     return Fail(ENAMETOOLONG, "the mount point's path is too long");
   const Result<std::string> point = ResolveMountPoint(options.point);  // before it is a mount that nobody answers for
-  auto connection = Ask(socket_.get(), request);
-  if (connection && !*connection) return Fail(EPROTO, "the mounter mounted but handed no connection over");
+  auto answer = Ask(socket_.get(), request);
+  if (!answer) return std::unexpected(answer.error());
+  if (!answer->connection) return Fail(EPROTO, "the mounter mounted but handed no connection over");
   const auto mounts = point ? MountsAt(*point) : std::unexpected(point.error());
-  if (connection && mounts && !mounts->empty()) {
+  if (mounts && !mounts->empty()) {
     point_ = *point;
     mount_id_ = mounts->back().id;
+    made_ = answer->reply.made;
   }
-  return connection;
+  return std::move(answer->connection);
 }
 
 Status Mounter::Unmount() {
@@ -155,9 +160,20 @@ Status Mounter::Unmount() {
     unmounted = AskToUnmount(kUnmountsWoken);
   }
   if (unmounted || point_.empty()) return unmounted;
-  if (IsMounted() && geteuid() == 0 && UnmountLazily(point_)) return {};
-  if (!IsMounted()) return {};
-  return unmounted;
+  if (IsMounted() && (geteuid() != 0 || !UnmountLazily(point_))) return unmounted;
+  RemoveMadePoint();
+  return {};
+}
+
+// What a mounter that is not there any more has made.
+void Mounter::RemoveMadePoint() {
+  std::vector<std::string> made;
+  std::string part = point_;
+  for (uint32_t left = std::exchange(made_, 0); left > 0 && part.size() > 1; --left) {
+    made.insert(made.begin(), part);
+    part.resize(part.rfind('/'));
+  }
+  RemoveMade(made);
 }
 
 Status Mounter::AskToUnmount(Duration patience) {

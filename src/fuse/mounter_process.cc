@@ -61,9 +61,11 @@ void TellOfDeath(const std::function<void(pid_t daemon)>& on_death, pid_t daemon
   static_cast<void>(told.IsDoneWithin(kPatience));
 }
 
-void SendReply(int socket, uint32_t sequence, const Status& status, int connection) {
+void SendReply(int socket, uint32_t sequence, const Status& status, const OwnedMount* mounted = nullptr) {
   MounterReply reply;
   reply.sequence = sequence;
+  reply.made = mounted == nullptr ? 0 : static_cast<uint32_t>(mounted->made());
+  const int connection = mounted == nullptr ? -1 : mounted->connection();
   if (!status) {
     reply.error = status.error().code;
     std::strncpy(reply.message, status.error().Describe().c_str(), sizeof reply.message - 1);
@@ -104,13 +106,13 @@ void Serve(int socket, const MounterRequest& request, std::unique_ptr<OwnedMount
   switch (request.verb) {
     case MounterVerb::kMount: {
       const Status mounted = Mount(mount, request);
-      return SendReply(socket, request.sequence, mounted, mounted ? mount->connection() : -1);
+      return SendReply(socket, request.sequence, mounted, mounted ? mount.get() : nullptr);
     }
     case MounterVerb::kUnmount:
-      return SendReply(socket, request.sequence, Unmount(mount), -1);
+      return SendReply(socket, request.sequence, Unmount(mount));
     case MounterVerb::kRaiseReadAhead: {
       const Status raised = mount ? mount->RaiseReadAhead(request.read_ahead_kb) : Fail(ENOTCONN, "nothing is mounted");
-      return SendReply(socket, request.sequence, raised, -1);
+      return SendReply(socket, request.sequence, raised);
     }
     case MounterVerb::kFarewell:
       return;

@@ -24,6 +24,7 @@ class OwnedMount {
   ~OwnedMount();  // unmounts
 
   int connection() const { return fuse_session_fd(session_.get()); }
+  size_t made() const { return made_.size(); }  // directories
   // Ends the connection (which fails the requests that wait), unmounts if the mount there is still this one, removes
   // the directories that were made. Idempotent.
   Status Unmount();

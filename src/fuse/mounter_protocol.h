@@ -24,6 +24,7 @@ struct MounterRequest {
 struct MounterReply {
   uint32_t sequence = 0;
   int32_t error = 0;
+  uint32_t made = 0;  // of a mount: how many directories were made for it, the mount point and those above it
   char message[2048] = {};
 };
 

@@ -40,8 +40,7 @@ class Mounter {
   // connection's descriptor. Makes the mount point if absent.
   Result<UniqueFd> Mount(const MountOptions& options);
   // Unmounts and removes the mount point if it was made. Success if it is gone already. A mounter that is frozen is
-  // woken; where it does not answer then, or was killed, root unmounts without it (a made mount point stays). 7 s at
-  // most.
+  // woken; where it does not answer then, or was killed, root unmounts without it. 7 s at most.
   Status Unmount();
   // Lets the kernel read further ahead than its default of 128 KiB, which an unprivileged mount is bound to: root only.
   // To be called when the server answers requests, since the kernel's greeting sets the value back.
@@ -52,6 +51,7 @@ class Mounter {
  private:
   Status AskToUnmount(Duration patience);
   bool IsMounted() const;
+  void RemoveMadePoint();
 
   Mounter(UniqueFd socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
   UniqueFd socket_;
@@ -59,6 +59,7 @@ class Mounter {
   uint32_t sequence_ = 0;
   std::string point_;  // resolved; once mounted
   uint64_t mount_id_ = 0;
+  uint32_t made_ = 0;  // directories, as the mounter's reply has them
 };
 
 // The point with every symlink followed (what is absent stays as it is). Refuses a path that is not absolute, or that a

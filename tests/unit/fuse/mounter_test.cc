@@ -163,6 +163,21 @@ TEST_F(MounterTest, AKilledMounterIsAnErrorNotAWait) {
   EXPECT_FALSE(mounter.Unmount());
 }
 
+TEST_F(MounterTest, WithoutAMounterRootLeavesNothing) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  Mounter mounter = Fork();
+  const std::string deep = directory_.path() + "/a/b/c";
+  ASSERT_EQ(mkdir((directory_.path() + "/a").c_str(), 0755), 0);
+  ASSERT_TRUE(mounter.Mount({.point = deep}));
+  const UniqueFd process = OpenProcess(mounter.pid());
+  kill(mounter.pid(), SIGKILL);
+  ASSERT_TRUE(WaitForEnd(process, 10'000));
+  EXPECT_TRUE(mounter.Unmount());
+  EXPECT_TRUE(MountsAtPoint(deep).empty());
+  EXPECT_FALSE(Exists(directory_.path() + "/a/b")) << "it was made";
+  EXPECT_TRUE(Exists(directory_.path() + "/a")) << "it was there";
+}
+
 TEST_F(MounterTest, ReplacesADeadMountOfOnesOwn) {
   MakeDeadMount();
   ASSERT_EQ(MountsAtPoint(point_).size(), 1U);
