@@ -15,6 +15,9 @@ using cache::Chunk;
 using cache::ChunkKey;
 using profile::Event;
 
+// How often a chunk is read whose file is compared meanwhile.
+constexpr int kTries = 8;
+
 size_t SizeOfChunk(const ChunkKey& key) {
   return std::min<uint64_t>(kChunkSize, key.version.size - key.chunk * kChunkSize);
 }
@@ -129,17 +132,39 @@ bool Chunks::IsWhole(const ChunkKey& key, const rpc::Reply& reply) const {
          context_.IsWhole(rpc::Kind::kRead, key.path, key.version, key.chunk, reply.payload, reply.seal);
 }
 
+// What was being read while its file was compared is read again.
 void Chunks::ReadSource(const Flight& flight) {
   const ChunkKey& key = flight.key;
-  context_.parts.counters.Count(Event::kReadsAtSource);
-  const Result<Bytes> bytes =
-      context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize, SizeOfChunk(key));
-  if (!bytes) {
-    NoteFailure(key.path, bytes.error());
-    return Finish(flight, std::unexpected(bytes.error()));
+  const Ledger::Key file{key.path, key.version, 0, 0};
+  for (int tries = 0; tries < kTries; ++tries) {
+    const uint64_t begun = settling_.ledger().Begin(file);
+    context_.parts.counters.Count(Event::kReadsAtSource);
+    storage::Seen seen;
+    const Result<Bytes> bytes =
+        context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize, SizeOfChunk(key), seen);
+    if (!bytes) return FailRead(flight, bytes.error());
+    context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
+    const Chunk chunk{*bytes, context_.SealOf(rpc::Kind::kRead, key.path, key.version, key.chunk, *bytes)};
+    const Ledger::Noted noted = settling_.ledger().Note(file, key.chunk, chunk.seal, seen.ctime, begun);
+    if (noted != Ledger::Noted::kAgain) return Show(flight, chunk, seen.ctime, noted);
   }
-  context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
-  Finish(flight, Chunk{*bytes, context_.SealOf(rpc::Kind::kRead, key.path, key.version, key.chunk, *bytes)});
+  FailRead(flight, {ESTALE, {}});
+}
+
+void Chunks::Show(const Flight& flight, const Chunk& chunk, const FileTime& ctime, Ledger::Noted noted) {
+  if (noted == Ledger::Noted::kSettled) return Finish(flight, chunk);
+  if (noted == Ledger::Noted::kChanged) return FailRead(flight, {ESTALE, {}});
+  settling_.Ask({flight.key.path, flight.key.version, 0, 0}, ctime, [this, flight, chunk](const Status& settled) {
+    Lead(flight, [&] {
+      if (!settled) return FailRead(flight, settled.error());
+      Finish(flight, chunk);
+    });
+  });
+}
+
+void Chunks::FailRead(const Flight& flight, const Error& error) {
+  NoteFailure(flight.key.path, error);
+  Finish(flight, std::unexpected(error));
 }
 
 // Kept before the flight ends: who comes later finds it in the table. The reservation becomes the table's charge.

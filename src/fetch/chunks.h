@@ -9,6 +9,7 @@
 #include "context.h"
 #include "copper/fetch/single_flight.h"
 #include "pool_calls.h"
+#include "settling.h"
 #include "upstream.h"
 
 namespace copper::fetch {
@@ -18,7 +19,8 @@ class Chunks {
   using ChunkDone = std::move_only_function<void(Result<cache::Chunk>)>;
   using RangeDone = std::move_only_function<void(Result<std::vector<Bytes>>)>;
 
-  Chunks(const Context& context, Upstream& upstream) : context_(context), upstream_(upstream) {}
+  Chunks(const Context& context, Upstream& upstream, Settling& settling)
+      : context_(context), upstream_(upstream), settling_(settling) {}
 
   bool IsCacheable(const File& file) const;
   // One whole chunk of a cacheable file. Where `done` is empty, whoever comes later finds it in the table.
@@ -47,12 +49,14 @@ class Chunks {
   void OnReply(const Flight& flight, const rpc::Reply& reply);
   bool IsWhole(const cache::ChunkKey& key, const rpc::Reply& reply) const;
   void ReadSource(const Flight& flight);
+  void Show(const Flight& flight, const cache::Chunk& chunk, const FileTime& ctime, Ledger::Noted noted);
   // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
   template <class Work>
   void Lead(const Flight& flight, Work work);
   // Where a chunk is kept, if it is: not while a refresh forbids keeping it.
   cache::ChunkKey KeptKey(const File& file, uint64_t chunk) const;
   std::optional<cache::Chunk> Held(const cache::ChunkKey& key) const;
+  void FailRead(const Flight& flight, const Error& error);
   void Finish(const Flight& flight, const Result<cache::Chunk>& chunk);
   TreeId TreeOf(const cache::ChunkKey& key) const {
     return context_.parts.forest.OfChunk(key.path, key.version.size, key.chunk);
@@ -66,6 +70,7 @@ class Chunks {
 
   const Context& context_;
   Upstream& upstream_;
+  Settling& settling_;
   SingleFlight<cache::ChunkKey, cache::Chunk> flights_;
   PoolCalls<std::vector<Bytes>> direct_;
   PoolCalls<uint64_t> seeks_;

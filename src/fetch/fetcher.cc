@@ -5,6 +5,7 @@
 #include "deadlines.h"
 #include "listings.h"
 #include "names.h"
+#include "settling.h"
 #include "upstream.h"
 
 namespace copper::fetch {
@@ -70,7 +71,8 @@ struct Fetcher::State {
   Upstream upstream{context};
   Listings listings{context, upstream};
   Names names{context, upstream, listings};
-  Chunks chunks{context, upstream};
+  Settling settling{context, upstream};
+  Chunks chunks{context, upstream, settling};
   PoolCalls<StatFs> statfs;
   ControlHandler control;
   ChangeListener* listener = nullptr;
@@ -163,6 +165,8 @@ std::vector<Fetcher::LongWait> Fetcher::LongWaits(size_t most) const {
 
 void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) {
   const std::optional<profile::Operation> operation = OperationOf(request.kind);
+  if (request.kind == rpc::Kind::kSettle) return state_->settling.ServeSettle(from, request, std::move(respond));
+  if (request.kind == rpc::Kind::kCompare) return state_->settling.ServeCompare(request, std::move(respond));
   if (!operation) {
     if (state_->control) state_->control(from, request, std::move(respond));
     return;
@@ -205,6 +209,7 @@ void Fetcher::Forget(const std::string& path) {
   fetch::Forget(cache.tree(), epoch, context, listed_below);
   fetch::Forget(cache.data(), epoch, context, below);
   state_->chunks.Forget(path);
+  state_->settling.Forget(path);
 }
 
 void Fetcher::BeginRefresh(const RefreshId& id, const std::string& path, TimePoint until) {

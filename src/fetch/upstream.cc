@@ -150,6 +150,12 @@ void Upstream::ReadInstead(Rank from, const std::string& path, Task read) {
   context_.parts.detour.Submit(std::move(read));
 }
 
+bool Upstream::IsLost(Rank rank) const {
+  const std::lock_guard lock(mutex_);
+  const auto asked = asked_.find(rank);
+  return asked != asked_.end() && asked->second->parent.IsLost();
+}
+
 bool Upstream::OnTick() {
   TellNews(context_.waits, std::nullopt);
   bool needed = !context_.waits.empty();

@@ -43,6 +43,9 @@ class Upstream {
   // and `read` is called as above.
   void ReadInstead(Rank from, const std::string& path, Task read);
 
+  // Known to be lost, as a parent of this node.
+  bool IsLost(Rank rank) const;
+
   // Whether ticks are still needed.
   bool OnTick();
 

@@ -11,7 +11,7 @@ namespace {
 
 bool AsksForPath(Kind kind) {
   return kind == Kind::kLook || kind == Kind::kList || kind == Kind::kRead || kind == Kind::kSeek ||
-         kind == Kind::kRefresh || kind == Kind::kReduce;
+         kind == Kind::kRefresh || kind == Kind::kReduce || kind == Kind::kSettle || kind == Kind::kCompare;
 }
 
 bool IsName(std::string_view part) {

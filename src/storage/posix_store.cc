@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "storage/busy_time.h"
 #include "storage/directory_reader.h"
@@ -29,6 +30,13 @@ int OfKnownFile(int error) {
 // server for a moment answers to reads under way.
 bool MayPassBy(const Error& error) {
   return error.code == ESTALE || error.code == EIO;
+}
+
+// How often bytes are read whose file's ctime moves meanwhile.
+constexpr int kReads = 5;
+
+bool AreSame(const Filled& one, const Filled& other) {
+  return one.buffer && one.size == other.size && std::memcmp(one.buffer.data(), other.buffer.data(), one.size) == 0;
 }
 
 // A mount of Copper: a directory that nobody looks into.
@@ -127,34 +135,51 @@ Result<Listing> PosixStore::ListOnce(const std::string& path, const DirectoryOpt
   return ReadDirectory(std::move(*directory), options, {*look_cost_, *permissions_, clock_, busy_time_});
 }
 
-Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) {
+Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
+                               Seen& seen) {
   const Sharing sharing = file_systems_.Of(path);
   if (sharing == Sharing::kForbidden) return Fail(ESTALE);
   if (sharing == Sharing::kPseudo) return ReadLive(path, offset, length);
   if (offset >= version.size) return Bytes();
   length = static_cast<size_t>(std::min<uint64_t>(length, version.size - offset));
   ++counters_.reads;
-  Result<Filled> filled = ReadOnce(path, version, offset, length);
-  if (!filled && MayPassBy(filled.error())) filled = ReadOnce(path, version, offset, length);
+  Result<Filled> filled = ReadOnce(path, version, offset, length, seen);
+  if (!filled && MayPassBy(filled.error())) filled = ReadOnce(path, version, offset, length, seen);
   if (!filled) return std::unexpected(filled.error());
   counters_.bytes_read += filled->size;
   return Share(std::move(*filled));
 }
 
 // All of `length` bytes, or ESTALE.
-Result<Filled> PosixStore::ReadOnce(const std::string& path, const FileVersion& version, uint64_t offset,
-                                    size_t length) {
+Result<Filled> PosixStore::ReadOnce(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
+                                    Seen& seen) {
   const auto file = OpenVersion(path, version);
   if (!file) return std::unexpected(file.error());
-  AwaitEndOfTick(version);  // with the file open: it may be replaced meanwhile
-  Result<Filled> filled = ReadFully(chunks_, (*file)->get(), offset, length);
-  if (filled) {
-    if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
-  }
+  Result<Filled> filled = ReadUnchanged(path, version, **file, offset, length, seen);
   if (filled && filled->size == length) return filled;
   open_files_->Drop(path, version);
   if (filled) return Fail(ESTALE);
   return filled;
+}
+
+// What is read while the ctime moves is read again, until it is the same bytes twice: then whatever moved it changed
+// nothing here.
+Result<Filled> PosixStore::ReadUnchanged(const std::string& path, const FileVersion& version, const UniqueFd& file,
+                                         uint64_t offset, size_t length, Seen& seen) {
+  Filled before;
+  for (int tries = 0; tries < kReads; ++tries) {
+    const Result<Seen> begin = CheckVersion(path, version, file);
+    if (!begin) return std::unexpected(begin.error());
+    AwaitEndOfTick(std::max(version.mtime, begin->ctime));  // with the file open: it may be replaced meanwhile
+    Result<Filled> filled = ReadFully(chunks_, file.get(), offset, length);
+    if (!filled) return filled;
+    const Result<Seen> end = CheckVersion(path, version, file);
+    if (!end) return std::unexpected(end.error());
+    seen = *begin;
+    if (begin->ctime == end->ctime || AreSame(before, *filled)) return filled;
+    before = *std::move(filled);
+  }
+  return Fail(ESTALE);
 }
 
 Result<Bytes> PosixStore::ReadLive(const std::string& path, uint64_t offset, size_t length) {
@@ -178,7 +203,7 @@ Result<uint64_t> PosixStore::Seek(const std::string& path, const FileVersion& ve
   if (!file) return std::unexpected(file.error());
   const off_t found = Retry([&] { return lseek((*file)->get(), static_cast<off_t>(offset), whence); });
   const int error = errno;
-  if (const Status same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
+  if (const Result<Seen> same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
   if (found < 0) return Fail(error);
   return static_cast<uint64_t>(found);
 }
@@ -213,12 +238,14 @@ Result<std::shared_ptr<const UniqueFd>> PosixStore::OpenVersion(const std::strin
   return file;
 }
 
-Status PosixStore::CheckVersion(const std::string& path, const FileVersion& version, const UniqueFd& file) {
+Result<Seen> PosixStore::CheckVersion(const std::string& path, const FileVersion& version, const UniqueFd& file) {
   struct stat now{};
   const Status stated = Stat(file.get(), now);
-  if (stated && IsOfVersion(NumberingOf(path), path, now, version)) return {};
+  if (stated && IsOfVersion(NumberingOf(path), path, now, version)) {
+    return Seen{FileTime::From(now.st_ctim), now.st_mode, static_cast<uint32_t>(now.st_nlink), now.st_uid, now.st_gid};
+  }
   open_files_->Drop(path, version);
-  return stated ? Fail(ESTALE) : stated;
+  return stated ? Fail(ESTALE) : Fail(stated.error().code);
 }
 
 }  // namespace copper::storage

@@ -4,14 +4,14 @@
 
 namespace copper::storage {
 
-Duration LeftOfTick(const FileVersion& version, const FileTime& now) {
-  const std::chrono::nanoseconds tick = version.mtime.nanoseconds == 0 ? kSlowTick : kTick;
-  const std::chrono::nanoseconds age = Between(version.mtime, now);
+Duration LeftOfTick(const FileTime& change, const FileTime& now) {
+  const std::chrono::nanoseconds tick = change.nanoseconds == 0 ? kSlowTick : kTick;
+  const std::chrono::nanoseconds age = Between(change, now);
   return age < tick && age >= -tick ? tick - age : Duration::zero();
 }
 
-void AwaitEndOfTick(const FileVersion& version) {
-  const Duration left = LeftOfTick(version, FileTime::Now());
+void AwaitEndOfTick(const FileTime& change) {
+  const Duration left = LeftOfTick(change, FileTime::Now());
   if (left > Duration::zero()) std::this_thread::sleep_for(left);
 }
 

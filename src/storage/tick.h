@@ -13,11 +13,14 @@ inline constexpr std::chrono::nanoseconds kTick = std::chrono::milliseconds(20);
 // Of sources that keep whole seconds, as Lustre: told by a time without a fraction.
 inline constexpr std::chrono::nanoseconds kSlowTick = std::chrono::seconds(1) + kTick;
 
-// How long after `now` the tick of this version goes on. Zero for almost every file, and for times
+// How long after `now` the tick of this change goes on. Zero for almost every file, and for times
 // in the future, which say nothing.
-Duration LeftOfTick(const FileVersion& version, const FileTime& now);
+Duration LeftOfTick(const FileTime& change, const FileTime& now);
+inline Duration LeftOfTick(const FileVersion& version, const FileTime& now) {
+  return LeftOfTick(version.mtime, now);
+}
 
 // Sleeps until it is over.
-void AwaitEndOfTick(const FileVersion& version);
+void AwaitEndOfTick(const FileTime& change);
 
 }  // namespace copper::storage

@@ -101,7 +101,7 @@ Header GetFields(const std::byte* head) {
 }
 
 bool IsKnownKind(Kind kind) {
-  return kind >= Kind::kLook && kind <= Kind::kReduce;
+  return kind >= Kind::kLook && kind <= Kind::kCompare;
 }
 
 bool AreFlagsSound(const Header& header) {

@@ -131,6 +131,16 @@ void MemoryStore::RewriteUnseen(const std::string& path, std::string content) {
   node->attributes.atime = atime;
 }
 
+void MemoryStore::RewriteRestoring(const std::string& path, std::string content) {
+  RewriteUnseen(path, std::move(content));
+  TouchCtime(path);
+}
+
+void MemoryStore::TouchCtime(const std::string& path) {
+  const Lock lock(mutex_);
+  MustFind(path)->attributes.ctime = FileTime::FromNanoseconds(change_time_ + changes_++);
+}
+
 void MemoryStore::SetMode(const std::string& path, uint32_t permissions) {
   const Lock lock(mutex_);
   uint32_t& mode = MustFind(path)->attributes.mode;
@@ -235,12 +245,15 @@ Result<Listing> MemoryStore::List(const std::string& path, storage::ListLimit li
                        Between(node.attributes.mtime, FileTime::FromNanoseconds(now_)) >= kQuiet);
 }
 
-Result<Bytes> MemoryStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) {
+Result<Bytes> MemoryStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
+                                storage::Seen& seen) {
   Lock lock(mutex_);
   if (const Status entered = Enter(lock, Kind::kRead, path); !entered) return std::unexpected(entered.error());
   const Result<NodePtr> node = FindVersion(path, version);
   if (!node) return std::unexpected(node.error());
-  if (((*node)->attributes.mode & 0400) == 0) return Fail(EACCES);
+  const Attributes& attributes = (*node)->attributes;
+  if ((attributes.mode & 0400) == 0) return Fail(EACCES);
+  seen = {attributes.ctime, attributes.mode, attributes.nlink, attributes.uid, attributes.gid};
   const auto content = std::as_bytes(std::span((*node)->content));
   const size_t begin = static_cast<size_t>(std::min<uint64_t>(offset, content.size()));
   const auto range = content.subspan(begin, std::min(length, content.size() - begin));

@@ -42,6 +42,10 @@ class MemoryStore final : public storage::BackingStore {
   void Rewrite(const std::string& path, std::string content);
   // Other bytes of the same size, under the same inode and mtime: what no version tells, only the ctime beside it.
   void RewriteUnseen(const std::string& path, std::string content);
+  // The same, with a new ctime: who has written it has put the times back.
+  void RewriteRestoring(const std::string& path, std::string content);
+  // A new ctime and nothing else, as a hard link elsewhere, a chmod or a rename leave it.
+  void TouchCtime(const std::string& path);
   // Permission bits. Without 0400 a file can't be read, nor a directory be listed (EACCES); nothing else is checked.
   void SetMode(const std::string& path, uint32_t permissions);
 
@@ -76,7 +80,9 @@ class MemoryStore final : public storage::BackingStore {
 
   Result<Attributes> Look(const std::string& path) override;
   Result<Listing> List(const std::string& path, storage::ListLimit limit) override;
-  Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) override;
+  using BackingStore::Read;
+  Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
+                     storage::Seen& seen) override;
   Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) override;
   Result<StatFs> Statfs(const std::string& path) override;
 

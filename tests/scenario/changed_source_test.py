@@ -159,6 +159,67 @@ class ChangedSource(copper_job.Scenario):
         for mount in job.mounts:
             self.assertEqual(b"first" * MIB, pathlib.Path(f"{mount}/directory/changed").read_bytes())
 
+    def rewritten_in_place(self, name, content):
+        """As rsync -t --inplace, tar and touch -r leave it: other bytes under the same inode, size and times."""
+        path = self.source / name
+        before = path.stat()
+        with open(path, "r+b") as file:
+            file.write(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        after = path.stat()
+        self.assertEqual((before.st_ino, before.st_size, before.st_mtime_ns), (after.st_ino, after.st_size, after.st_mtime_ns))
+
+    def test_rewritten_in_place_with_its_times_put_back(self):
+        """One byte of the old content was read; all the rest is the old content, too, or ESTALE, on every mount."""
+        size = 40 * MIB
+        self.write("large", b"1" * size)
+        job = self.start()
+        with open(f"{job.mounts[0]}/large", "rb", buffering=0) as file:
+            self.assertEqual(b"1", file.read(1))
+        self.rewritten_in_place("large", b"2" * size)
+        refused = 0
+        for mount in job.mounts:
+            with open(f"{mount}/large", "rb", buffering=0) as file:
+                for offset in range(0, size, MIB):
+                    try:
+                        piece = os.pread(file.fileno(), MIB, offset)
+                    except OSError as failure:
+                        self.assertEqual(errno.ESTALE, failure.errno)
+                        refused += 1
+                    else:
+                        self.assertEqual({b"1"[0]}, set(piece), f"at {offset}")
+        self.assertGreater(refused, 0)
+        self.assertEqual(0, job.copper("refresh", job.directory, "/large").returncode)
+        for mount in job.mounts:
+            self.assertEqual(b"2" * size, pathlib.Path(f"{mount}/large").read_bytes())
+
+    def test_a_linker_a_chmod_and_a_renamer_disturb_nobody(self):
+        """While every mount reads: no error, the right bytes, and what was read is read again once per change."""
+        size, changes = 24 * MIB, 6
+        content = bytes(range(256)) * (size // 256)
+        self.write("large", content)
+        job = self.start()
+        before = job.total("reads_at_source")
+
+        def read(mount):
+            with open(f"{mount}/large", "rb", buffering=0) as file:
+                for offset in range(0, size, MIB):
+                    self.assertEqual(content[:MIB], os.pread(file.fileno(), MIB, offset), f"at {offset}")
+
+        with concurrent.futures.ThreadPoolExecutor(len(job.mounts)) as pool:
+            readers = [pool.submit(read, mount) for mount in job.mounts]
+            for number in range(changes // 3):
+                os.link(self.source / "large", self.source / f"link{number}")
+                time.sleep(0.03)
+                os.chmod(self.source / "large", 0o600 + number)
+                time.sleep(0.03)
+                os.rename(self.source / f"link{number}", self.source / f"renamed{number}")
+                time.sleep(0.03)
+            for reader in readers:
+                reader.result()
+        chunks = size // MIB
+        self.assertLessEqual(job.total("reads_at_source") - before, (2 * changes + 2) * (chunks + 2 * len(job.mounts)))
+
     def test_never_a_mix(self):
         """The file is replaced again and again while all mounts read it: one version each time, or ESTALE."""
         size = 4 * MIB

@@ -27,6 +27,12 @@ struct ListLimit {
   size_t bytes;  // of the packed listing; more are ENOMEM
 };
 
+// What a read saw of its file: from before it began until it ended.
+struct Seen {
+  FileTime ctime;
+  uint32_t mode = 0, nlink = 0, uid = 0, gid = 0;
+};
+
 class BackingStore {
  public:
   virtual ~BackingStore() = default;
@@ -40,8 +46,14 @@ class BackingStore {
 
   // Bytes [offset, offset+length) of the file, cut at version.size. ESTALE if the file is, or became while reading,
   // another version: what is returned is of this version alone. (A single write(2) that takes longer than a tick of the
-  // source's clock while it is read gives halves, here as anywhere: replace by rename.)
-  virtual Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) = 0;
+  // source's clock while it is read gives halves, here as anywhere: replace by rename.) The bytes are of the ctime that
+  // `seen` is told; whether bytes under another ctime are of the same content is for the caller to find out.
+  virtual Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
+                             Seen& seen) = 0;
+  Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) {
+    Seen seen;
+    return Read(path, version, offset, length, seen);
+  }
 
   // lseek(2) with SEEK_DATA or SEEK_HOLE. ESTALE as for Read; ENXIO past the end.
   virtual Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) = 0;

@@ -61,7 +61,9 @@ class PosixStore final : public BackingStore {
 
   Result<Attributes> Look(const std::string& path) override;
   Result<Listing> List(const std::string& path, ListLimit limit) override;
-  Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length) override;
+  using BackingStore::Read;
+  Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
+                     Seen& seen) override;
   Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) override;
   Result<StatFs> Statfs(const std::string& path) override;
 
@@ -75,12 +77,15 @@ class PosixStore final : public BackingStore {
 
   Result<Attributes> LookOnce(const std::string& path) const;
   Result<Listing> ListOnce(const std::string& path, const DirectoryOptions& options) const;
-  Result<Filled> ReadOnce(const std::string& path, const FileVersion& version, uint64_t offset, size_t length);
+  Result<Filled> ReadOnce(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
+                          Seen& seen);
+  Result<Filled> ReadUnchanged(const std::string& path, const FileVersion& version, const UniqueFd& file,
+                               uint64_t offset, size_t length, Seen& seen);
   Result<Bytes> ReadLive(const std::string& path, uint64_t offset, size_t length);
   // Open descriptors of files larger than a chunk are kept for their next chunks.
   Result<std::shared_ptr<const UniqueFd>> OpenVersion(const std::string& path, const FileVersion& version);
   // ESTALE, and no descriptor kept, if the open file has become another version.
-  Status CheckVersion(const std::string& path, const FileVersion& version, const UniqueFd& file);
+  Result<Seen> CheckVersion(const std::string& path, const FileVersion& version, const UniqueFd& file);
 
   const std::unique_ptr<SourceTree> tree_;
   const std::unique_ptr<OpenFiles> open_files_;

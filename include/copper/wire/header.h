@@ -38,6 +38,8 @@ enum class Kind : uint8_t {
   kLeft = 9,       // the sender and those below it have left  request payload: ranks that did not
   kRefresh = 10,   // forget a path                              request payload: path; reply: ranks not reached
   kReduce = 11,    // a piece of this rank's profile             request payload: its tag; reply: the piece
+  kSettle = 12,    // may the job go on under this ctime         request payload: path
+  kCompare = 13,   // is what you have read of it still so       request payload: path
 };
 
 enum Flags : uint8_t {

@@ -185,7 +185,7 @@ TEST_F(HeaderTest, ParseErrorsAreUnparsable) {
   EXPECT_EQ(DecodePatched(4, 1, false), EBADMSG);    // an earlier version
   EXPECT_EQ(DecodePatched(4, 3, false), EBADMSG);    // a later one
   EXPECT_EQ(DecodePatched(6, 0, false), EBADMSG);    // kinds
-  EXPECT_EQ(DecodePatched(6, 12, false), EBADMSG);
+  EXPECT_EQ(DecodePatched(6, 14, false), EBADMSG);
   EXPECT_EQ(DecodePatched(7, 33, true), EBADMSG);                // an unknown flag
   EXPECT_EQ(DecodePatched(7, kZeros, true), EBADMSG);            // a reply's flag in a request
   EXPECT_EQ(DecodePatched(7, kReply | kAsRoot, true), EBADMSG);  // and a request's in a reply

@@ -1,0 +1,122 @@
+// A ctime that alone changes: content decides, once per change.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "fakes/test_job.h"
+
+namespace copper::fetch {
+namespace {
+
+using fakes::MemoryStore;
+using fakes::TestJob;
+using fakes::TestNode;
+
+constexpr uint64_t kChunks = 40;
+constexpr char kPath[] = "/d/file";
+
+std::string TextOf(char letter, size_t size = kChunks * kChunkSize) {
+  std::string text(size, letter);
+  for (size_t i = 0; i < size; i += 4096) text[i] = static_cast<char>('0' + i / kChunkSize % 10);
+  return text;
+}
+
+class SettlingTest : public testing::TestWithParam<uint32_t> {
+ protected:
+  MemoryStore& store() { return job_.store(); }
+  TestNode& last() { return job_.node(job_.ranks() - 1); }
+  Result<std::string> Chunk(TestNode& node, const File& file, uint64_t chunk) {
+    return node.Read(file, chunk * kChunkSize, kChunkSize);
+  }
+  uint64_t reads() { return store().counts(kPath).reads; }
+
+  const std::string old_ = TextOf('o');
+  const std::string new_ = TextOf('n');
+  TestJob job_{GetParam()};
+  const File file_ = [this] {
+    store().AddFile(kPath, old_);
+    return File{kPath, store().Peek(kPath).version()};
+  }();
+};
+
+INSTANTIATE_TEST_SUITE_P(Ranks, SettlingTest, testing::Values(1U, 2U, 4U));
+
+TEST_P(SettlingTest, BytesThatWereRewrittenUnderTheSameTimesAreNeverMixedWithOthers) {
+  EXPECT_EQ(Chunk(last(), file_, 0).value_or(""), old_.substr(0, kChunkSize));
+  store().RewriteRestoring(kPath, new_);
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    for (uint64_t chunk = 0; chunk < kChunks; chunk += 3) {
+      const Result<std::string> read = Chunk(job_.node(rank), file_, chunk);
+      if (read) {
+        EXPECT_EQ(*read, old_.substr(chunk * kChunkSize, kChunkSize)) << chunk << ": what was read before";
+        EXPECT_EQ(chunk, 0U);
+      } else {
+        EXPECT_EQ(read.error().code, ESTALE);
+      }
+    }
+  }
+}
+
+TEST_P(SettlingTest, AChangedPartIsFoundWhereverItIs) {
+  EXPECT_EQ(Chunk(last(), file_, 39).value_or(""), old_.substr(39 * kChunkSize));
+  EXPECT_EQ(Chunk(last(), file_, 17).value_or(""), old_.substr(17 * kChunkSize, kChunkSize));
+  std::string changed = old_;
+  changed[17 * kChunkSize + 5] ^= 1;
+  store().RewriteRestoring(kPath, changed);
+  const Result<std::string> other = Chunk(last(), file_, 1);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ESTALE);
+}
+
+TEST_P(SettlingTest, AnUnchangedFileIsReadAgainOncePerChangeAndDisturbsNobody) {
+  constexpr uint64_t kBefore = 20;
+  for (uint64_t chunk = 0; chunk < kBefore; ++chunk) ASSERT_TRUE(Chunk(last(), file_, chunk));
+  EXPECT_EQ(reads(), kBefore);
+  store().TouchCtime(kPath);
+  for (uint64_t chunk = kBefore; chunk < kChunks; ++chunk) {
+    EXPECT_EQ(Chunk(last(), file_, chunk).value_or(""), old_.substr(chunk * kChunkSize, kChunkSize)) << chunk;
+  }
+  // Again: what had been read, and what asked about it. What was read meanwhile comes in addition.
+  EXPECT_GE(reads(), kChunks + kBefore + 1);
+  EXPECT_LE(reads(), kChunks + kBefore + 2 * job_.ranks());
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).ReadWhole(kPath).value_or(""), old_);
+}
+
+TEST_P(SettlingTest, ManyChangesDisturbNobodyEither) {
+  for (uint64_t chunk = 0; chunk < kChunks; ++chunk) {
+    store().TouchCtime(kPath);
+    EXPECT_EQ(Chunk(job_.node(chunk % job_.ranks()), file_, chunk).value_or(""),
+              old_.substr(chunk * kChunkSize, kChunkSize));
+  }
+}
+
+TEST_P(SettlingTest, WhatNobodyHasReadYetIsWhatItIsNow) {
+  store().RewriteRestoring(kPath, new_);
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).ReadWhole(kPath).value_or(""), new_);
+  EXPECT_EQ(reads(), kChunks);
+}
+
+TEST_P(SettlingTest, ARefreshMovesOn) {
+  ASSERT_TRUE(Chunk(last(), file_, 0));
+  store().RewriteRestoring(kPath, new_);
+  ASSERT_FALSE(Chunk(last(), file_, 9));
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().BeginRefresh({0, 1}, kPath, kNever);
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().EndRefresh({0, 1}, kPath, [] {});
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).ReadWhole(kPath).value_or(""), new_);
+}
+
+TEST_P(SettlingTest, WhatIsReadWhileItIsComparedIsReadAgain) {
+  ASSERT_TRUE(Chunk(last(), file_, 0));
+  store().TouchCtime(kPath);
+  store().Block(MemoryStore::Kind::kRead, kPath);
+  std::vector<std::future<Result<std::string>>> readers;
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    readers.push_back(std::async(std::launch::async, [this, rank] { return job_.node(rank).ReadWhole(kPath); }));
+  }
+  ASSERT_TRUE(store().WaitUntilBlocked(MemoryStore::Kind::kRead, kPath, 1));
+  store().Release(MemoryStore::Kind::kRead, kPath);
+  for (auto& reader : readers) EXPECT_EQ(reader.get().value_or(""), old_);
+}
+
+}  // namespace
+}  // namespace copper::fetch
