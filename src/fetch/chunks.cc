@@ -15,8 +15,8 @@ using cache::Chunk;
 using cache::ChunkKey;
 using profile::Event;
 
-// How often a chunk is read whose file is compared meanwhile.
-constexpr int kTries = 8;
+// How often a chunk is read whose file is refreshed meanwhile.
+constexpr int kTries = 3;
 
 size_t SizeOfChunk(const ChunkKey& key) {
   return std::min<uint64_t>(kChunkSize, key.version.size - key.chunk * kChunkSize);
@@ -132,12 +132,12 @@ bool Chunks::IsWhole(const ChunkKey& key, const rpc::Reply& reply) const {
          context_.IsWhole(rpc::Kind::kRead, key.path, key.version, key.chunk, reply.payload, reply.seal);
 }
 
-// What was being read while its file was compared is read again.
+// What was being read while its file was refreshed is read again: it may be of before.
 void Chunks::ReadSource(const Flight& flight) {
   const ChunkKey& key = flight.key;
-  const Ledger::Key file{key.path, key.version, 0, 0};
+  const auto epoch = [&] { return context_.refreshes.Of(key.path, AskedOf::kSource); };
   for (int tries = 0; tries < kTries; ++tries) {
-    const uint64_t begun = settling_.ledger().Begin(file);
+    const Ledger::Key file{key.path, key.version, 0, epoch()};
     context_.parts.counters.Count(Event::kReadsAtSource);
     storage::Seen seen;
     const Result<Bytes> bytes =
@@ -145,16 +145,17 @@ void Chunks::ReadSource(const Flight& flight) {
     if (!bytes) return FailRead(flight, bytes.error());
     context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
     const Chunk chunk{*bytes, context_.SealOf(rpc::Kind::kRead, key.path, key.version, key.chunk, *bytes)};
-    const Ledger::Noted noted = settling_.ledger().Note(file, key.chunk, chunk.seal, seen.ctime, begun);
-    if (noted != Ledger::Noted::kAgain) return Show(flight, chunk, seen.ctime, noted);
+    const Ledger::Noted noted = settling_.ledger().Note(file, key.chunk, chunk.seal, seen.ctime);
+    if (file.epoch == epoch()) return Show(flight, chunk, file, seen.ctime, noted);
   }
   FailRead(flight, {ESTALE, {}});
 }
 
-void Chunks::Show(const Flight& flight, const Chunk& chunk, const FileTime& ctime, Ledger::Noted noted) {
-  if (noted == Ledger::Noted::kSettled) return Finish(flight, chunk);
-  if (noted == Ledger::Noted::kChanged) return FailRead(flight, {ESTALE, {}});
-  settling_.Ask({flight.key.path, flight.key.version, 0, 0}, ctime, [this, flight, chunk](const Status& settled) {
+void Chunks::Show(const Flight& flight, const Chunk& chunk, const Ledger::Key& file, const FileTime& ctime,
+                  const Ledger::Noted& noted) {
+  if (noted.verdict == Ledger::Noted::Verdict::kSettled) return Finish(flight, chunk);
+  if (noted.verdict == Ledger::Noted::Verdict::kChanged) return FailRead(flight, {ESTALE, {}});
+  settling_.Ask(file, ctime, noted, [this, flight, chunk](const Status& settled) {
     Lead(flight, [&] {
       if (!settled) return FailRead(flight, settled.error());
       Finish(flight, chunk);

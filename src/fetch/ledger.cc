@@ -6,6 +6,10 @@
 namespace copper::fetch {
 namespace {
 
+// Enough for a TiB of chunks and a hundred thousand files; no more than a small part of the budget.
+constexpr size_t kMost = size_t{160} << 20;
+constexpr size_t kPart = 16;
+
 // With what maps and allocator take for them.
 constexpr size_t kSealSize = 80;
 size_t SizeOf(const Ledger::Key& file) {
@@ -14,77 +18,91 @@ size_t SizeOf(const Ledger::Key& file) {
 
 }  // namespace
 
-Ledger::Entry& Ledger::Open(const Key& file) {
-  const auto [entry, is_new] = entries_.try_emplace(file);
+Ledger::Ledger(cache::Budget& budget) : budget_(budget), most_(std::min<uint64_t>(kMost, budget.limit() / kPart)) {}
+
+Ledger::Entry& Ledger::Open(const Key& file, const FileTime& ctime) {
+  const auto [found, is_new] = entries_.try_emplace(file);
+  Entry& entry = found->second;
   if (is_new) {
+    entry.comparison = ++comparisons_;
+    entry.may_lack = has_let_go_;
+    entry.all_under = ctime;
     order_.push_back(file);
-    budget_.Hold(SizeOf(file));
+    Hold(SizeOf(file));
   }
-  return entry->second;
+  return entry;
 }
 
-uint64_t Ledger::Begin(const Key& file) {
+Ledger::Noted Ledger::Note(const Key& file, uint64_t chunk, const Seal& seal, const FileTime& ctime) {
+  using Verdict = Noted::Verdict;
   const std::lock_guard lock(mutex_);
-  const uint64_t comparisons = Open(file).comparisons;
-  Bound();
-  return comparisons;
-}
-
-Ledger::Noted Ledger::Note(const Key& file, uint64_t chunk, const Seal& seal, const FileTime& ctime, uint64_t begun) {
-  const std::lock_guard lock(mutex_);
-  Entry& entry = Open(file);
-  if (entry.comparisons != begun) return Noted::kAgain;
+  Entry& entry = Open(file, ctime);
+  if (entry.all_under != ctime) entry.all_under.reset();
   const auto [known, is_new] = entry.seals.try_emplace(chunk, seal);
-  if (is_new) {
-    ++seals_;
-    budget_.Hold(kSealSize);
-  }
-  if (known->second != seal) return Noted::kChanged;
-  return entry.settled == ctime ? Noted::kSettled : Noted::kAsk;
+  const Verdict verdict = known->second != seal    ? Verdict::kChanged
+                          : entry.settled == ctime ? Verdict::kSettled
+                                                   : Verdict::kAsk;
+  const Noted noted{verdict, entry.comparison, std::exchange(entry.may_lack, false)};
+  if (is_new) Hold(kSealSize);
+  Bound();
+  return noted;
 }
 
-void Ledger::Settle(const Key& file, const FileTime& ctime) {
+void Ledger::Settle(const Key& file, const FileTime& ctime, uint64_t comparison) {
   const std::lock_guard lock(mutex_);
-  if (const auto entry = entries_.find(file); entry != entries_.end()) entry->second.settled = ctime;
+  const auto entry = entries_.find(file);
+  if (entry != entries_.end() && entry->second.comparison == comparison) entry->second.settled = ctime;
 }
 
-bool Ledger::SettleFirst(const Key& file, const FileTime& ctime) {
+bool Ledger::SettleAlone(const Key& file, const FileTime& ctime) {
   const std::lock_guard lock(mutex_);
   const auto entry = entries_.find(file);
   if (entry == entries_.end()) return false;
-  if (!entry->second.settled) entry->second.settled = ctime;
+  if (entry->second.all_under == ctime) entry->second.settled = ctime;
   return entry->second.settled == ctime;
 }
 
-std::optional<std::vector<std::pair<uint64_t, Seal>>> Ledger::BeginComparison(const Key& file) {
+Result<Ledger::Seals> Ledger::BeginComparison(const Key& file, const std::optional<FileTime>& but_under) {
   const std::lock_guard lock(mutex_);
-  const auto entry = entries_.find(file);
-  if (entry == entries_.end()) return std::nullopt;
-  ++entry->second.comparisons;
-  return std::vector<std::pair<uint64_t, Seal>>(entry->second.seals.begin(), entry->second.seals.end());
+  const auto found = entries_.find(file);
+  if (found == entries_.end()) return Fail(has_let_go_ ? ENOMEM : ENODATA);
+  Entry& entry = found->second;
+  entry.comparison = ++comparisons_;
+  entry.settled.reset();
+  if (but_under && entry.all_under == but_under) return Seals{entry.comparison, {}};
+  return Seals{entry.comparison, {entry.seals.begin(), entry.seals.end()}};
 }
 
-void Ledger::Forget(const std::string& top) {
+void Ledger::Forget(const std::string& top, cache::Epoch before) {
   const std::lock_guard lock(mutex_);
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);
-    if (IsAtOrBelow(entry->first.path, top)) Erase(entry);
+    if (entry->first.epoch < before && IsAtOrBelow(entry->first.path, top)) Erase(entry);
     entry = next;
   }
   std::erase_if(order_, [&](const Key& file) { return !entries_.contains(file); });
 }
 
+void Ledger::Hold(size_t bytes) {
+  held_ += bytes;
+  budget_.Hold(bytes);
+}
+
 void Ledger::Erase(Entries::iterator entry) {
-  seals_ -= entry->second.seals.size();
-  budget_.Drop(SizeOf(entry->first) + kSealSize * entry->second.seals.size());
+  const size_t bytes = SizeOf(entry->first) + kSealSize * entry->second.seals.size();
+  held_ -= bytes;
+  budget_.Drop(bytes);
   entries_.erase(entry);
 }
 
+// The last one stays, whatever it takes: it is being read.
 void Ledger::Bound() {
-  while (order_.size() > 1 && (entries_.size() > kMostFiles || seals_ > kMostSeals)) {
+  while (order_.size() > 1 && held_ > most_) {
     const auto oldest = entries_.find(order_.front());
     order_.pop_front();
-    if (oldest != entries_.end()) Erase(oldest);
+    if (oldest == entries_.end()) continue;
+    Erase(oldest);
+    has_let_go_ = true;
   }
 }
 

@@ -2,7 +2,7 @@
 // and the ctime of the file under which it may go on reading without asking (settling.h).
 //
 // Any thread. One lock, a leaf. What it holds counts in the budget and is bounded: what was read longest ago leaves
-// first, and whoever is asked about it then can't tell.
+// first, and that this may be so is told to whoever asks about it.
 #pragma once
 
 #include <deque>
@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "copper/base/result.h"
 #include "copper/base/seal.h"
 #include "copper/cache/cache.h"
 
@@ -21,36 +22,45 @@ namespace copper::fetch {
 
 class Ledger {
  public:
-  // The chunk number is not part of it.
+  // The chunk number is not part of it; the epoch is that in which the file was read, not before a refresh.
   using Key = cache::ChunkKey;
-  static constexpr size_t kMostSeals = size_t{1} << 20;  // a TiB of distinct chunks
-  static constexpr size_t kMostFiles = size_t{1} << 17;
-
-  explicit Ledger(cache::Budget& budget) : budget_(budget) {}
-
-  // A read begins; to be told to Note. It changes when this file is compared: what was being read then was not.
-  uint64_t Begin(const Key& file);
-
-  enum class Noted {
-    kSettled,  // read under the ctime that was settled last
-    kAsk,      // under another, or none was
-    kAgain,    // the file was compared meanwhile: to be read again
-    kChanged,  // this chunk has been read before, with other bytes
+  struct Seals {
+    uint64_t comparison;  // that begins, for Settle
+    std::vector<std::pair<uint64_t, Seal>> chunks;
   };
-  Noted Note(const Key& file, uint64_t chunk, const Seal& seal, const FileTime& ctime, uint64_t begun);
-  void Settle(const Key& file, const FileTime& ctime);
-  // Alone: true if nothing was settled before, and this is now, or if it was this.
-  bool SettleFirst(const Key& file, const FileTime& ctime);
 
-  // All that is to be compared; nullopt if nothing is known of this file, or no longer.
-  std::optional<std::vector<std::pair<uint64_t, Seal>>> BeginComparison(const Key& file);
+  explicit Ledger(cache::Budget& budget);
 
-  void Forget(const std::string& top);  // a path and all below it
+  struct Noted {
+    enum class Verdict {
+      kSettled,  // read under the ctime that was settled last
+      kAsk,      // under another, or none has been since the file was compared
+      kChanged,  // this chunk has been read before, with other bytes
+    };
+    Verdict verdict;
+    uint64_t comparison;  // the last before it, for Settle
+    bool may_lack;        // the first of this file, but others may have been forgotten for want of room
+  };
+  // Before the chunk is shown.
+  Noted Note(const Key& file, uint64_t chunk, const Seal& seal, const FileTime& ctime);
+  // What was noted with this may be shown; it says nothing of what is read from now on if the file was compared since.
+  void Settle(const Key& file, const FileTime& ctime, uint64_t comparison);
+  // Alone: true if all that was read was read under this ctime, or this was settled.
+  bool SettleAlone(const Key& file, const FileTime& ctime);
+
+  // What is to be compared; whatever is noted after this has to be asked for. Nothing of what has been read under
+  // `but_under` alone. ENODATA if nothing is known of this file, ENOMEM if it may have been forgotten for want of room.
+  Result<Seals> BeginComparison(const Key& file, const std::optional<FileTime>& but_under);
+
+  // A path and all below it, of any epoch before this one.
+  void Forget(const std::string& top, cache::Epoch before);
 
  private:
   struct Entry {
     std::optional<FileTime> settled;
-    uint64_t comparisons = 0;
+    std::optional<FileTime> all_under;  // all that was read, if it was under one ctime
+    uint64_t comparison = 0;            // a number of its own, another after each
+    bool may_lack = false;
     std::map<uint64_t, Seal> seals;  // by chunk
   };
   struct KeyHash {
@@ -58,15 +68,19 @@ class Ledger {
   };
   using Entries = std::unordered_map<Key, Entry, KeyHash>;
 
-  Entry& Open(const Key& file);
+  Entry& Open(const Key& file, const FileTime& ctime);
+  void Hold(size_t bytes);
   void Erase(Entries::iterator entry);
   void Bound();
 
   cache::Budget& budget_;
+  const size_t most_;
   std::mutex mutex_;  // guards what follows
   Entries entries_;
   std::deque<Key> order_;  // as they were first read; may name what is forgotten
-  size_t seals_ = 0;
+  size_t held_ = 0;
+  uint64_t comparisons_ = 0;
+  bool has_let_go_ = false;
 };
 
 }  // namespace copper::fetch

@@ -6,23 +6,33 @@
 namespace copper::fetch {
 namespace {
 
-// Of files whose chunks this rank's trees name. Those that came first leave first: a change of such a file is no longer
-// seen by its ctime.
-constexpr size_t kMostSubjects = size_t{1} << 17;
-constexpr size_t kSubjectSize = 400;  // without the path, which is held twice
+// What is known of files whose names are rooted here: of a hundred thousand, no more than a small part of the budget.
+// Those that came first leave first: a change of such a file is no longer seen by its ctime.
+constexpr size_t kMost = size_t{80} << 20;
+constexpr size_t kPart = 16;
+constexpr size_t kSubjectSize = 600;  // without the path, which is held twice
 
-// A rank that compares reads all that it has read of the file. Who asks waits longer than who is asked may take.
-constexpr auto kCompareWithin = std::chrono::seconds(60);
-constexpr auto kSettleWithin = std::chrono::seconds(70);
-// Until a root that does not even answer a ping is passed by.
-constexpr auto kAliveWithin = std::chrono::seconds(1);
+// A rank that compares reads all that it has read of the file.
+Duration CompareWithin(const Ledger::Key& file) {
+  return std::chrono::seconds(60 + file.version.size / (16 * kChunkSize));
+}
+// Who asks waits for the comparison under way, and for its own.
+Duration SettleWithin(const Ledger::Key& file) {
+  return 2 * CompareWithin(file) + std::chrono::seconds(10);
+}
+// Until a rank that does not even answer a ping is passed by.
+constexpr auto kAliveWithin = std::chrono::seconds(5);
 
-rpc::Request RequestOf(rpc::Kind kind, const Ledger::Key& file, const FileTime& ctime) {
+// Of kCompare: what was read under this ctime alone need not be read again.
+constexpr uint64_t kButUnder = 1;
+
+rpc::Request RequestOf(rpc::Kind kind, const Ledger::Key& file, const FileTime& ctime, uint64_t argument) {
   rpc::Request request;
   request.kind = kind;
   request.path = file.path;
   request.version = file.version;
   request.ctime = ctime;
+  request.argument = argument;
   return request;
 }
 
@@ -40,58 +50,75 @@ int ErrorOf(const Result<rpc::Reply>& outcome) {
 
 }  // namespace
 
+Settling::Settling(const Context& context, Upstream& upstream)
+    : context_(context),
+      upstream_(upstream),
+      ledger_(context.parts.cache.budget()),
+      most_(std::min<uint64_t>(kMost, context.parts.cache.budget().limit() / kPart)) {}
+
 // At the reader.
 
-void Settling::Ask(const Ledger::Key& file, const FileTime& ctime, Done done) {
-  Done settled = [this, file, ctime, done = std::move(done)](const Status& status) mutable {
-    if (status) ledger_.Settle(file, ctime);
+void Settling::Ask(const Ledger::Key& file, const FileTime& ctime, const Ledger::Noted& noted, Done done) {
+  Done settled = [this, file, ctime, comparison = noted.comparison,
+                  done = std::move(done)](const Status& status) mutable {
+    if (status) ledger_.Settle(file, ctime, comparison);
     done(status);
   };
   const tree::Forest& forest = context_.parts.forest;
   const Rank root = forest.Root(forest.OfDirectory(ParentPath(file.path)));
-  if (root == context_.options.self) return Settle(file, {root, ctime, std::move(settled)});
+  const Ledger::Key subject{file.path, file.version, 0, 0};
+  if (root == context_.options.self) return Settle(subject, {root, ctime, noted.may_lack, std::move(settled)});
   if (upstream_.IsLost(root)) return SettleAlone(file, ctime, std::move(settled));
-  AskRoot(root, file, ctime, std::move(settled));
+  Call(root, RequestOf(rpc::Kind::kSettle, file, ctime, noted.may_lack ? 1 : 0), SettleWithin(file),
+       [this, file, ctime, settled = std::move(settled)](int error) mutable {
+         if (error == 0) return settled({});
+         if (error == ESTALE || error == ESHUTDOWN) return settled(Fail(error));
+         SettleAlone(file, ctime, std::move(settled));
+       });
 }
 
-void Settling::AskRoot(Rank root, const Ledger::Key& file, const FileTime& ctime, Done done) {
-  struct Call {
+void Settling::Call(Rank rank, rpc::Request request, Duration within, std::move_only_function<void(int)> done) {
+  struct Once {
     std::atomic<bool> over{false};
-    Done done;
+    std::move_only_function<void(int)> done;
+    void End(int error) {
+      if (!over.exchange(true)) done(error);
+    }
   };
-  const auto call = std::make_shared<Call>();
-  call->done = std::move(done);
-  const auto is_first = [call] { return !call->over.exchange(true); };
+  const auto once = std::make_shared<Once>();
+  once->done = std::move(done);
   const TimePoint now = context_.Now();
-  context_.parts.channel.Call(root, RequestOf(rpc::Kind::kSettle, file, ctime), now + kSettleWithin,
-                              [this, call, is_first, file, ctime](const Result<rpc::Reply>& outcome) {
-                                if (!is_first()) return;
-                                const int error = ErrorOf(outcome);
-                                if (error == 0) return call->done({});
-                                if (error == ESTALE || error == ESHUTDOWN) return call->done(Fail(error));
-                                SettleAlone(file, ctime, std::move(call->done));
-                              });
+  context_.parts.channel.Call(rank, std::move(request), now + within,
+                              [once](const Result<rpc::Reply>& outcome) { once->End(ErrorOf(outcome)); });
   rpc::Request ping;
   ping.kind = rpc::Kind::kPing;
-  context_.parts.channel.Call(root, ping, now + kAliveWithin,
-                              [this, call, is_first, file, ctime](const Result<rpc::Reply>& outcome) {
-                                if (!outcome && is_first()) SettleAlone(file, ctime, std::move(call->done));
-                              });
-}
-
-void Settling::SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done) {
-  if (ledger_.SettleFirst(file, ctime)) return done({});
-  auto shared = std::make_shared<Done>(std::move(done));
-  context_.parts.detour.Submit([this, file, shared] {
-    const int error = CompareOwn(file);
-    (*shared)(error == 0 ? Status() : Fail(ESTALE));
+  context_.parts.channel.Call(rank, std::move(ping), now + kAliveWithin, [once](const Result<rpc::Reply>& outcome) {
+    if (!outcome) once->End(outcome.error().code);
   });
 }
 
-int Settling::CompareOwn(const Ledger::Key& file) {
-  const auto seals = ledger_.BeginComparison(file);
-  if (!seals) return ENODATA;
-  for (const auto& [chunk, seal] : *seals) {
+void Settling::SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done) {
+  if (ledger_.SettleAlone(file, ctime)) return done({});
+  context_.parts.detour.Submit([this, file, ctime, done = std::move(done)]() mutable {
+    const Result<Ledger::Seals> seals = ledger_.BeginComparison(file, std::nullopt);
+    const bool is_same = seals && AreStill(file, *seals) == 0;
+    if (is_same) ledger_.Settle(file, ctime, seals->comparison);
+    done(is_same ? Status() : Fail(ESTALE));
+  });
+}
+
+Ledger::Key Settling::Current(const Ledger::Key& file) const {
+  return {file.path, file.version, 0, context_.refreshes.Of(file.path, AskedOf::kSource)};
+}
+
+int Settling::CompareOwn(const Ledger::Key& file, const std::optional<FileTime>& but_under) {
+  const Result<Ledger::Seals> seals = ledger_.BeginComparison(Current(file), but_under);
+  return seals ? AreStill(file, *seals) : seals.error().code;
+}
+
+int Settling::AreStill(const Ledger::Key& file, const Ledger::Seals& seals) {
+  if (!seals.chunks.empty()) context_.parts.store.Reopen(file.path, file.version);
+  for (const auto& [chunk, seal] : seals.chunks) {
     const uint64_t offset = chunk * kChunkSize;
     const size_t size = std::min<uint64_t>(kChunkSize, file.version.size - offset);
     context_.parts.counters.Count(profile::Event::kReadsAtSource);
@@ -103,111 +130,160 @@ int Settling::CompareOwn(const Ledger::Key& file) {
 }
 
 void Settling::ServeCompare(const rpc::Request& request, rpc::Responder respond) {
-  context_.parts.pool.Submit(
-      [this, file = FileOf(request), respond = std::move(respond)]() mutable { respond({.error = CompareOwn(file)}); });
+  CompareOnPool(request, [respond = std::move(respond)](int error) mutable { respond({.error = error}); });
+}
+
+void Settling::CompareOnPool(const rpc::Request& request, std::move_only_function<void(int)> done) {
+  const auto but_under = request.argument == kButUnder ? std::optional(request.ctime) : std::nullopt;
+  context_.parts.pool.Submit([this, file = FileOf(request), but_under, done = std::move(done)]() mutable {
+    done(CompareOwn(file, but_under));
+  });
 }
 
 // At the name's root.
 
 void Settling::ServeSettle(Rank from, const rpc::Request& request, rpc::Responder respond) {
-  Settle(FileOf(request), {from, request.ctime, [respond = std::move(respond)](const Status& status) mutable {
-                             respond({.error = status ? 0 : status.error().code});
-                           }});
+  Settle(FileOf(request),
+         {from, request.ctime, request.argument != 0, [respond = std::move(respond)](const Status& status) mutable {
+            respond({.error = status ? 0 : status.error().code});
+          }});
 }
 
 void Settling::Settle(const Ledger::Key& file, Waiting asking) {
-  std::optional<Status> verdict;
-  std::set<Rank> readers;
+  Next next;
   {
     const std::lock_guard lock(mutex_);
     const auto [found, is_new] = subjects_.try_emplace(file);
+    Subject& subject = found->second;
     if (is_new) {
+      subject.settled = asking.ctime;
       order_.push_back(file);
+      held_ += SizeOf(file);
       context_.parts.cache.budget().Hold(SizeOf(file));
-      Bound();
     }
-    Subject& subject = subjects_.at(file);
-    if (subject.is_comparing) return subject.waiting.push_back(std::move(asking));
-    verdict = Decide(subject, asking);
-    readers = subject.readers;
+    subject.waiting.push_back(std::move(asking));
+    if (subject.is_comparing) return;
+    next = Decide(file, subject);
+    Bound();
   }
-  if (verdict) return asking.done(*verdict);
-  Compare(file, readers, std::move(asking));
-}
-
-std::optional<Status> Settling::Decide(Subject& subject, const Waiting& asking) {
-  if (subject.is_stale) return Fail(ESTALE);
-  if (subject.readers.empty()) subject.settled = asking.ctime;
-  subject.readers.insert(asking.from);
-  if (subject.settled == asking.ctime) return Status();
-  subject.is_comparing = true;
-  return std::nullopt;
+  Do(std::move(next));
 }
 
 struct Settling::Comparison {
-  Ledger::Key file;
-  Waiting asking;
+  Comparison(Ledger::Key of, Askers for_whom, Readers by)
+      : file(std::move(of)), askers(std::move(for_whom)), readers(std::move(by)), missing(readers.size()) {}
+
+  const Ledger::Key file;
+  Askers askers;
+  const Readers readers;
+  FileTime latest;
+  uint64_t but_under = 0;
+
   std::atomic<size_t> missing;
-  std::atomic<int> error{0};  // ESTALE goes before all others
+  std::mutex mutex;  // guards what follows
+  bool differs = false, is_certain = true;
+  std::vector<Rank> without;  // who have read nothing that matters
 };
 
-void Settling::Compare(const Ledger::Key& file, const std::set<Rank>& readers, Waiting asking) {
-  const auto comparison = std::shared_ptr<Comparison>(new Comparison{file, std::move(asking), readers.size()});
+// Of those who wait, once no comparison is under way.
+Settling::Next Settling::Decide(const Ledger::Key& file, Subject& subject) {
+  Next next;
+  Askers open;
+  for (Waiting& each : subject.waiting) {
+    Reader& reader = subject.readers[each.from];
+    reader.is_former = false;
+    reader.may_lack = each.may_lack || reader.may_lack;
+    Askers& where = subject.is_stale ? next.refused : subject.settled == each.ctime ? next.accepted : open;
+    where.push_back(std::move(each));
+  }
+  subject.waiting.clear();
+  if (open.empty()) return next;
+  const FileTime latest = std::ranges::max_element(open, {}, &Waiting::ctime)->ctime;
+  const bool is_one = std::ranges::all_of(open, [&](const Waiting& each) { return each.ctime == latest; }) &&
+                      (!subject.settled || *subject.settled < latest);
+  next.comparison = std::make_shared<Comparison>(file, std::move(open), subject.readers);
+  next.comparison->latest = latest;
+  next.comparison->but_under = is_one ? kButUnder : 0;
+  subject.is_comparing = true;
+  return next;
+}
+
+void Settling::Do(Next next) {
+  for (Waiting& each : next.accepted) each.done({});
+  for (Waiting& each : next.refused) each.done(Fail(ESTALE));
+  if (next.comparison) Compare(next.comparison);
+}
+
+void Settling::Compare(const ComparisonPtr& comparison) {
+  const Ledger::Key& file = comparison->file;
   context_.parts.log.Debug("{} has another ctime: {} ranks compare what they have read of it", file.path,
-                           readers.size());
-  for (const Rank reader : readers) {
+                           comparison->readers.size());
+  const rpc::Request request = RequestOf(rpc::Kind::kCompare, file, comparison->latest, comparison->but_under);
+  for (const auto& [reader, _] : comparison->readers) {
+    const auto compared = [this, comparison, reader](int error) { OnCompared(*comparison, reader, error); };
     if (reader == context_.options.self) {
-      context_.parts.pool.Submit([this, comparison] { OnCompared(*comparison, CompareOwn(comparison->file)); });
-      continue;
+      CompareOnPool(request, compared);
+    } else {
+      Call(reader, request, CompareWithin(file), compared);
     }
-    context_.parts.channel.Call(
-        reader, RequestOf(rpc::Kind::kCompare, file, comparison->asking.ctime), context_.Now() + kCompareWithin,
-        [this, comparison](const Result<rpc::Reply>& outcome) { OnCompared(*comparison, ErrorOf(outcome)); });
   }
 }
 
-void Settling::OnCompared(Comparison& comparison, int error) {
-  if (error == ESTALE) {
-    comparison.error = error;
-  } else if (int none = 0; error != 0) {
-    comparison.error.compare_exchange_strong(none, error);
+void Settling::OnCompared(Comparison& comparison, Rank rank, int error) {
+  {
+    const Reader& reader = comparison.readers.at(rank);
+    const std::lock_guard lock(comparison.mutex);
+    const bool is_lost = error != 0 && error != ESTALE && error != ENOMEM && error != ENODATA;
+    const bool can_tell = error != ENOMEM && !reader.may_lack;
+    if (error == ESTALE || (!can_tell && !reader.is_former)) comparison.differs = true;
+    if (error == ENODATA || (is_lost && reader.is_former)) comparison.without.push_back(rank);
+    if (is_lost && !reader.is_former) comparison.is_certain = false;
   }
-  if (--comparison.missing == 0) End(comparison.file, comparison.error, std::move(comparison.asking));
+  if (--comparison.missing == 0) End(comparison);
 }
 
-void Settling::End(const Ledger::Key& file, int error, Waiting asking) {
-  std::vector<Waiting> waiting;
+// With the lock. What differs is no longer of interest when it has been refreshed meanwhile.
+void Settling::Judge(const Comparison& comparison, Subject& subject) {
+  subject.is_comparing = false;
+  for (const Rank rank : comparison.without) subject.readers.erase(rank);
+  if (std::exchange(subject.was_refreshed, false)) return;
+  if (comparison.differs) subject.is_stale = true;
+  if (!comparison.differs && comparison.is_certain) subject.settled = comparison.latest;
+}
+
+void Settling::End(Comparison& comparison) {
+  const bool agree = !comparison.differs && comparison.is_certain;
+  Next next;
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = subjects_.find(file); found != subjects_.end()) {
-      Subject& subject = found->second;
-      subject.is_comparing = false;
-      subject.is_stale = error == ESTALE;
-      if (error == 0) subject.settled = std::max(subject.settled, asking.ctime);
-      waiting.swap(subject.waiting);
+    if (const auto found = subjects_.find(comparison.file); found != subjects_.end()) {
+      Judge(comparison, found->second);
+      next = Decide(comparison.file, found->second);
     }
   }
-  asking.done(error == 0 ? Status() : Fail(ESTALE));
-  for (Waiting& each : waiting) Settle(file, std::move(each));
+  for (Waiting& each : comparison.askers) each.done(agree ? Status() : Fail(ESTALE));
+  Do(std::move(next));
 }
 
 void Settling::Forget(const std::string& top) {
-  ledger_.Forget(top);
+  ledger_.Forget(top, context_.refreshes.Of(top, AskedOf::kSource));
   const std::lock_guard lock(mutex_);
-  std::erase_if(subjects_, [&](const auto& each) {
-    const bool goes = IsAtOrBelow(each.first.path, top) && !each.second.is_comparing;
-    if (goes) context_.parts.cache.budget().Drop(SizeOf(each.first));
-    return goes;
-  });
-  std::erase_if(order_, [&](const Ledger::Key& file) { return !subjects_.contains(file); });
+  for (auto& [file, subject] : subjects_) {
+    if (!IsAtOrBelow(file.path, top)) continue;
+    subject.was_refreshed = subject.is_comparing;
+    subject.is_stale = false;
+    subject.settled.reset();
+    for (auto& [rank, reader] : subject.readers) reader = {.may_lack = false, .is_former = true};
+  }
 }
 
 void Settling::Bound() {
-  for (size_t looked = order_.size(); subjects_.size() > kMostSubjects && looked > 1; --looked) {
+  for (size_t looked = order_.size(); held_ > most_ && looked > 1; --looked) {
     const auto oldest = subjects_.find(order_.front());
     if (oldest != subjects_.end() && oldest->second.is_comparing) {
       order_.push_back(order_.front());
     } else if (oldest != subjects_.end()) {
+      held_ -= SizeOf(oldest->first);
       context_.parts.cache.budget().Drop(SizeOf(oldest->first));
       subjects_.erase(oldest);
     }

@@ -10,10 +10,15 @@
 //     else -- kCompare --> each rank that has read chunks of it: reads them again, and compares their seals
 //             all equal: yes, and this is the ctime from now on. Else ESTALE, to whoever asks, until a refresh.
 //
-// Sound since the chunk that was read under the new ctime was read before the comparison, which it is part of, and a
-// chunk that is equal then was so in between: there was a moment at which the file was all that the job has seen of it.
-// What is being read while its rank compares is read again (Ledger::Begin). One settlement of a file is under way at a
-// time; the others wait for it, holding no thread.
+// Sound since all that has been shown, and what is asked for, was noted in the ledgers before the comparison begins,
+// which it is part of, and a chunk that is equal then was so in between: there was a moment at which the file was all
+// that the job has seen of it. Once its rank has begun to compare whatever is noted has to be asked for. What was read
+// under one ctime alone, that of the comparison, was all there at once, and need not be read again. One comparison of a
+// file is under way at a time; who asks meanwhile waits, holding no thread, for the next, which is made for all of
+// them: so a file whose ctime never rests costs no more than reading it as fast as that goes.
+//
+// A refresh doesn't make the root forget who has read, since others may have been told before it: it makes it compare,
+// and who has forgotten says so, and is left out from then on.
 //
 // Where the name's root is lost, a reader compares what it has read itself. A reader that is lost, or no longer knows
 // what it has read, can't compare: ESTALE.
@@ -22,8 +27,9 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
-#include <set>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,59 +44,82 @@ class Settling {
  public:
   using Done = std::move_only_function<void(Status)>;
 
-  Settling(const Context& context, Upstream& upstream)
-      : context_(context), upstream_(upstream), ledger_(context.parts.cache.budget()) {}
+  Settling(const Context& context, Upstream& upstream);
 
   Ledger& ledger() { return ledger_; }
 
-  // Whether what was read under this ctime, and is noted in the ledger, may be shown: ESTALE if not. `done` is called
-  // once, by any thread; must not block.
-  void Ask(const Ledger::Key& file, const FileTime& ctime, Done done);
+  // Whether what was read under this ctime, and was noted so in the ledger, may be shown: ESTALE if not. `done` is
+  // called once, by any thread; must not block.
+  void Ask(const Ledger::Key& file, const FileTime& ctime, const Ledger::Noted& noted, Done done);
 
   // At the name's root, and at those who have read. Must not be held up.
   void ServeSettle(Rank from, const rpc::Request& request, rpc::Responder respond);
   void ServeCompare(const rpc::Request& request, rpc::Responder respond);
 
-  // A path and all below it.
+  // A path and all below it is refreshed, in either pass.
   void Forget(const std::string& top);
 
  private:
   struct Waiting {
     Rank from;
     FileTime ctime;
+    bool may_lack;
     Done done;
   };
+  using Askers = std::vector<Waiting>;
+  struct Reader {
+    bool may_lack = false;   // doesn't know all that it has read
+    bool is_former = false;  // what it has read was before a refresh
+  };
+  using Readers = std::map<Rank, Reader>;
   // What the name's root knows of a file.
   struct Subject {
-    FileTime settled;
-    std::set<Rank> readers;
+    std::optional<FileTime> settled;
+    Readers readers;
     bool is_stale = false;
     bool is_comparing = false;
-    std::vector<Waiting> waiting;  // for the comparison
+    bool was_refreshed = false;  // while it was being compared
+    Askers waiting;
   };
+  // Of the files whose names are rooted here; the epoch is no part of it.
   struct KeyHash {
     size_t operator()(const Ledger::Key& key) const { return HashOf(key); }
   };
   struct Comparison;
+  using ComparisonPtr = std::shared_ptr<Comparison>;
+  // What is to be done after a look at a subject, without the lock.
+  struct Next {
+    Askers accepted, refused;
+    ComparisonPtr comparison;
+  };
 
   void Settle(const Ledger::Key& file, Waiting asking);
-  // Nothing: it is to be compared, by these.
-  std::optional<Status> Decide(Subject& subject, const Waiting& asking);
-  void Compare(const Ledger::Key& file, const std::set<Rank>& readers, Waiting asking);
-  void OnCompared(Comparison& comparison, int error);
-  void End(const Ledger::Key& file, int error, Waiting asking);
-  int CompareOwn(const Ledger::Key& file);  // blocks; 0, ESTALE, or why it can't tell
-  void AskRoot(Rank root, const Ledger::Key& file, const FileTime& ctime, Done done);
+  Next Decide(const Ledger::Key& file, Subject& subject);
+  void Do(Next next);
+  void Compare(const ComparisonPtr& comparison);
+  void OnCompared(Comparison& comparison, Rank reader, int error);
+  void End(Comparison& comparison);
+  static void Judge(const Comparison& comparison, Subject& subject);
+
+  void CompareOnPool(const rpc::Request& request, std::move_only_function<void(int)> done);
+  // These block. 0, ESTALE, or why it can't tell.
+  int CompareOwn(const Ledger::Key& file, const std::optional<FileTime>& but_under);
+  int AreStill(const Ledger::Key& file, const Ledger::Seals& seals);
+  // Asks a rank that may be dead or frozen.
+  void Call(Rank rank, rpc::Request request, Duration within, std::move_only_function<void(int)> done);
   void SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done);
+  Ledger::Key Current(const Ledger::Key& file) const;
   void Bound();
 
   const Context& context_;
   Upstream& upstream_;
   Ledger ledger_;
+  const size_t most_;
 
   std::mutex mutex_;  // guards what follows; a leaf
   std::unordered_map<Ledger::Key, Subject, KeyHash> subjects_;
-  std::deque<Ledger::Key> order_;  // as they came; may name what is forgotten
+  std::deque<Ledger::Key> order_;  // as they came; may name what has left
+  size_t held_ = 0;
 };
 
 }  // namespace copper::fetch

@@ -5,16 +5,38 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "copper/base/file.h"
+#include "copper/base/file_time.h"
 #include "copper/base/unique_fd.h"
 
 namespace copper::storage {
 
+// An open file, and the ctime that was seen last of it. Any thread.
+class OpenFile {
+ public:
+  OpenFile(UniqueFd file, const FileTime& ctime) : file_(std::move(file)), ctime_(ctime) {}
+  int get() const { return file_.get(); }
+  FileTime ctime() const {
+    const std::lock_guard lock(mutex_);
+    return ctime_;
+  }
+  void SetCtime(const FileTime& ctime) {
+    const std::lock_guard lock(mutex_);
+    ctime_ = ctime;
+  }
+
+ private:
+  const UniqueFd file_;
+  mutable std::mutex mutex_;
+  FileTime ctime_;
+};
+
 // Keeps the most recently used; a descriptor closes when it has left and its last user has gone. Any thread.
 class OpenFiles {
  public:
-  using File = std::shared_ptr<const UniqueFd>;
+  using File = std::shared_ptr<OpenFile>;
   static constexpr size_t kCapacity = 32;
 
   File Find(const std::string& path, const FileVersion& version);  // null if it is not kept

@@ -162,24 +162,26 @@ Result<Filled> PosixStore::ReadOnce(const std::string& path, const FileVersion& 
   return filled;
 }
 
-// What is read while the ctime moves is read again, until it is the same bytes twice: then whatever moved it changed
-// nothing here.
-Result<Filled> PosixStore::ReadUnchanged(const std::string& path, const FileVersion& version, const UniqueFd& file,
+// The ctime that was seen last, before this read, saves a look before it. What is read while it moves is read again,
+// until it is the same bytes twice: then whatever moved it changed nothing here.
+Result<Filled> PosixStore::ReadUnchanged(const std::string& path, const FileVersion& version, OpenFile& file,
                                          uint64_t offset, size_t length, Seen& seen) {
   Filled before;
   for (int tries = 0; tries < kReads; ++tries) {
-    const Result<Seen> begin = CheckVersion(path, version, file);
-    if (!begin) return std::unexpected(begin.error());
-    AwaitEndOfTick(std::max(version.mtime, begin->ctime));  // with the file open: it may be replaced meanwhile
+    seen.ctime = file.ctime();
+    AwaitEndOfTick(std::max(version.mtime, seen.ctime));  // with the file open: it may be replaced meanwhile
     Result<Filled> filled = ReadFully(chunks_, file.get(), offset, length);
     if (!filled) return filled;
-    const Result<Seen> end = CheckVersion(path, version, file);
-    if (!end) return std::unexpected(end.error());
-    seen = *begin;
-    if (begin->ctime == end->ctime || AreSame(before, *filled)) return filled;
+    const Result<FileTime> now = CheckVersion(path, version, file);
+    if (!now) return std::unexpected(now.error());
+    if (*now == seen.ctime || AreSame(before, *filled)) return filled;
     before = *std::move(filled);
   }
   return Fail(ESTALE);
+}
+
+void PosixStore::Reopen(const std::string& path, const FileVersion& version) {
+  open_files_->Drop(path, version);
 }
 
 Result<Bytes> PosixStore::ReadLive(const std::string& path, uint64_t offset, size_t length) {
@@ -203,7 +205,7 @@ Result<uint64_t> PosixStore::Seek(const std::string& path, const FileVersion& ve
   if (!file) return std::unexpected(file.error());
   const off_t found = Retry([&] { return lseek((*file)->get(), static_cast<off_t>(offset), whence); });
   const int error = errno;
-  if (const Result<Seen> same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
+  if (const Result<FileTime> same = CheckVersion(path, version, **file); !same) return std::unexpected(same.error());
   if (found < 0) return Fail(error);
   return static_cast<uint64_t>(found);
 }
@@ -227,22 +229,27 @@ Result<StatFs> PosixStore::Statfs(const std::string& path) {
                 .name_max = found.f_namemax};
 }
 
-Result<std::shared_ptr<const UniqueFd>> PosixStore::OpenVersion(const std::string& path, const FileVersion& version) {
+Result<std::shared_ptr<OpenFile>> PosixStore::OpenVersion(const std::string& path, const FileVersion& version) {
   const bool keep = version.size > kChunkSize;
   if (OpenFiles::File kept = keep ? open_files_->Find(path, version) : nullptr) return kept;
-  Result<UniqueFd> opened = tree_->OpenFile(
-      path, [&](const struct stat& found) { return IsOfVersion(NumberingOf(path), path, found, version); });
+  FileTime ctime;
+  Result<UniqueFd> opened = tree_->OpenFile(path, [&](const struct stat& found) {
+    ctime = FileTime::From(found.st_ctim);
+    return IsOfVersion(NumberingOf(path), path, found, version);
+  });
   if (!opened) return Fail(OfKnownFile(opened.error().code));
-  auto file = std::make_shared<const UniqueFd>(std::move(*opened));
+  auto file = std::make_shared<OpenFile>(std::move(*opened), ctime);
   if (keep) open_files_->Keep(path, version, file);
   return file;
 }
 
-Result<Seen> PosixStore::CheckVersion(const std::string& path, const FileVersion& version, const UniqueFd& file) {
+Result<FileTime> PosixStore::CheckVersion(const std::string& path, const FileVersion& version, OpenFile& file) {
   struct stat now{};
   const Status stated = Stat(file.get(), now);
   if (stated && IsOfVersion(NumberingOf(path), path, now, version)) {
-    return Seen{FileTime::From(now.st_ctim), now.st_mode, static_cast<uint32_t>(now.st_nlink), now.st_uid, now.st_gid};
+    const FileTime ctime = FileTime::From(now.st_ctim);
+    file.SetCtime(ctime);
+    return ctime;
   }
   open_files_->Drop(path, version);
   return stated ? Fail(ESTALE) : Fail(stated.error().code);

@@ -253,7 +253,7 @@ Result<Bytes> MemoryStore::Read(const std::string& path, const FileVersion& vers
   if (!node) return std::unexpected(node.error());
   const Attributes& attributes = (*node)->attributes;
   if ((attributes.mode & 0400) == 0) return Fail(EACCES);
-  seen = {attributes.ctime, attributes.mode, attributes.nlink, attributes.uid, attributes.gid};
+  seen = {attributes.ctime};
   const auto content = std::as_bytes(std::span((*node)->content));
   const size_t begin = static_cast<size_t>(std::min<uint64_t>(offset, content.size()));
   const auto range = content.subspan(begin, std::min(length, content.size() - begin));

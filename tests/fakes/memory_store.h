@@ -83,6 +83,7 @@ class MemoryStore final : public storage::BackingStore {
   using BackingStore::Read;
   Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
                      storage::Seen& seen) override;
+  void Reopen(const std::string&, const FileVersion&) override {}
   Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) override;
   Result<StatFs> Statfs(const std::string& path) override;
 

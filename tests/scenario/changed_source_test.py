@@ -1,9 +1,12 @@
 """The source changes under the job: one version of each path, or ESTALE; never a mix, never zeros."""
 
+import collections
 import concurrent.futures
 import errno
 import os
 import pathlib
+import random
+import threading
 import time
 
 import copper_job
@@ -219,6 +222,87 @@ class ChangedSource(copper_job.Scenario):
                 reader.result()
         chunks = size // MIB
         self.assertLessEqual(job.total("reads_at_source") - before, (2 * changes + 2) * (chunks + 2 * len(job.mounts)))
+
+    def test_rewritten_again_and_again_with_its_times_put_back(self):
+        """While every mount reads: all that is read between two refreshes, wherever, is of one generation."""
+        chunks, rounds = 40, 4
+        path = self.write("large", bytes([1]) * (chunks * MIB))
+        times = path.stat()
+        job = self.start()
+        over = threading.Event()
+
+        def rewrite():
+            generation = 1
+            with open(path, "r+b", buffering=0) as file:
+                while not over.is_set():
+                    generation = generation % 255 + 1
+                    piece = bytes([generation]) * (MIB // 8)
+                    for offset in range(0, chunks * MIB, len(piece)):
+                        os.pwrite(file.fileno(), piece, offset)
+                    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+                    over.wait(0.1)
+
+        def read(mount):
+            seen = collections.Counter()
+            order = random.sample(range(chunks), chunks)
+            for number in order:
+                try:
+                    with open(f"{mount}/large", "rb", buffering=0) as file:
+                        piece = os.pread(file.fileno(), MIB, number * MIB)
+                except OSError as failure:
+                    self.assertEqual(errno.ESTALE, failure.errno)
+                    seen["refused"] += 1
+                else:
+                    self.assertEqual(MIB, len(piece))
+                    seen.update({generation: 1 for generation in set(piece)})
+            return seen
+
+        writer = threading.Thread(target=rewrite)
+        writer.start()
+        try:
+            with concurrent.futures.ThreadPoolExecutor(len(job.mounts)) as pool:
+                for number in range(rounds):
+                    seen = sum(pool.map(read, job.mounts), collections.Counter())
+                    print(f"round {number}: {dict(seen)}", flush=True)
+                    self.assertLessEqual(len(set(seen) - {"refused"}), 1, seen)
+                    self.assertEqual(0, job.copper("refresh", job.directory, "/large").returncode)
+        finally:
+            over.set()
+            writer.join()
+        self.assertEqual(0, job.copper("refresh", job.directory, "/large").returncode)
+        last = {pathlib.Path(f"{mount}/large").read_bytes() for mount in job.mounts}
+        self.assertEqual({path.read_bytes()}, last)
+
+    def test_a_ctime_that_never_rests_disturbs_nobody(self):
+        """Links, modes and renames as fast as they go: no error, the right bytes, and few reads of the source."""
+        chunks = 24
+        content = b"".join(bytes([number]) * MIB for number in range(chunks))
+        path = self.write("large", content)
+        job = self.start()
+        before = job.total("reads_at_source")
+        over = threading.Event()
+
+        def change():
+            changes = 0
+            while not over.is_set():
+                os.link(path, f"{path}.link")
+                os.chmod(path, 0o600 + changes % 8)
+                os.rename(f"{path}.link", f"{path}.renamed")
+                os.unlink(f"{path}.renamed")
+                changes += 1
+            return changes
+
+        with concurrent.futures.ThreadPoolExecutor(len(job.mounts) + 1) as pool:
+            changer = pool.submit(change)
+            try:
+                for read in pool.map(lambda mount: pathlib.Path(f"{mount}/large").read_bytes(), job.mounts):
+                    self.assertTrue(content == read, "other bytes")
+            finally:
+                over.set()
+        reads = job.total("reads_at_source") - before
+        print(f"{changer.result()} changes, {reads} reads of the source", flush=True)
+        # A comparison reads all that was read before it, once for all that is under way.
+        self.assertLessEqual(reads, chunks * (chunks + 1) // 2 + chunks)
 
     def test_never_a_mix(self):
         """The file is replaced again and again while all mounts read it: one version each time, or ESTALE."""

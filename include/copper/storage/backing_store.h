@@ -30,7 +30,6 @@ struct ListLimit {
 // What a read saw of its file: from before it began until it ended.
 struct Seen {
   FileTime ctime;
-  uint32_t mode = 0, nlink = 0, uid = 0, gid = 0;
 };
 
 class BackingStore {
@@ -54,6 +53,8 @@ class BackingStore {
     Seen seen;
     return Read(path, version, offset, length, seen);
   }
+  // The next Read opens the file anew: network file systems ask only then whether what they keep of it is still so.
+  virtual void Reopen(const std::string& path, const FileVersion& version) = 0;
 
   // lseek(2) with SEEK_DATA or SEEK_HOLE. ESTALE as for Read; ENXIO past the end.
   virtual Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) = 0;

@@ -21,6 +21,7 @@
 namespace copper::storage {
 
 class SourceTree;
+class OpenFile;
 class OpenFiles;
 class LookCost;
 class Permissions;
@@ -64,6 +65,7 @@ class PosixStore final : public BackingStore {
   using BackingStore::Read;
   Result<Bytes> Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
                      Seen& seen) override;
+  void Reopen(const std::string& path, const FileVersion& version) override;
   Result<uint64_t> Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) override;
   Result<StatFs> Statfs(const std::string& path) override;
 
@@ -79,13 +81,13 @@ class PosixStore final : public BackingStore {
   Result<Listing> ListOnce(const std::string& path, const DirectoryOptions& options) const;
   Result<Filled> ReadOnce(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,
                           Seen& seen);
-  Result<Filled> ReadUnchanged(const std::string& path, const FileVersion& version, const UniqueFd& file,
-                               uint64_t offset, size_t length, Seen& seen);
+  Result<Filled> ReadUnchanged(const std::string& path, const FileVersion& version, OpenFile& file, uint64_t offset,
+                               size_t length, Seen& seen);
   Result<Bytes> ReadLive(const std::string& path, uint64_t offset, size_t length);
   // Open descriptors of files larger than a chunk are kept for their next chunks.
-  Result<std::shared_ptr<const UniqueFd>> OpenVersion(const std::string& path, const FileVersion& version);
-  // ESTALE, and no descriptor kept, if the open file has become another version.
-  Result<Seen> CheckVersion(const std::string& path, const FileVersion& version, const UniqueFd& file);
+  Result<std::shared_ptr<OpenFile>> OpenVersion(const std::string& path, const FileVersion& version);
+  // Its ctime now. ESTALE, and no descriptor kept, if the open file has become another version.
+  Result<FileTime> CheckVersion(const std::string& path, const FileVersion& version, OpenFile& file);
 
   const std::unique_ptr<SourceTree> tree_;
   const std::unique_ptr<OpenFiles> open_files_;
