@@ -8,6 +8,7 @@
 #include "../../../src/storage/stat.h"
 #include "copper/base/listing_builder.h"
 #include "copper/wire/payload.h"
+#include "unit/storage/same_attributes.h"
 
 namespace copper::fuse {
 namespace {
@@ -27,16 +28,8 @@ struct stat Extreme(int64_t number, int64_t seconds) {
 }
 
 void ExpectSame(const struct stat& shown, const struct stat& found) {
-  EXPECT_EQ(shown.st_mode, found.st_mode);
-  EXPECT_EQ(shown.st_nlink, found.st_nlink);
-  EXPECT_EQ(shown.st_uid, found.st_uid);
-  EXPECT_EQ(shown.st_gid, found.st_gid);
-  EXPECT_EQ(shown.st_rdev, found.st_rdev);
-  EXPECT_EQ(shown.st_size, found.st_size);
-  EXPECT_EQ(shown.st_blocks, found.st_blocks);
-  EXPECT_EQ(shown.st_mtim.tv_sec, found.st_mtim.tv_sec);
+  storage::ExpectSame(storage::AttributesOf(shown), found);
   EXPECT_EQ(shown.st_atim.tv_sec, found.st_atim.tv_sec);
-  EXPECT_EQ(shown.st_ctim.tv_nsec, found.st_ctim.tv_nsec);
 }
 
 TEST(ExtremeAttributes, ComeThroughAsTheyAre) {

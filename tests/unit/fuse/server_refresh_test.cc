@@ -65,6 +65,19 @@ class ServedRefresh : public Served {
   static std::string Expired(uint64_t directory, const std::string& name) {
     return "expire " + std::to_string(directory) + " " + name;
   }
+  // A lookup of a new file /f that waits for the source. Its request.
+  uint64_t BeginLookup() {
+    store().SetAttributesInListings(false);
+    store().AddFile("/f", "old");
+    store().Block(Kind::kLook, "/f");
+    const uint64_t asked = kernel_.SendLookup(1, "f");
+    EXPECT_TRUE(store().WaitUntilBlocked(Kind::kLook, "/f", 1));
+    return asked;
+  }
+  void EndLookup(uint64_t asked) {
+    store().Release(Kind::kLook, "/f");
+    EXPECT_EQ(kernel_.Wait(asked).error, 0);
+  }
   uint64_t number_ = 0;
 };
 
@@ -230,15 +243,10 @@ TEST_F(ServedRefreshOfAnOldKernel, NobodyWaitsLongForASourceThatHangs) {
 
 TEST_F(ServedRefreshOfAnOldKernel, AnAnswerThatWasAskedForBeforeIsLookedAtAgain) {
   Start();
-  store().SetAttributesInListings(false);
-  store().AddFile("/f", "old");
-  store().Block(Kind::kLook, "/f");
-  const uint64_t asked = kernel_.SendLookup(1, "f");
-  ASSERT_TRUE(store().WaitUntilBlocked(Kind::kLook, "/f", 1));
+  const uint64_t asked = BeginLookup();
   EXPECT_THAT(Refresh("/f"), Each(Not(StartsWith("name"))));
   const auto before = store().counts("/f").looks;
-  store().Release(Kind::kLook, "/f");
-  EXPECT_EQ(kernel_.Wait(asked).error, 0);
+  EndLookup(asked);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (store().counts("/f").looks == before && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   EXPECT_EQ(store().counts("/f").looks, before + 1);
@@ -290,15 +298,10 @@ TEST_F(ServedRefresh, ADirectoryStaysItselfWithNewNames) {
 
 TEST_F(ServedRefresh, AnAnswerThatWasAskedForBeforeIsTakenBack) {
   Start();
-  store().SetAttributesInListings(false);
-  store().AddFile("/f", "old");
-  store().Block(Kind::kLook, "/f");
-  const uint64_t asked = kernel_.SendLookup(1, "f");
-  ASSERT_TRUE(store().WaitUntilBlocked(Kind::kLook, "/f", 1));
+  const uint64_t asked = BeginLookup();
   EXPECT_THAT(Refresh("/f"), Not(Contains(Expired(1, "f"))));
   const size_t before = kernel_.notices().size();
-  store().Release(Kind::kLook, "/f");
-  EXPECT_EQ(kernel_.Wait(asked).error, 0);
+  EndLookup(asked);
   ASSERT_TRUE(kernel_.WaitForNotices(before + 1));
   EXPECT_EQ(TextOf(kernel_.notices().back()), Expired(1, "f"));
 }

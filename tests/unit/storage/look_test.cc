@@ -1,6 +1,7 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
+#include "unit/storage/same_attributes.h"
 #include "unit/storage/temp_tree.h"
 
 namespace copper::storage {
@@ -9,16 +10,7 @@ namespace {
 void ExpectSame(const Attributes& ours, const std::string& path) {
   struct stat theirs{};
   ASSERT_EQ(lstat(path.c_str(), &theirs), 0) << path;
-  EXPECT_EQ(ours.mode, theirs.st_mode);
-  EXPECT_EQ(ours.nlink, theirs.st_nlink);
-  EXPECT_EQ(ours.uid, theirs.st_uid);
-  EXPECT_EQ(ours.gid, theirs.st_gid);
-  EXPECT_EQ(ours.rdev, theirs.st_rdev);
-  EXPECT_EQ(ours.inode, theirs.st_ino);
-  EXPECT_EQ(ours.size, static_cast<uint64_t>(theirs.st_size));
-  EXPECT_EQ(ours.blocks, static_cast<uint64_t>(theirs.st_blocks));
-  EXPECT_EQ(ours.mtime, FileTime::From(theirs.st_mtim));
-  EXPECT_EQ(ours.ctime, FileTime::From(theirs.st_ctim));
+  storage::ExpectSame(ours, theirs);
 }
 
 class LookTest : public SourceTest {};
