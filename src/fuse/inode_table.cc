@@ -87,8 +87,9 @@ void InodeTable::Renumber(Node& node, const Attributes& attributes) {
 NodePtr InodeTable::EnterAgain(KnownEntry& entry) {
   ++entry.lookups;
   entry.node->NoteUse();
-  entry.was_taken = false;
+  if (std::exchange(entry.was_taken, false)) entered_ += entry.charge;
   Requeue(entry);
+  NoteCharge();
   return entry.node;
 }
 

@@ -130,7 +130,7 @@ class InodeTable {
   EntryQueue first_, last_;  // to go; the second when there are no more in the first
   EntryQueue kept_;          // were taken, and have not been entered again
   size_t charge_ = 0;
-  size_t entered_ = 0;  // bytes, since the oldest were taken
+  size_t entered_ = 0;  // bytes, since the oldest were taken; those that were taken in vain come again
 };
 
 }  // namespace copper::fuse

@@ -406,6 +406,14 @@ TEST_F(InodesLetGo, NotIfItWasLookedUpSince) {
   EXPECT_FALSE(table_.LetGo(node_));
 }
 
+// So that a table whose nodes were all used while they were looked for does not stay beyond its budget.
+TEST_F(InodesLetGo, WhatWasLookedUpSinceIsTakenAgain) {
+  EXPECT_TRUE(table_.TakeOldest().empty());
+  for (int i = 0; i < 100; ++i) table_.Enter("/d/" + std::to_string(i), File(100 + i));
+  EXPECT_TRUE(table_.IsOver());
+  EXPECT_FALSE(table_.TakeOldest().empty());
+}
+
 TEST_F(InodesLetGo, NotIfItWasReadSince) {
   node_->NoteUse();
   EXPECT_FALSE(table_.LetGo(node_));
