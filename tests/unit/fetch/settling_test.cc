@@ -105,6 +105,27 @@ TEST_P(SettlingTest, ARefreshMovesOn) {
   for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).ReadWhole(kPath).value_or(""), new_);
 }
 
+TEST_P(SettlingTest, WhatIsReadBetweenThePassesOfARefreshIsNotForgottenByItsSecond) {
+  ASSERT_TRUE(Chunk(last(), file_, 0));
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().BeginRefresh({0, 1}, kPath, kNever);
+  EXPECT_EQ(Chunk(last(), file_, 0).value_or(""), old_.substr(0, kChunkSize));
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().EndRefresh({0, 1}, kPath, [] {});
+  store().RewriteRestoring(kPath, new_);
+  const Result<std::string> other = Chunk(last(), file_, 9);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ESTALE);
+}
+
+TEST_P(SettlingTest, ARefreshOfWhatOnlyHasAnotherCtimeDisturbsNobody) {
+  for (uint64_t number = 1; number <= 3; ++number) {
+    for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).ReadWhole(kPath).value_or(""), old_);
+    store().TouchCtime(kPath);
+    for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().BeginRefresh({0, number}, kPath, kNever);
+    for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().EndRefresh({0, number}, kPath, [] {});
+  }
+  EXPECT_LE(reads(), 3 * kChunks) << "nothing is read for a comparison with what was before a refresh";
+}
+
 TEST_P(SettlingTest, WhatIsReadWhileItIsComparedIsReadAgain) {
   ASSERT_TRUE(Chunk(last(), file_, 0));
   store().TouchCtime(kPath);
