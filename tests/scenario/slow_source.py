@@ -32,6 +32,8 @@ class SlowSource:
 
     def end(self):
         """Whoever still waits for it gets ENOTCONN."""
+        if not self._process:
+            return
         self._process.stdin.close()
         try:
             self._process.wait(30 * copper_job.PATIENCE)

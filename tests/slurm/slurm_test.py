@@ -6,12 +6,16 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 import textwrap
+import time
 import uuid
 
 import launchers
 import slurm_cluster
 from launchers import copper_job
+
+import slow_source  # beside copper_job
 
 
 class Allocation:
@@ -135,6 +139,26 @@ class Batch(Slurm):
         self.assertTrue(self.profile(number).exists(), self.logs())
         again = self.batch(self.script_words("launch", "-v", self.mount, *self.options), self.script_words("stop"))
         self.assertEqual("COMPLETED", self.wait_for_job(again)["JobState"], self.output())
+
+    def test_scancel_while_the_source_hangs_leaves_nothing_but_the_profile(self):
+        place = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="copper-hanging-", dir="/tmp")))
+        (place / "source").mkdir()
+        (place / "source/file").write_text("hanging")
+        hanging = slow_source.SlowSource(place / "source", [place / "mounted"])
+        hanging.start()
+        self.addCleanup(hanging.end)
+        hanging.hang("read", "*")
+        look = self.write("look.sh", f"cat {self.root}/mnt/$SLURM_PROCID{place}/mounted/file")
+        number = self.batch(
+            self.script_words("launch", "-v", self.mount, "-P", *self.options),
+            f"srun --overlap --ntasks-per-node=1 bash {look}")
+        hanging.wait_until_hanging(1, 60)
+        self.call("scancel", number)
+        began = time.monotonic()
+        self.assertEqual("CANCELLED", self.wait_for_job(number)["JobState"])
+        self.assert_nothing_left(30)
+        self.assertLess(time.monotonic() - began, 30 * copper_job.PATIENCE)
+        self.assertTrue(self.profile(number).exists(), self.logs())
 
     def test_a_job_script_that_forgets_to_stop_leaves_nothing(self):
         number = self.batch(self.script_words("launch", "-v", self.mount, *self.options))

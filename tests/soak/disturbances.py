@@ -3,6 +3,7 @@
 Each disturbance is a thread with random choices of its own, which follow from the run's seed.
 """
 
+import contextlib
 import os
 import random
 import re
@@ -296,6 +297,43 @@ class Killer(Disturbance):
             mount = self.soak.job.mounts[victim]
             if not copper_job.until(lambda m=mount: m not in copper_job.mounts_below(self.soak.job.root), self.GONE):
                 self.complaints.append(f"the mount of rank {victim}, which was killed, is still there after {self.GONE} s")
+
+
+class HelperKiller(Disturbance):
+    """SIGKILL of mounters: nobody may notice, until the rank ends and unmounts without one, as root alone can.
+
+    Of ranks that are not killed themselves: with its daemon and its mounter a rank leaves a dead mount. So it is, too, where
+    the run ends with a killed `copper-parent`, which under Hydra is the end of all daemons.
+    """
+
+    def __init__(self, soak):
+        super().__init__("helpers", soak)
+        self.ends_by_parent = {None: self.random.random() < 0.25, "parent": True, "stop": False}[soak.options.end]
+        others = [rank for rank in range(soak.ranks) if rank not in soak.killer.victims]
+        self.victims = self.random.sample(others, 2) if os.geteuid() == 0 and not self.ends_by_parent else []
+        self.killed = []
+
+    def disturb(self):
+        for victim in self.victims:
+            if not self.pause(0.05 * self.soak.seconds, 0.4 * self.soak.seconds):
+                return
+            self.kill(victim, copper_job.children().get(self.soak.pids[victim], []), "copper-mounter")
+
+    def kill_parent(self):
+        """Of a rank that lives."""
+        victim = self.random.choice(self.soak.living())
+        self.kill(victim, [int(copper_job.stat_fields(self.soak.pids[victim])[1])], "copper-parent")
+
+    def kill(self, rank, candidates, name):
+        """The one of this name."""
+        found = []
+        for pid in candidates:
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="ascii") as comm:
+                found += [pid] if comm.read().strip() == name else []
+        if len(found) != 1:
+            raise AssertionError(f"rank {rank} has {len(found)} processes {name}")
+        os.kill(found[0], signal.SIGKILL)
+        self.killed.append(f"{name} of rank {rank} after {time.monotonic() - self.soak.began:.0f} s")
 
 
 class Sampler(Disturbance):

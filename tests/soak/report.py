@@ -75,6 +75,7 @@ def figures(soak):
         "refreshes": {"complete": soak.refresher.complete, "incomplete": soak.refresher.incomplete,
                       "longest_seconds": soak.refresher.longest},
         "kills": {rank: when - soak.began for rank, when in soak.killed.items()},
+        "killed_helpers": soak.helper_killer.killed,
         "touches": soak.toucher.touches,
         "half_messages": soak.half.begun,
         "signals": soak.signaller.sent, "stops": spans(soak.signaller.stops.all, soak.began),
@@ -108,6 +109,7 @@ def rows(found):
         ("refreshes", f"{found['refreshes']['complete']:,} of every living rank, {found['refreshes']['incomplete']:,} past a "
                       f"frozen one; longest {found['refreshes']['longest_seconds']:.1f} s"),
         ("kills", ", ".join(f"rank {rank} after {when:.0f} s" for rank, when in found["kills"].items()) or "none"),
+        ("killed helpers", ", ".join(found["killed_helpers"]) or "none"),
         ("freezes of ranks", lasted(found["freezes"])),
         ("stalls of a file system of the source", lasted(found["stalls"])),
         ("freezes of the job directory", lasted(found["job_directory_freezes"])),

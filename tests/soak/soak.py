@@ -23,8 +23,8 @@ import judge
 import places
 import report
 from board import Board
-from disturbances import (Freezer, HalfMessages, JobDirectoryFreezer, Killer, Loader, Refresher, Sampler, Signaller, Staller,
-                          Toucher, Writer)
+from disturbances import (Freezer, HalfMessages, HelperKiller, JobDirectoryFreezer, Killer, Loader, Refresher, Sampler,
+                          Signaller, Staller, Toucher, Writer)
 from source import MIB, STALLING, Source, plan
 
 RANKS = 8
@@ -134,10 +134,11 @@ class Soak:
         self.began = time.monotonic()
         self.writer, self.refresher, self.freezer = Writer(self), Refresher(self), Freezer(self)
         self.killer, self.sampler = Killer(self, self.options.kills), Sampler(self)
+        self.helper_killer = HelperKiller(self)
         self.toucher, self.signaller, self.staller = Toucher(self), Signaller(self), Staller(self)
         self.loader, self.job_freezer, self.half = Loader(self), JobDirectoryFreezer(self), HalfMessages(self)
         self.disturbances = [self.writer, self.refresher, self.freezer, self.killer, self.sampler, self.toucher,
-                             self.signaller, self.staller, self.loader, self.job_freezer, self.half]
+                             self.signaller, self.staller, self.loader, self.job_freezer, self.half, self.helper_killer]
         self.readers = [Reader(self, number % RANKS, number) for number in range(self.readers_count)]
         for disturbance in self.disturbances:
             disturbance.start()
@@ -204,7 +205,11 @@ class Soak:
         self.status = {rank: json.loads(pathlib.Path(f"{self.job.mounts[rank]}/.copper/status.json").read_text())
                        for rank in alive}
         self.shared_memory = report.shared_memory_of(self.pids)
-        self.stop()
+        if self.helper_killer.ends_by_parent:
+            self.kill_parent()
+        else:
+            self.stop()
+        self.look_for_what_is_left()
 
     def read_all(self):
         self.board.ending[0] = 0
@@ -228,6 +233,15 @@ class Soak:
         status = self.job.wait_for_end()
         if status not in ((128 + signal.SIGKILL,) if self.killed else (0,)):
             self.complaints.append(f"the launcher ended with {status}")
+
+    def kill_parent(self):
+        """Under Hydra that is the end of all ranks."""
+        self.helper_killer.kill_parent()
+        status = self.job.wait_for_end()
+        if not status:
+            self.complaints.append(f"a copper-parent was killed, and the launcher ended with {status}")
+
+    def look_for_what_is_left(self):
         self.complaints += [f"left behind: {left}" for left in self.job.left_behind()]
         self.complaints += [f"left behind: {path}" for path in self.shared_memory if os.path.exists(path)]
         self.complaints += [f"left behind: {path}" for path in report.strange_files(self.job)]
@@ -255,6 +269,7 @@ def options_of(words):
     line.add_argument("--rate", type=float, default=25, help="operations a second of each reader, about")
     line.add_argument("--any-memory", action="store_true", help="resident memory is not judged (sanitizers keep some)")
     line.add_argument("--restored", action="store_true", help="files are rewritten with their times set back, too")
+    line.add_argument("--end", choices=("stop", "parent"), help="how the job ends: by `copper stop`, or by a killed helper")
     line.add_argument("--notes", metavar="FILE", help="all figures as JSON")
     line.add_argument("--markdown", metavar="FILE", help="rewrites the table of figures in this file (README.md)")
     line.add_argument("--keep", action="store_true", help="the directory of a run that failed stays")

@@ -284,6 +284,13 @@ TEST(Ending, AllFirstRanksFrozenWhileAllAreToldToEnd) {
   EXPECT_THAT(network.Conductors(), ElementsAre(firsts.back()));
 }
 
+TEST(Ending, AConductorWhoseLoopHangsKeepsNobodyElse) {
+  Network network(15);
+  network.HangInLoop(0);
+  network[4].ending.Request(StopReason::kIoctl);
+  EXPECT_LE(SecondsToTheEnd(network, 14), kWithinS);
+}
+
 TEST(Ending, TheBudgetBeginsWhenSomebodyIsAsked) {
   Network network(16, /*fanout=*/1);
   network.Freeze(0);

@@ -73,12 +73,14 @@ class Network {
   void Lose(Rank rank) { lost_.insert(rank); }
   void Return(Rank rank) { lost_.erase(rank); }
   void Freeze(Rank rank) { frozen_.insert(rank); }
+  // Its loop stands still, in a job directory that hangs; it answers what its progress thread answers.
+  void HangInLoop(Rank rank) { in_loop_.insert(rank); }
   bool Lives(Rank rank) const { return !lost_.contains(rank) && !frozen_.contains(rank); }
   // Everything that is to be done at this time, on the living ranks.
   void RunAll() {
     for (bool ran = true; ran;) {
       ran = false;
-      for (Rank rank = 0; rank < nodes_.size(); ++rank) ran = (Lives(rank) && Run(rank)) || ran;
+      for (Rank rank = 0; rank < nodes_.size(); ++rank) ran = (Runs(rank) && Run(rank)) || ran;
     }
   }
   // The same second by second, with the ticks that a rank gets which is ending.
@@ -86,7 +88,7 @@ class Network {
     for (int second = 0; second < seconds; ++second) {
       clock_.Advance(std::chrono::seconds(1));
       for (Rank rank = 0; rank < nodes_.size(); ++rank) {
-        if (Lives(rank)) nodes_[rank]->ending.OnTick();
+        if (Runs(rank)) nodes_[rank]->ending.OnTick();
       }
       Expire();
       RunAll();
@@ -138,6 +140,7 @@ class Network {
       }
     }
   }
+  bool Runs(Rank rank) const { return Lives(rank) && !in_loop_.contains(rank); }
   bool Run(Rank rank) { return nodes_[rank]->loop.RunOne(); }
   template <class Which>
   std::vector<Rank> Where(Which which) const {
@@ -154,6 +157,7 @@ class Network {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::set<Rank> lost_;
   std::set<Rank> frozen_;
+  std::set<Rank> in_loop_;
   std::vector<Unanswered> unanswered_;
 };
 
