@@ -42,12 +42,13 @@ void Daemon::LogStart() {
             children.empty() ? "none" : fmt::format("{}", fmt::join(children, " ")), forest_->Depth(world_.rank(), 0));
 }
 
-// By default half of the memory is left to the workload; ranks on one host share the other half.
+// By default half of the memory is left to the workload; ranks on one host share the other half. Of what a process may
+// map the tables get a quarter: memory that is freed here and there still takes room, and so does everything else.
 uint64_t Daemon::MemoryBudget() const {
   if (options_.cache_budget_bytes) return *options_.cache_budget_bytes;
   const auto on_this_host = static_cast<uint64_t>(
       std::ranges::count(members_, boot_id_, [](const bootstrap::Member& member) { return member.boot_id; }));
-  return MemoryLimit() / 2 / std::max<uint64_t>(on_this_host, 1);
+  return std::min(MemoryLimit() / 2 / std::max<uint64_t>(on_this_host, 1), AddressSpaceLimit() / 4);
 }
 
 // The share of the nodes that the kernel knows, which only the kernel can let go.

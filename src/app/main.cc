@@ -1,6 +1,7 @@
 // cu_fuse: one rank of a Copper job.
 
 #include <malloc.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include "app/mpi_guard.h"
 #include "app/options.h"
 #include "app/supervisor.h"
+#include "copper/base/memory_limit.h"
 
 namespace copper::app {
 namespace {
@@ -37,6 +39,21 @@ void BoundFreeMemory() {
 #endif
 }
 
+// Where a process may map no more than so much, the stacks of its threads, 8 MiB each, and what malloc reserves for
+// each arena, 64 MiB, would be most of it.
+void BoundAddressSpace() {
+#ifdef __GLIBC__
+  constexpr size_t kStack = size_t{1} << 20;
+  if (AddressSpaceLimit() == UINT64_MAX) return;
+  mallopt(M_ARENA_MAX, 1);
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0) return;
+  pthread_attr_setstacksize(&attributes, kStack);
+  pthread_setattr_default_np(&attributes);
+  pthread_attr_destroy(&attributes);
+#endif
+}
+
 // One message for the whole job, where a person sees it and where `copper wait` finds it.
 int Refuse(const std::string& message, bool is_first, const JobRecord* record) {
   if (!is_first) return kFailed;
@@ -55,7 +72,7 @@ int RefuseAlone(const std::string& message, bool is_first, const JobRecord& reco
 
 // Up to where every rank serves; null where that failed, with `status` to leave with.
 std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, bool is_first, TimePoint started,
-                                    const Supervisor& supervisor) {
+                                    const Supervisor& supervisor) try {
   // Before threads, MPI and the fabric: nothing may fork later.
   Result<fuse::Mounter> mounter = fuse::Mounter::Fork([&record, parent = getppid()](pid_t daemon) {
     if (AwaitEnd(parent, daemon)) record.Death(daemon, 0);
@@ -73,6 +90,10 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
   if (up) return daemon;
   const int status = Refuse(up.error().Describe(), daemon->IsFirst(), &record);
   if (daemon->IsHeld()) daemon.release()->EndHeld(status);
+  return nullptr;
+} catch (const std::exception& failure) {  // of the standard library: no memory, no thread
+  RefuseAlone(std::string(failure.what()) + ": no more memory or threads are to be had (ulimit -v, -d, -u)", is_first,
+              record);
   return nullptr;
 }
 
@@ -107,6 +128,7 @@ int RefuseOptions(const std::string& message, const bootstrap::LauncherView& lau
 int Main(const std::vector<std::string>& arguments) {
   const TimePoint started = SteadyClock().Now();
   BoundFreeMemory();
+  BoundAddressSpace();
   TakeSignals();
   const bootstrap::LauncherView launcher = bootstrap::ReadLauncherEnvironment();
   const Result<Command> command = ParseOptions(arguments);

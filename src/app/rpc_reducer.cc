@@ -23,6 +23,9 @@ constexpr auto kToBeAsked = std::chrono::seconds(15);
 // The number of a piece that says: I have all of them.
 constexpr uint32_t kAllTaken = UINT32_MAX;
 
+// Tags whose profile was taken, for whoever follows: it follows the last one.
+constexpr size_t kMostTags = 64;
+
 rpc::Request MessageOf(const ReductionId& id, uint32_t piece) {
   rpc::Request request;
   request.kind = rpc::Kind::kReduce;
@@ -52,6 +55,7 @@ struct RpcReducer::Session {
   // Who asks for a piece while there is none yet.
   std::unique_ptr<rpc::Responder> waiting;
   uint32_t wanted = 0;
+  uint64_t begun = 0;  // as which of all
 
   // ESTALE: this is not the next one, nor the last again, nor the first.
   rpc::Reply Piece(uint32_t number) {
@@ -134,9 +138,13 @@ void RpcReducer::Handle(const rpc::Request& request, rpc::Responder respond) {
     return respond({});
   }
   std::unique_lock lock(mutex_);
-  std::shared_ptr<Session>& session = sessions_[id];
-  const bool is_new = !session;
-  if (is_new) session = std::make_shared<Session>();
+  const auto held = sessions_.find(id);
+  const bool is_new = held == sessions_.end();
+  const std::shared_ptr<Session> session = is_new ? Begin(id) : held->second;
+  if (!session) {
+    lock.unlock();
+    return respond({.error = EBUSY});
+  }
   if (session->merged) {
     rpc::Reply reply = session->Piece(piece);
     lock.unlock();
@@ -150,6 +158,27 @@ void RpcReducer::Handle(const rpc::Request& request, rpc::Responder respond) {
     changed_.notify_all();
   }
   lock.unlock();
+}
+
+std::shared_ptr<RpcReducer::Session> RpcReducer::Begin(const ReductionId& id) {
+  if (sessions_.size() >= kMostSessions) {
+    auto oldest = sessions_.end();
+    for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
+      const bool is_older = oldest == sessions_.end() || it->second->begun < oldest->second->begun;
+      if (it->second->merged && is_older) oldest = it;
+    }
+    if (oldest == sessions_.end()) return nullptr;
+    sessions_.erase(oldest);
+  }
+  const auto session = std::make_shared<Session>();
+  session->begun = ++begun_;
+  sessions_.emplace(id, session);
+  return session;
+}
+
+size_t RpcReducer::sessions() {
+  const std::lock_guard lock(mutex_);
+  return sessions_.size();
 }
 
 void RpcReducer::Collect(const ReductionId& id, const std::shared_ptr<Session>& session) {
@@ -196,7 +225,8 @@ std::vector<Rank> RpcReducer::Below(Rank rank, Rank leader) const {
 void RpcReducer::Taken(const ReductionId& id) {
   const std::lock_guard lock(mutex_);
   if (sessions_.erase(id) == 0) return;
-  ++taken_tags_[id.tag];
+  taken_tags_.push_back(id.tag);
+  if (taken_tags_.size() > kMostTags) taken_tags_.pop_front();
   changed_.notify_all();
 }
 
@@ -216,8 +246,8 @@ Status RpcReducer::Follow(std::optional<Profile>& profile, TimePoint deadline) {
   const auto session = [&] {
     return std::ranges::find_if(sessions_, [&](const auto& one) { return one.first.tag == tag; });
   };
-  const auto asked = [&] { return session() != sessions_.end() || taken_tags_.contains(tag); };
-  const auto taken = [&] { return taken_tags_.contains(tag); };
+  const auto taken = [&] { return std::ranges::find(taken_tags_, tag) != taken_tags_.end(); };
+  const auto asked = [&] { return session() != sessions_.end() || taken(); };
   const TimePoint first = std::min(deadline, parts_.clock.Now() + kToBeAsked);
   if (changed_.wait_until(lock, first, asked) && changed_.wait_until(lock, deadline, taken)) {
     profile.reset();

@@ -8,6 +8,7 @@
 
 #include <compare>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -60,6 +61,11 @@ class RpcReducer final : public profile::Reducer {
   // profile::Reducer; ETIMEDOUT.
   Status Follow(std::optional<profile::Profile>& profile, TimePoint deadline);
 
+  // Sessions that a rank holds: one that was collected and never taken (whoever asked is lost, or its last word is)
+  // goes when there would be more; while all of them are being collected, another is refused with EBUSY.
+  static constexpr size_t kMostSessions = 8;
+  size_t sessions();
+
  private:
   struct Session;
   class Pull;
@@ -69,6 +75,8 @@ class RpcReducer final : public profile::Reducer {
   // The uppermost ranks below `rank` that are not known to be lost.
   std::vector<Rank> Below(Rank rank, Rank leader) const;
   void Taken(const ReductionId& id);
+  // With the lock. Null: too many are under way.
+  std::shared_ptr<Session> Begin(const ReductionId& id);
   Duration Budget(Rank leader) const;
 
   const Rank self_;
@@ -79,7 +87,8 @@ class RpcReducer final : public profile::Reducer {
   std::mutex mutex_;                 // guards what follows, and all sessions; never held across a call
   std::condition_variable changed_;  // what Follow waits for
   std::map<ReductionId, std::shared_ptr<Session>> sessions_;
-  std::map<std::string, uint32_t> taken_tags_;  // how often
+  std::deque<std::string> taken_tags_;  // the last few
+  uint64_t begun_ = 0;
   uint32_t last_ = 0;
 };
 

@@ -133,7 +133,8 @@ Status Daemon::OpenSource() {
   const SourceShare share = ShareOut(source_ops, trees, forest_->ranks());
   pool_ = std::make_unique<WorkerPool>("copper-source", share.root);
   detour_ = std::make_unique<WorkerPool>("copper-detour", share.detour);
-  return {};
+  if (const Status started = pool_->StartFirst(); !started) return started;
+  return detour_->StartFirst();
 }
 
 Status Daemon::ChooseNetwork() {

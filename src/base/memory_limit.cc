@@ -62,7 +62,21 @@ uint64_t LimitOf(const std::string& root, const Hierarchy& hierarchy) {
   return limit;
 }
 
+// A line of /proc/self/limits: name, soft limit, hard limit, unit.
+uint64_t SoftLimit(const std::string& limits, const std::string& name) {
+  const size_t line = limits.find(name);
+  if (line == std::string::npos) return UINT64_MAX;
+  uint64_t limit = UINT64_MAX;
+  std::istringstream(limits.substr(line + name.size())) >> limit;
+  return limit == 0 ? UINT64_MAX : limit;  // no number, as for "unlimited"
+}
+
 }  // namespace
+
+uint64_t AddressSpaceLimit(const std::string& root) {
+  const std::string limits = ReadWholeFile(root + "/proc/self/limits").value_or("");
+  return std::min(SoftLimit(limits, "Max address space"), SoftLimit(limits, "Max data size"));
+}
 
 uint64_t MemoryLimit(const std::string& root) {
   uint64_t limit = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <cerrno>
 #include <exception>
 
 namespace copper {
@@ -20,15 +21,23 @@ void WorkerPool::Submit(Task task) {
   const std::lock_guard lock(mutex_);
   if (stopping_) return;
   tasks_.push_back(std::move(task));
-  if (idle_ < tasks_.size() && threads_.size() < max_threads_) AddThread();
+  if (idle_ < tasks_.size() && threads_.size() < max_threads_) static_cast<void>(AddThread());
   work_.notify_one();
 }
 
-void WorkerPool::AddThread() {
+Status WorkerPool::StartFirst() {
+  const std::lock_guard lock(mutex_);
+  if (threads_.empty() && !AddThread()) return Fail(EAGAIN, "no thread is to be had (ulimit -u, ulimit -v)");
+  return {};
+}
+
+// False: there is none to be had now. A task waits for those that are there, or for the next Submit.
+bool WorkerPool::AddThread() {
   try {
     threads_.emplace_back([this] { Run(); });
+    return true;
   } catch (const std::exception&) {
-    // There is none to be had now: the task waits for those that are there, or for the next Submit.
+    return false;
   }
 }
 

@@ -64,11 +64,26 @@ bool Refreshes::Begin(const RefreshId& id, const std::string& path, TimePoint un
   return true;
 }
 
-// Epochs that are no later than that of something above say nothing. Done each time the tables have doubled.
-void Refreshes::Prune() {
+// Epochs that are no later than that of something above say nothing.
+void Refreshes::DropSuperfluous() {
   std::erase_if(refreshed_, [this](const auto& one) { return OfPath(one.first) > one.second; });
   std::erase_if(changed_, [this](const auto& one) { return OfPath(one.first) >= one.second; });
-  prune_at_ = std::max(prune_at_, 2 * (refreshed_.size() + changed_.size()));
+}
+
+// Done each time the tables have doubled, up to their bound. Beyond that the epoch of a path becomes that of all beside
+// it: nothing of these was kept in it, so nothing old comes back.
+void Refreshes::Prune() {
+  DropSuperfluous();
+  while (refreshed_.size() + changed_.size() > kMostPaths / 2) {
+    Epochs wider;
+    for (const auto& [path, epoch] : refreshed_) {
+      Epoch& latest = wider[std::string(ParentPath(path))];
+      latest = std::max(latest, epoch);
+    }
+    refreshed_ = std::move(wider);
+    DropSuperfluous();
+  }
+  prune_at_ = std::max<size_t>(prune_at_, 2 * (refreshed_.size() + changed_.size()));
 }
 
 size_t Refreshes::size() const {

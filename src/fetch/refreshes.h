@@ -53,8 +53,11 @@ class Refreshes {
   // Those whose second pass has not come in time; they are still open.
   std::vector<Open> Overdue(TimePoint now) const;
   bool any_open() const;
-  // Paths of which it holds something. It grows with the paths that are refreshed one by one; what a refresh further up
-  // has made superfluous goes.
+  // More paths than these are not kept apart: then whole directories count as refreshed with the last of their names,
+  // and are asked about again.
+  static constexpr size_t kMostPaths = 65'536;
+  // Paths of which it holds something. It grows with the paths that are refreshed one by one, up to that; what a
+  // refresh further up has made superfluous goes.
   size_t size() const;
   bool IsOpen(const RefreshId& id) const;
 
@@ -69,6 +72,7 @@ class Refreshes {
   Epoch OfPath(std::string_view path) const;
   Epoch OfNames(std::string_view directory) const;
   void Prune();
+  void DropSuperfluous();
 
   std::atomic<bool> any_{false};     // most jobs never refresh
   mutable std::shared_mutex mutex_;  // guards what follows

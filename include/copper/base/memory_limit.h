@@ -10,4 +10,9 @@ namespace copper {
 // Bytes. `root` is put before /proc and /sys: for tests.
 uint64_t MemoryLimit(const std::string& root = "");
 
+// How many bytes this process may map at all (RLIMIT_AS, RLIMIT_DATA: `ulimit -v`, `ulimit -d`), of which what it holds
+// is the lesser part: libraries, the stacks of threads and what is kept for receives count as much. UINT64_MAX: any
+// number.
+uint64_t AddressSpaceLimit(const std::string& root = "");
+
 }  // namespace copper

@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "copper/base/result.h"
+
 namespace copper {
 
 using Task = std::move_only_function<void()>;
@@ -28,12 +30,15 @@ class WorkerPool final : public Executor {
   WorkerPool(std::string name, size_t threads);
   ~WorkerPool() override;
 
+  // Starts the first of them, so that no task waits for one that is never to be had. EAGAIN: the host allows none.
+  Status StartFirst();
+
   void Submit(Task task) override;
   // Drops what has not begun, waits for what has. Idempotent; not from a task.
   void Stop();
 
  private:
-  void AddThread();  // with the lock
+  bool AddThread();  // with the lock
   void Run();
 
   const std::string name_;

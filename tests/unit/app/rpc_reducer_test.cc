@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 
 #include "fakes/fake_clock.h"
 #include "fakes/random_profile.h"
@@ -144,6 +145,19 @@ TEST(RpcReducer, WhoFollowsIsToldThatItWasTaken) {
   EXPECT_TRUE(ranks[1].Follow(own, Ranks::Deadline()));
   EXPECT_FALSE(own.has_value());
   leader.join();
+}
+
+// Whoever leads a snapshot is lost before it has taken it, again and again; or its last word is.
+TEST(RpcReducer, SessionsThatNobodyTakesGo) {
+  Ranks ranks(2);
+  for (uint32_t number = 1; number <= 4 * RpcReducer::kMostSessions; ++number) {
+    std::promise<rpc::Reply> got;
+    rpc::Request request{.kind = rpc::Kind::kReduce, .path = "/noon", .argument = uint64_t{number} << 32};
+    ranks[1].Handle(request, rpc::Responder([&](rpc::Reply reply) { got.set_value(std::move(reply)); }));
+    EXPECT_EQ(got.get_future().get().error, 0) << number;
+    EXPECT_LE(ranks[1].sessions(), RpcReducer::kMostSessions);
+  }
+  EXPECT_EQ(TablesOf(ranks.ReducedBy(0, "noon")).paths, TablesOf(ranks.Expected({}, "noon")).paths);
 }
 
 TEST(RpcReducer, WhoIsNotAskedKeepsItsOwn) {

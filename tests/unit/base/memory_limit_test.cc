@@ -30,6 +30,19 @@ TEST_F(MemoryLimitTest, IsTheMachinesWhereNothingElseIsSaid) {
   EXPECT_EQ(Limit(), Ram());
 }
 
+TEST_F(MemoryLimitTest, OfTheAddressSpaceIsTheLeastOfTheTwo) {
+  EXPECT_EQ(AddressSpaceLimit(directory_.path()), UINT64_MAX);
+  Write("/proc/self/limits",
+        "Limit                     Soft Limit           Hard Limit           Units     \n"
+        "Max data size             unlimited            unlimited            bytes     \n"
+        "Max address space         unlimited            unlimited            bytes     \n");
+  EXPECT_EQ(AddressSpaceLimit(directory_.path()), UINT64_MAX);
+  Write("/proc/self/limits",
+        "Max data size             9000000000           unlimited            bytes     \n"
+        "Max address space         4294967296           unlimited            bytes     \n");
+  EXPECT_EQ(AddressSpaceLimit(directory_.path()), uint64_t{1} << 32);
+}
+
 TEST_F(MemoryLimitTest, OfVersion2IsTheLeastOfTheGroupAndThoseAboveIt) {
   Write("/proc/self/cgroup", "0::/slurm/job_7/step_0\n");
   Write("/proc/self/mountinfo", "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");

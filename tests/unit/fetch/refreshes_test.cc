@@ -27,5 +27,26 @@ TEST(Refreshes, WhatARefreshFurtherUpMakesSuperfluousGoes) {
   EXPECT_GT(refreshes.OfListing("/d3", AskedOf::kSource), refreshes.OfListing("/d4", AskedOf::kSource));
 }
 
+// A script that refreshes every file of a large tree by itself, for days.
+TEST(Refreshes, OfTooManyPathsDirectoriesAreKept) {
+  Refreshes refreshes;
+  RefreshId id;
+  const auto name = [](int i) { return "/top/d" + std::to_string(i % 700) + "/f" + std::to_string(i); };
+  constexpr int kPaths = 3 * static_cast<int>(Refreshes::kMostPaths);
+  for (int i = 0; i < kPaths; ++i) {
+    const Refreshes::Epoch before = refreshes.Of(name(i), AskedOf::kSource);
+    ++id.number;
+    EXPECT_TRUE(refreshes.Begin(id, name(i), kNever, [](auto, auto) {}));
+    EXPECT_TRUE(refreshes.End(id));
+    ASSERT_GT(refreshes.Of(name(i), AskedOf::kSource), before);
+    ASSERT_LE(refreshes.size(), Refreshes::kMostPaths + 2);
+  }
+  const Refreshes::Epoch last = refreshes.Of(name(kPaths - 1), AskedOf::kSource);
+  for (int i = 0; i < kPaths; i += 1'000) {
+    EXPECT_GT(refreshes.Of(name(i), AskedOf::kSource), 0U) << "never as if it had not been refreshed";
+    EXPECT_LE(refreshes.Of(name(i), AskedOf::kSource), last);
+  }
+}
+
 }  // namespace
 }  // namespace copper::fetch
