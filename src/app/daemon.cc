@@ -158,6 +158,7 @@ void Daemon::StopParts() {
     if (reducing_) reducing_->Stop();
     if (pool_) pool_->Stop();
     if (detour_) detour_->Stop();
+    if (local_) local_->Stop();
   });
 }
 

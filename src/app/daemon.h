@@ -176,7 +176,7 @@ class Daemon {
   std::unique_ptr<tree::Forest> forest_;
   std::unique_ptr<storage::FileSystems> file_systems_;
   std::unique_ptr<storage::PosixStore> store_;
-  std::unique_ptr<WorkerPool> pool_, detour_;
+  std::unique_ptr<WorkerPool> pool_, detour_, local_;
   std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<fabric::Endpoint> endpoint_;
   std::unique_ptr<rpc::FabricChannel> channel_;

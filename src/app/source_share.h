@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "copper/base/clock.h"
+
 namespace copper::app {
 
 // The default, for each tree. Its half, 16 reads at once by a root, hides the latency of a parallel file system, where
@@ -17,6 +19,13 @@ namespace copper::app {
 inline constexpr uint32_t kSourceOpsPerTree = 32;
 
 inline constexpr size_t kMostThreads = 256;
+
+// An operation that takes this long is stuck in a part of the source that does not answer: others get their turn, as
+// they would of a client of the source, until this many times a pool's threads are stuck.
+inline constexpr Duration kStuckAfter = std::chrono::seconds(10);
+inline constexpr size_t kMostStuck = 8;
+// Of what is a node's alone; no share of anything.
+inline constexpr size_t kLocalThreads = 16;
 
 struct SourceShare {
   size_t root;    // for the tree that is rooted at a rank

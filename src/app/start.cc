@@ -131,10 +131,14 @@ Status Daemon::OpenSource() {
   const uint32_t trees = forest_->trees();
   const uint32_t source_ops = options_.source_ops.value_or(kSourceOpsPerTree * trees);
   const SourceShare share = ShareOut(source_ops, trees, forest_->ranks());
-  pool_ = std::make_unique<WorkerPool>("copper-source", share.root);
-  detour_ = std::make_unique<WorkerPool>("copper-detour", share.detour);
-  if (const Status started = pool_->StartFirst(); !started) return started;
-  return detour_->StartFirst();
+  const auto relief = [this](size_t threads) { return WorkerPool::Relief{clock_, kStuckAfter, threads * kMostStuck}; };
+  pool_ = std::make_unique<WorkerPool>("copper-source", share.root, relief(share.root));
+  detour_ = std::make_unique<WorkerPool>("copper-detour", share.detour, relief(share.detour));
+  local_ = std::make_unique<WorkerPool>("copper-local", kLocalThreads, relief(kLocalThreads));
+  for (WorkerPool* pool : {pool_.get(), detour_.get(), local_.get()}) {
+    if (const Status started = pool->StartFirst(); !started) return started;
+  }
+  return {};
 }
 
 Status Daemon::ChooseNetwork() {
@@ -214,8 +218,9 @@ Status Daemon::StartServing() {
   channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
   identity_.key = {};  // nobody needs it any more
   fetcher_ = std::make_unique<fetch::Fetcher>(
-      FetcherOptions(), fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *channel_, channel_->keys(),
-                                              *forest_, *cache_, counters_, clock_, log_, recorder_.get()});
+      FetcherOptions(),
+      fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *local_, *channel_, channel_->keys(), *forest_,
+                            *cache_, counters_, clock_, log_, recorder_.get()});
   MeetReducers();
   MeetPeers();
   server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);

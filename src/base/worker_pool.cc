@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <exception>
+#include <utility>
 
 namespace copper {
 
@@ -11,7 +12,8 @@ void NameThread(const char* name) {
   pthread_setname_np(pthread_self(), name);
 }
 
-WorkerPool::WorkerPool(std::string name, size_t threads) : name_(std::move(name)), max_threads_(threads) {}
+WorkerPool::WorkerPool(std::string name, size_t threads, std::optional<Relief> relief)
+    : name_(std::move(name)), max_threads_(threads), relief_(relief) {}
 
 WorkerPool::~WorkerPool() {
   Stop();
@@ -21,7 +23,7 @@ void WorkerPool::Submit(Task task) {
   const std::lock_guard lock(mutex_);
   if (stopping_) return;
   tasks_.push_back(std::move(task));
-  if (idle_ < tasks_.size() && threads_.size() < max_threads_) static_cast<void>(AddThread());
+  AddThreads(1);
   work_.notify_one();
 }
 
@@ -29,6 +31,25 @@ Status WorkerPool::StartFirst() {
   const std::lock_guard lock(mutex_);
   if (threads_.empty() && !AddThread()) return Fail(EAGAIN, "no thread is to be had (ulimit -u, ulimit -v)");
   return {};
+}
+
+void WorkerPool::OnTick() {
+  if (!relief_) return;
+  const std::lock_guard lock(mutex_);
+  if (stopping_ || tasks_.empty()) return;
+  const TimePoint stuck_since = Now() - relief_->after;
+  for (Running& one : running_) {
+    if (one.begun > stuck_since || stuck_ == relief_->most) break;
+    if (!std::exchange(one.stuck, true)) ++stuck_;
+  }
+  AddThreads(tasks_.size());
+  work_.notify_all();
+}
+
+void WorkerPool::AddThreads(size_t most) {
+  for (; most > 0 && idle_ < tasks_.size() && threads_.size() < max_threads_ + stuck_; --most) {
+    if (!AddThread()) return;
+  }
 }
 
 // False: there is none to be had now. A task waits for those that are there, or for the next Submit.
@@ -59,17 +80,24 @@ void WorkerPool::Run() {
   std::unique_lock lock(mutex_);
   while (true) {
     ++idle_;
-    work_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+    work_.wait(lock, [this] { return stopping_ || HasTurn(); });
     --idle_;
     if (stopping_) return;
-    {
-      Task task = std::move(tasks_.front());
-      tasks_.pop_front();
-      lock.unlock();
-      task();
-    }  // what the task holds is freed outside the lock
-    lock.lock();
+    RunFirst(lock);
   }
+}
+
+void WorkerPool::RunFirst(std::unique_lock<std::mutex>& lock) {
+  const auto running = running_.insert(running_.end(), {Now()});
+  {
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+  }  // what the task holds is freed outside the lock
+  lock.lock();
+  if (running->stuck) --stuck_;
+  running_.erase(running);
 }
 
 }  // namespace copper

@@ -85,7 +85,7 @@ struct Context {
 
   // Where this node may read what it never asks a parent for.
   Executor& PoolOf(const std::string& path) const {
-    return parts.file_systems.Of(path) == storage::Sharing::kShared ? parts.detour : parts.pool;
+    return parts.file_systems.Of(path) == storage::Sharing::kShared ? parts.detour : parts.local;
   }
 
   // Whom this node asks for what is in this tree, unless its parent is lost.

@@ -234,7 +234,7 @@ void Fetcher::EndRefresh(const RefreshId& id, const std::string& path, std::move
 // A refresh whose second pass does not come: whoever led it is lost.
 void Fetcher::LeaveOverdue(TimePoint now) {
   for (Refreshes::Open& overdue : state_->refreshes.Overdue(now)) {
-    state_->context.parts.pool.Submit([this, overdue = std::move(overdue)] {
+    state_->context.parts.local.Submit([this, overdue = std::move(overdue)] {
       if (!state_->refreshes.IsOpen(overdue.id)) return;
       state_->context.parts.log.Warning("the refresh of {} was begun by rank {} and never ended: ending it here",
                                         overdue.path, overdue.id.leader);
@@ -245,6 +245,8 @@ void Fetcher::LeaveOverdue(TimePoint now) {
 
 bool Fetcher::OnTick(TimePoint now) {
   LeaveOverdue(now);
+  const Parts& parts = state_->context.parts;
+  for (Executor* pool : {&parts.pool, &parts.detour, &parts.local}) pool->OnTick();
   bool flying = state_->refreshes.any_open();
   flying = state_->names.Expire(now) || flying;
   flying = state_->listings.Expire(now) || flying;

@@ -297,7 +297,7 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
     if (!listing) return std::unexpected(listing.error());
     return Listed{std::make_shared<const Listing>(*std::move(listing)), context_.Now() + context_.options.local_ttl};
   };
-  local_.Run(context_.parts.pool, context_.waits.Begin(Doing::kListing, path), ask.deadline, std::move(list),
+  local_.Run(context_.parts.local, context_.waits.Begin(Doing::kListing, path), ask.deadline, std::move(list),
              context_.CountingErrors(std::move(done)));
 }
 

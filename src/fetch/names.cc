@@ -317,7 +317,7 @@ void Names::LookLocally(const std::string& path, Sharing sharing, Ask ask, Done 
     CountAnswer(ask, Way::kMiss, found);
     done(found);
   };
-  local_.Run(context_.parts.pool, context_.waits.Begin(Doing::kLooking, path), ask.deadline, std::move(look),
+  local_.Run(context_.parts.local, context_.waits.Begin(Doing::kLooking, path), ask.deadline, std::move(look),
              std::move(counted));
 }
 

@@ -54,15 +54,17 @@ TestNode::TestNode(Rank self, const tree::Forest& forest, fabric::Endpoint& endp
       recorder_({.top_n = 10, .paths_full = true}, clock),
       pool_("source", 8),
       detour_("detour", kDetourThreads),
+      local_("local", 8),
       channel_({.self = self, .ranks = forest.ranks(), .job = TestIdentity()}, endpoint, clock, log_),
-      fetcher_((options.self = self, options), {store, file_systems, pool_, detour_, channel_, channel_.keys(), forest,
-                                                cache_, counters_, clock, log_, &recorder_}) {
+      fetcher_((options.self = self, options), {store, file_systems, pool_, detour_, local_, channel_, channel_.keys(),
+                                                forest, cache_, counters_, clock, log_, &recorder_}) {
   channel_.Start(handler_);
 }
 
 TestNode::~TestNode() {
   pool_.Stop();
   detour_.Stop();
+  local_.Stop();
   channel_.Stop();
 }
 

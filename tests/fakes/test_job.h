@@ -76,7 +76,7 @@ class TestNode {
   cache::Cache cache_;
   profile::Counters counters_;
   profile::Recorder recorder_;
-  WorkerPool pool_, detour_;
+  WorkerPool pool_, detour_, local_;
   rpc::FabricChannel channel_;
   fetch::Fetcher fetcher_;
   CountingHandler handler_{fetcher_};

@@ -213,6 +213,23 @@ class MisbehavingSource(copper_job.Scenario):
         self.assertEqual(0, self.job.total("detours"))
         self.assert_right()
 
+    def test_a_part_that_hangs_does_not_keep_others_waiting(self):
+        """A dead storage target: more reads hang than a root reads at once, while waited for, and when nobody waits."""
+        self.job = self.launch("--trees", 1)
+        names = [f"dead/file{number}" for number in range(16 + 4)]
+        for name in names:
+            self.write(name, b"hangs")
+        self.misbehaving.hang("read", "/dead/*")
+        waiting = [self.reader(RANKS - 1, name) for name in names]
+        self.misbehaving.wait_until_hanging(16, 30)
+        healthy = list(self.contents)
+        self.assert_right(healthy[0])
+        for process in waiting[:10]:
+            process.kill()
+        self.assert_right(healthy[1])
+        self.misbehaving.clear()
+        self.assertEqual([b""] * 10 + [b"hangs"] * 10, [process.communicate(timeout=60)[0] for process in waiting])
+
     # Who waits can be interrupted; its flight goes on for the others.
 
     # The operation of the source that hangs: of which path, and the command that waits for it.

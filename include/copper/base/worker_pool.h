@@ -4,11 +4,14 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <list>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "copper/base/clock.h"
 #include "copper/base/result.h"
 
 namespace copper {
@@ -21,32 +24,56 @@ class Executor {
   virtual ~Executor() = default;
   // Any thread. After Stop (or at the end of a test) tasks are dropped unrun.
   virtual void Submit(Task task) = 0;
+  // Called now and then while anybody waits for a task. Any thread; does not block.
+  virtual void OnTick() {}
 };
 
 class WorkerPool final : public Executor {
  public:
+  // A task that has run for `after` is stuck, as in a part of the source that does not answer: it no longer counts as
+  // one of the pool's threads, so that others get their turn. Up to `most` tasks.
+  struct Relief {
+    const Clock& clock;
+    Duration after;
+    size_t most;
+  };
+
   // `name` (15 bytes at most) is what ps and gdb show. Threads start when first needed, up to `threads`; where the host
-  // allows no more of them, there are fewer.
-  WorkerPool(std::string name, size_t threads);
+  // allows no more of them, there are fewer. Without `relief` no task is ever stuck.
+  WorkerPool(std::string name, size_t threads, std::optional<Relief> relief = std::nullopt);
   ~WorkerPool() override;
 
   // Starts the first of them, so that no task waits for one that is never to be had. EAGAIN: the host allows none.
   Status StartFirst();
 
   void Submit(Task task) override;
+  void OnTick() override;
   // Drops what has not begun, waits for what has. Idempotent; not from a task.
   void Stop();
 
  private:
-  bool AddThread();  // with the lock
+  struct Running {
+    TimePoint begun;
+    bool stuck = false;
+  };
+
+  TimePoint Now() const { return relief_ ? relief_->clock.Now() : TimePoint(); }
+  // With the lock.
+  void AddThreads(size_t most);
+  bool AddThread();
+  bool HasTurn() const { return !tasks_.empty() && running_.size() - stuck_ < max_threads_; }
+  void RunFirst(std::unique_lock<std::mutex>& lock);
   void Run();
 
   const std::string name_;
   const size_t max_threads_;
+  const std::optional<Relief> relief_;
   std::mutex mutex_;
   std::condition_variable work_;
   std::deque<Task> tasks_;
   std::vector<std::thread> threads_;
+  std::list<Running> running_;  // in the order in which they began
+  size_t stuck_ = 0;            // of these
   size_t idle_ = 0;
   bool stopping_ = false;
 };

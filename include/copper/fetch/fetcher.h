@@ -85,8 +85,9 @@ class Fetcher final : public rpc::Handler {
     storage::BackingStore& store;
     const storage::FileSystems& file_systems;
     // Threads that read the source are what bounds the operations on it (--source-ops).
-    Executor& pool;    // for the trees that are rooted here, and for what is local
+    Executor& pool;    // for the trees that are rooted here
     Executor& detour;  // for what of the shared source this node reads though it is not the root
+    Executor& local;   // for what is this node's alone: no shared source keeps it waiting
     rpc::Channel& channel;
     const rpc::Keys& keys;  // of the job: they seal what is read from the source
     const tree::Forest& forest;

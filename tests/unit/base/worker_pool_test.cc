@@ -8,6 +8,8 @@
 #include <future>
 #include <memory>
 
+#include "fakes/fake_clock.h"
+
 namespace copper {
 namespace {
 
@@ -90,6 +92,51 @@ TEST(WorkerPool, TasksFromManyThreadsAllRun) {
     });
   }
   EXPECT_EQ(done.get_future().wait_for(kDeadline), std::future_status::ready);
+}
+
+// A part of the source that does not answer takes threads, and not the turn of others; what was stuck comes back to the
+// same number of threads.
+TEST(WorkerPool, TasksThatAreStuckLetOthersPass) {
+  fakes::FakeClock clock;
+  std::promise<void> release;
+  std::atomic<int> stuck = 0, at_once = 0, most_at_once = 0, ran = 0;
+  WorkerPool pool("test", 2, WorkerPool::Relief{clock, std::chrono::seconds(10), 4});
+  const auto until = [&](const auto& holds) {
+    for (const TimePoint end = SteadyClock().Now() + kDeadline; !holds() && SteadyClock().Now() < end;) {
+      pool.OnTick();
+      std::this_thread::yield();
+    }
+    return holds();
+  };
+  const std::shared_future<void> released = release.get_future().share();
+  const auto hang = [&] {
+    ++stuck;
+    released.wait_for(kDeadline);
+  };
+  const auto work = [&] {
+    most_at_once = std::max<int>(most_at_once, ++at_once);
+    std::this_thread::yield();
+    --at_once;
+    ++ran;
+  };
+  for (int i = 0; i < 5; ++i) pool.Submit(hang);
+  ASSERT_TRUE(until([&] { return stuck == 2; }));
+  pool.Submit(work);
+  for (int i = 0; i < 100; ++i) pool.OnTick();
+  EXPECT_EQ(stuck, 2) << "none has been stuck for long";
+  clock.Advance(std::chrono::seconds(11));
+  ASSERT_TRUE(until([&] { return stuck == 4; }));
+  clock.Advance(std::chrono::seconds(11));
+  ASSERT_TRUE(until([&] { return stuck == 5 && ran == 1; }));
+  for (int i = 0; i < 2; ++i) pool.Submit(hang);
+  ASSERT_TRUE(until([&] { return stuck == 6; }));
+  clock.Advance(std::chrono::seconds(11));
+  for (int i = 0; i < 100; ++i) pool.OnTick();
+  EXPECT_EQ(stuck, 6) << "no more than 4 beside the 2 threads";
+  release.set_value();
+  for (int i = 0; i < 200; ++i) pool.Submit(work);
+  EXPECT_TRUE(until([&] { return ran == 201; }));
+  EXPECT_LE(most_at_once, 2);
 }
 
 // While it lives no thread can be made: none finds room for a stack of that size.
