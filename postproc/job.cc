@@ -115,7 +115,7 @@ Result<Place> FindJob(const std::string& path) {
   errno = failed;
   Place place{path, std::nullopt, JobDirectory(path)};
   if (access(place.job.control().c_str(), F_OK) == 0 || access(place.job.logs().c_str(), F_OK) == 0) return place;
-  if (errno == ENOTCONN)
+  if (errno == ENOTCONN || errno == ECONNABORTED)
     return Fail(ENOTCONN, "nothing running: " + path + " is the mount of a daemon that has died; the next " +
                               "start there takes it away, or fusermount3 -uz " + path);
   if (errno == EACCES) return Fail(EACCES, "cannot look into " + path + ": is it somebody else's?");
