@@ -15,6 +15,9 @@ using cache::Chunk;
 using cache::ChunkKey;
 using profile::Event;
 
+// In a reply's second argument: it was settled without the root of the name (settling.h).
+constexpr uint32_t kAlone = 1;
+
 // How often a chunk is read whose file is refreshed meanwhile.
 constexpr int kTries = 3;
 
@@ -84,6 +87,19 @@ void Chunks::Read(const File& file, uint64_t chunk, Ask ask, const Decided& deci
   });
 }
 
+void Chunks::ReadOwn(const File& file, uint64_t chunk, const Ask& ask, const Decided& decided, ChunkDone done) {
+  Read(file, chunk, ask, decided, [this, file, chunk, done = std::move(done)](const Result<Chunk>& found) mutable {
+    if (!found) return done(found);
+    const Ledger::Key shown{file.path, file.version, 0, context_.refreshes.Of(file.path, AskedOf::kSource)};
+    settling_.Show(shown, chunk, *found,
+                   [this, path = file.path, found = *found, done = std::move(done)](const Status& status) mutable {
+                     if (status) return done(std::move(found));
+                     NoteFailure(path, status.error());
+                     done(std::unexpected(status.error()));
+                   });
+  });
+}
+
 template <class Work>
 void Chunks::Lead(const Flight& flight, Work work) {
   if (const Status done = Attempt(work); !done) Finish(flight, std::unexpected(done.error()));
@@ -124,7 +140,7 @@ void Chunks::OnReply(const Flight& flight, const rpc::Reply& reply) {
     return upstream_.ReadInstead(reply.from, key.path, [this, flight] { Lead(flight, [&] { ReadSource(flight); }); });
   }
   context_.parts.counters.Count(Event::kBytesFromParent, reply.payload.size());
-  Finish(flight, Chunk{reply.payload, reply.seal});
+  Finish(flight, Chunk{reply.payload, reply.seal, reply.ctime, reply.argument2 == kAlone});
 }
 
 bool Chunks::IsWhole(const ChunkKey& key, const rpc::Reply& reply) const {
@@ -144,21 +160,23 @@ void Chunks::ReadSource(const Flight& flight) {
         context_.parts.store.Read(key.path, key.version, key.chunk * kChunkSize, SizeOfChunk(key), seen);
     if (!bytes) return FailRead(flight, bytes.error());
     context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
-    const Chunk chunk{*bytes, context_.SealOf(rpc::Kind::kRead, key.path, key.version, key.chunk, *bytes)};
+    const Chunk chunk{*bytes, context_.SealOf(rpc::Kind::kRead, key.path, key.version, key.chunk, *bytes), seen.ctime};
     const Ledger::Noted noted = settling_.ledger().Note(file, key.chunk, chunk.seal, seen.ctime);
-    if (file.epoch == epoch()) return Show(flight, chunk, file, seen.ctime, noted);
+    if (file.epoch == epoch()) return Show(flight, chunk, file, noted);
   }
   FailRead(flight, {ESTALE, {}});
 }
 
-void Chunks::Show(const Flight& flight, const Chunk& chunk, const Ledger::Key& file, const FileTime& ctime,
-                  const Ledger::Noted& noted) {
-  if (noted.verdict == Ledger::Noted::Verdict::kSettled) return Finish(flight, chunk);
+void Chunks::Show(const Flight& flight, const Chunk& chunk, const Ledger::Key& file, const Ledger::Noted& noted) {
+  const auto finish = [this, flight, file, chunk] {
+    Finish(flight, Chunk{chunk.bytes, chunk.seal, chunk.ctime, settling_.ledger().IsAlone(file)});
+  };
+  if (noted.verdict == Ledger::Noted::Verdict::kSettled) return finish();
   if (noted.verdict == Ledger::Noted::Verdict::kChanged) return FailRead(flight, {ESTALE, {}});
-  settling_.Ask(file, ctime, noted, [this, flight, chunk](const Status& settled) {
+  settling_.Ask(file, chunk.ctime, noted, [this, flight, finish](const Status& settled) {
     Lead(flight, [&] {
       if (!settled) return FailRead(flight, settled.error());
-      Finish(flight, chunk);
+      finish();
     });
   });
 }
@@ -229,7 +247,7 @@ void Chunks::ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask,
       gather->Note(way);
       if (way == profile::Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, end - begin);
     };
-    Read(file, chunk, ask, std::ref(noted), [gather, index = chunk - first, begin, end](const Result<Chunk>& found) {
+    ReadOwn(file, chunk, ask, std::ref(noted), [gather, index = chunk - first, begin, end](const Result<Chunk>& found) {
       if (!found) return gather->Add(index, std::unexpected(found.error()));
       gather->Add(index, found->bytes.Slice(begin % kChunkSize, end - begin));
     });
@@ -272,6 +290,8 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
          reply.flags = rpc::kSealed;
          if (bytes.charge() == 0) reply.flags |= rpc::kZeros;  // a hole
          reply.version = version;
+         reply.ctime = chunk->ctime;
+         reply.argument2 = chunk->alone ? kAlone : 0;
          reply.seal = chunk->seal;
          reply.payload = bytes;
          context_.parts.counters.Count(Event::kBytesToChildren, bytes.size());

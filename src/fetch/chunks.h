@@ -25,7 +25,9 @@ class Chunks {
   bool IsCacheable(const File& file) const;
   // One whole chunk of a cacheable file. Where `done` is empty, whoever comes later finds it in the table.
   void Read(const File& file, uint64_t chunk, Ask ask, const Decided& decided, ChunkDone done);
-  // [offset, offset+size), of any file.
+  // The same, to be shown to this node's own kernel.
+  void ReadOwn(const File& file, uint64_t chunk, const Ask& ask, const Decided& decided, ChunkDone done);
+  // [offset, offset+size), of any file, for this node's own kernel.
   void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   // This node's kernel has [offset, offset+size) of a file now, or its page cache was given it.
   void NoteDelivered(const File& file, uint64_t offset, uint64_t size);
@@ -49,8 +51,7 @@ class Chunks {
   void OnReply(const Flight& flight, const rpc::Reply& reply);
   bool IsWhole(const cache::ChunkKey& key, const rpc::Reply& reply) const;
   void ReadSource(const Flight& flight);
-  void Show(const Flight& flight, const cache::Chunk& chunk, const Ledger::Key& file, const FileTime& ctime,
-            const Ledger::Noted& noted);
+  void Show(const Flight& flight, const cache::Chunk& chunk, const Ledger::Key& file, const Ledger::Noted& noted);
   // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
   template <class Work>
   void Lead(const Flight& flight, Work work);

@@ -128,13 +128,11 @@ void Fetcher::Read(const File& file, uint64_t offset, size_t size,
 }
 
 void Fetcher::ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done) {
-  Chunks::ChunkDone on_chunk;
-  if (done) {
-    on_chunk = [done = std::move(done)](const Result<cache::Chunk>& found) mutable {
-      done(found ? Result<Bytes>(found->bytes) : std::unexpected(found.error()));
-    };
-  }
-  state_->chunks.Read(file, chunk, state_->context.Own(), {}, std::move(on_chunk));
+  if (!done) return state_->chunks.Read(file, chunk, state_->context.Own(), {}, {});
+  state_->chunks.ReadOwn(file, chunk, state_->context.Own(), {},
+                         [done = std::move(done)](const Result<cache::Chunk>& found) mutable {
+                           done(found ? Result<Bytes>(found->bytes) : std::unexpected(found.error()));
+                         });
 }
 
 void Fetcher::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {

@@ -22,6 +22,8 @@ Duration SettleWithin(const Ledger::Key& file) {
 }
 // Until a rank that does not even answer a ping is passed by.
 constexpr auto kAliveWithin = std::chrono::seconds(5);
+// And for how long it is passed by at once.
+constexpr auto kSilentFor = std::chrono::seconds(30);
 
 // Of kCompare: what was read under this ctime alone need not be read again.
 constexpr uint64_t kButUnder = 1;
@@ -54,6 +56,7 @@ Settling::Settling(const Context& context, Upstream& upstream)
     : context_(context),
       upstream_(upstream),
       ledger_(context.parts.cache.budget()),
+      shown_(context.parts.cache.budget()),
       most_(std::min<uint64_t>(kMost, context.parts.cache.budget().limit() / kPart)) {}
 
 // At the reader.
@@ -67,14 +70,19 @@ void Settling::Ask(const Ledger::Key& file, const FileTime& ctime, const Ledger:
   const tree::Forest& forest = context_.parts.forest;
   const Rank root = forest.Root(forest.OfDirectory(ParentPath(file.path)));
   const Ledger::Key subject{file.path, file.version, 0, 0};
-  if (root == context_.options.self) return Settle(subject, {root, ctime, noted.may_lack, std::move(settled)});
-  if (upstream_.IsLost(root)) return SettleAlone(file, ctime, std::move(settled));
-  Call(root, RequestOf(rpc::Kind::kSettle, file, ctime, noted.may_lack ? 1 : 0), SettleWithin(file),
-       [this, file, ctime, settled = std::move(settled)](int error) mutable {
-         if (error == 0) return settled({});
-         if (error == ESTALE || error == ESHUTDOWN) return settled(Fail(error));
-         SettleAlone(file, ctime, std::move(settled));
-       });
+  if (IsSilent(root)) return SettleAlone(file, ctime, std::move(settled));
+  auto answered = [this, file, ctime, settled = std::move(settled)](int error) mutable {
+    if (error == 0) return settled({});
+    if (error == ESTALE || error == ESHUTDOWN) return settled(Fail(error));
+    SettleAlone(file, ctime, std::move(settled));
+  };
+  if (root != context_.options.self) {
+    return Call(root, RequestOf(rpc::Kind::kSettle, file, ctime, noted.may_lack ? 1 : 0), SettleWithin(file),
+                std::move(answered));
+  }
+  Settle(subject, {root, ctime, noted.may_lack, [answered = std::move(answered)](const Status& status) mutable {
+                     answered(status ? 0 : status.error().code);
+                   }});
 }
 
 void Settling::Call(Rank rank, rpc::Request request, Duration within, std::move_only_function<void(int)> done) {
@@ -92,12 +100,30 @@ void Settling::Call(Rank rank, rpc::Request request, Duration within, std::move_
                               [once](const Result<rpc::Reply>& outcome) { once->End(ErrorOf(outcome)); });
   rpc::Request ping;
   ping.kind = rpc::Kind::kPing;
-  context_.parts.channel.Call(rank, std::move(ping), now + kAliveWithin, [once](const Result<rpc::Reply>& outcome) {
-    if (!outcome) once->End(outcome.error().code);
-  });
+  context_.parts.channel.Call(rank, std::move(ping), now + kAliveWithin,
+                              [this, rank, once](const Result<rpc::Reply>& outcome) {
+                                if (outcome) return;
+                                {
+                                  const std::lock_guard lock(mutex_);
+                                  silent_until_[rank] = context_.Now() + kSilentFor;
+                                }
+                                once->End(outcome.error().code);
+                              });
+}
+
+bool Settling::IsSilent(Rank rank) {
+  if (upstream_.IsLost(rank)) return true;
+  const std::lock_guard lock(mutex_);
+  return WasSilent(rank);
+}
+
+bool Settling::WasSilent(Rank rank) const {
+  const auto found = silent_until_.find(rank);
+  return found != silent_until_.end() && context_.Now() < found->second;
 }
 
 void Settling::SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done) {
+  ledger_.SetAlone(file);
   if (ledger_.SettleAlone(file, ctime)) return done({});
   context_.parts.detour.Submit([this, file, ctime, done = std::move(done)]() mutable {
     const Result<Ledger::Seals> seals = ledger_.BeginComparison(file, std::nullopt);
@@ -105,6 +131,24 @@ void Settling::SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done 
     if (is_same) ledger_.Settle(file, ctime, seals->comparison);
     done(is_same ? Status() : Fail(ESTALE));
   });
+}
+
+void Settling::Show(const Ledger::Key& file, uint64_t chunk, const cache::Chunk& shown, Done done) {
+  using Verdict = Ledger::Noted::Verdict;
+  const Verdict verdict = shown_.Show(file, chunk, shown);
+  if (verdict != Verdict::kAsk) return done(verdict == Verdict::kSettled ? Status() : Fail(ESTALE));
+  context_.parts.detour.Submit(
+      [this, file, ctime = shown.ctime, done = std::move(done)]() mutable { done(CompareShown(file, ctime)); });
+}
+
+Status Settling::CompareShown(const Ledger::Key& file, const FileTime& ctime) {
+  if (shown_.SettleAlone(file, ctime)) return {};
+  const Result<Ledger::Seals> seals = shown_.BeginComparison(file, std::nullopt);
+  if (!seals) return Fail(ESTALE);
+  const int error = AreStill(file, *seals);
+  if (error == 0) shown_.Settle(file, ctime, seals->comparison);
+  if (error == ESTALE) shown_.Refuse(file);
+  return error == 0 ? Status() : Fail(ESTALE);
 }
 
 Ledger::Key Settling::Current(const Ledger::Key& file) const {
@@ -198,6 +242,11 @@ Settling::Next Settling::Decide(const Ledger::Key& file, Subject& subject) {
   }
   subject.waiting.clear();
   if (open.empty()) return next;
+  const auto can_not_tell = [&](const auto& reader) { return !reader.second.is_former && WasSilent(reader.first); };
+  if (std::ranges::any_of(subject.readers, can_not_tell)) {
+    next.alone = std::move(open);
+    return next;
+  }
   const FileTime latest = std::ranges::max_element(open, {}, &Waiting::ctime)->ctime;
   const bool is_one = std::ranges::all_of(open, [&](const Waiting& each) { return each.ctime == latest; }) &&
                       (!subject.settled || *subject.settled < latest);
@@ -211,6 +260,7 @@ Settling::Next Settling::Decide(const Ledger::Key& file, Subject& subject) {
 void Settling::Do(Next next) {
   for (Waiting& each : next.accepted) each.done({});
   for (Waiting& each : next.refused) each.done(Fail(ESTALE));
+  for (Waiting& each : next.alone) each.done(Fail(EHOSTDOWN));
   if (next.comparison) Compare(next.comparison);
 }
 
@@ -252,7 +302,7 @@ void Settling::Judge(const Comparison& comparison, Subject& subject) {
 }
 
 void Settling::End(Comparison& comparison) {
-  const bool agree = !comparison.differs && comparison.is_certain;
+  const int error = comparison.differs ? ESTALE : comparison.is_certain ? 0 : EHOSTDOWN;
   Next next;
   {
     const std::lock_guard lock(mutex_);
@@ -261,12 +311,13 @@ void Settling::End(Comparison& comparison) {
       next = Decide(comparison.file, found->second);
     }
   }
-  for (Waiting& each : comparison.askers) each.done(agree ? Status() : Fail(ESTALE));
+  for (Waiting& each : comparison.askers) each.done(error == 0 ? Status() : Fail(error));
   Do(std::move(next));
 }
 
 void Settling::Forget(const std::string& top) {
   ledger_.Forget(top, context_.refreshes.Of(top, AskedOf::kSource));
+  shown_.Forget(top, context_.refreshes.Of(top, AskedOf::kSource));
   const std::lock_guard lock(mutex_);
   for (auto& [file, subject] : subjects_) {
     if (!IsAtOrBelow(file.path, top)) continue;

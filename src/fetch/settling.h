@@ -20,8 +20,11 @@
 // A refresh doesn't make the root forget who has read, since others may have been told before it: it makes it compare,
 // and who has forgotten says so, and is left out from then on.
 //
-// Where the name's root is lost, a reader compares what it has read itself. A reader that is lost, or no longer knows
-// what it has read, can't compare: ESTALE.
+// Who no longer knows what it has read can't compare: ESTALE. Where the name's root is lost, or one of those who have
+// read, a reader of the source compares what it has read itself, and the chunk says that it was settled alone. So each
+// rank keeps the seals of what its own kernel was shown, too: where something of it was settled alone, all of it must
+// be of one ctime, or be equal when it is read again; else ESTALE to this kernel, until a refresh. That is no more than
+// what one rank needs to see no mix, whoever is lost, and needs no one else. Another may see another version.
 #pragma once
 
 #include <atomic>
@@ -51,6 +54,10 @@ class Settling {
   // Whether what was read under this ctime, and was noted so in the ledger, may be shown: ESTALE if not. `done` is
   // called once, by any thread; must not block.
   void Ask(const Ledger::Key& file, const FileTime& ctime, const Ledger::Noted& noted, Done done);
+
+  // Whether a chunk may be shown to this node's own kernel, beside what it was shown before. `done` is called once, by
+  // any thread; must not block.
+  void Show(const Ledger::Key& file, uint64_t chunk, const cache::Chunk& shown, Done done);
 
   // At the name's root, and at those who have read. Must not be held up.
   void ServeSettle(Rank from, const rpc::Request& request, rpc::Responder respond);
@@ -89,10 +96,13 @@ class Settling {
   using ComparisonPtr = std::shared_ptr<Comparison>;
   // What is to be done after a look at a subject, without the lock.
   struct Next {
-    Askers accepted, refused;
+    Askers accepted, refused, alone;
     ComparisonPtr comparison;
   };
 
+  // Has not answered lately, or is known to be lost.
+  bool IsSilent(Rank rank);
+  bool WasSilent(Rank rank) const;  // with the lock
   void Settle(const Ledger::Key& file, Waiting asking);
   Next Decide(const Ledger::Key& file, Subject& subject);
   void Do(Next next);
@@ -108,18 +118,21 @@ class Settling {
   // Asks a rank that may be dead or frozen.
   void Call(Rank rank, rpc::Request request, Duration within, std::move_only_function<void(int)> done);
   void SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done);
+  Status CompareShown(const Ledger::Key& file, const FileTime& ctime);
   Ledger::Key Current(const Ledger::Key& file) const;
   void Bound();
 
   const Context& context_;
   Upstream& upstream_;
   Ledger ledger_;
+  Ledger shown_;
   const size_t most_;
 
   std::mutex mutex_;  // guards what follows; a leaf
   std::unordered_map<Ledger::Key, Subject, KeyHash> subjects_;
   std::deque<Ledger::Key> order_;  // as they came; may name what has left
   size_t held_ = 0;
+  std::map<Rank, TimePoint> silent_until_;
 };
 
 }  // namespace copper::fetch

@@ -52,6 +52,8 @@ bool IsInUse(const ListingEntry& entry);
 struct Chunk {
   Bytes bytes;
   Seal seal{};
+  FileTime ctime{};    // of the file when it was read
+  bool alone = false;  // by a rank that could not ask the root of the name (fetch/settling.h)
 };
 
 // A chunk, and how much of it has gone where it was to go.

@@ -1,6 +1,8 @@
 // A ctime that alone changes: content decides, once per change.
 #include <gtest/gtest.h>
 
+#include <future>
+#include <map>
 #include <string>
 
 #include "fakes/test_job.h"
@@ -137,6 +139,95 @@ TEST_P(SettlingTest, WhatIsReadWhileItIsComparedIsReadAgain) {
   ASSERT_TRUE(store().WaitUntilBlocked(MemoryStore::Kind::kRead, kPath, 1));
   store().Release(MemoryStore::Kind::kRead, kPath);
   for (auto& reader : readers) EXPECT_EQ(reader.get().value_or(""), old_);
+}
+
+// Each rank in turn is the one that nobody hears any more; it may be the root of the name, of chunks, or neither.
+class SettlingWithout : public testing::TestWithParam<Rank> {
+ protected:
+  static constexpr Rank kRanks = 4;
+  static constexpr uint64_t kStep = 7;  // in no rhythm with the stripes
+
+  MemoryStore& store() { return job_.store(); }
+  void Lose() {
+    job_.fabric().SetFilter([](Rank from, Rank to) {
+      return from == GetParam() || to == GetParam() ? fakes::Fate::kDrop : fakes::Fate::kDeliver;
+    });
+  }
+  std::string PartOf(const std::string& text, uint64_t chunk) { return text.substr(chunk * kChunkSize, kChunkSize); }
+  Result<std::string> Chunk(Rank rank, uint64_t chunk) {
+    auto read =
+        std::async(std::launch::async, [&] { return job_.node(rank).Read(file_, chunk * kChunkSize, kChunkSize); });
+    Duration passed{};
+    return job_.PassUntil(read, passed);
+  }
+  // What living ranks have read is never of two versions.
+  void ExpectNoMix() {
+    for (Rank rank = 0; rank < kRanks; ++rank) {
+      if (rank == GetParam()) continue;
+      for (uint64_t chunk = 0; chunk < kChunks; chunk += kStep) Note(rank, chunk, Chunk(rank, chunk));
+    }
+  }
+  void Note(Rank rank, uint64_t chunk, const Result<std::string>& read) {
+    if (!read) {
+      EXPECT_EQ(read.error().code, ESTALE);
+      return;
+    }
+    const bool is_new = *read == PartOf(new_, chunk);
+    EXPECT_TRUE(is_new || *read == PartOf(old_, chunk));
+    EXPECT_EQ(saw_.try_emplace(rank, is_new).first->second, is_new) << "rank " << rank << ", chunk " << chunk;
+  }
+
+  const std::string old_ = TextOf('o');
+  const std::string new_ = TextOf('n');
+  TestJob job_{kRanks};
+  const File file_ = [this] {
+    store().AddFile(kPath, old_);
+    return File{kPath, store().Peek(kPath).version()};
+  }();
+  std::map<Rank, bool> saw_;  // the new version, or the old one
+};
+
+INSTANTIATE_TEST_SUITE_P(Ranks, SettlingWithout, testing::Range(0U, 4U));
+
+TEST_P(SettlingWithout, NobodySeesAMixOfWhatWasReadBeforeAndAfterItWasRewritten) {
+  for (Rank rank = 0; rank < kRanks; ++rank) Note(rank, 11 * rank, Chunk(rank, 11 * rank));
+  Lose();
+  store().RewriteRestoring(kPath, new_);
+  ExpectNoMix();
+  ExpectNoMix();
+}
+
+TEST_P(SettlingWithout, NobodySeesAMixWhereItIsRewrittenWhileTheRankIsLost) {
+  Lose();
+  for (Rank rank = 0; rank < kRanks; ++rank) {
+    if (rank != GetParam()) Note(rank, 5 * rank, Chunk(rank, 5 * rank));
+  }
+  store().RewriteRestoring(kPath, new_);
+  ExpectNoMix();
+}
+
+TEST_P(SettlingWithout, NobodySeesAMixWhenTheRankIsBack) {
+  for (Rank rank = 0; rank < kRanks; ++rank) Note(rank, 11 * rank, Chunk(rank, 11 * rank));
+  Lose();
+  store().RewriteRestoring(kPath, new_);
+  ExpectNoMix();
+  job_.fabric().SetFilter(nullptr);
+  job_.Pass(std::chrono::seconds(30));
+  ExpectNoMix();
+}
+
+TEST_P(SettlingWithout, WhatIsTheSameDisturbsNobody) {
+  for (Rank rank = 0; rank < kRanks; ++rank) EXPECT_EQ(Chunk(rank, 11 * rank).value_or(""), PartOf(old_, 11 * rank));
+  Lose();
+  for (int change = 0; change < 2; ++change) {
+    for (Rank rank = 0; rank < kRanks; ++rank) {
+      if (rank == GetParam()) continue;
+      for (uint64_t chunk = change; chunk < kChunks; chunk += 5) {
+        EXPECT_EQ(Chunk(rank, chunk).value_or("none"), PartOf(old_, chunk)) << rank << " " << chunk;
+      }
+    }
+    store().TouchCtime(kPath);
+  }
 }
 
 }  // namespace
