@@ -1,6 +1,7 @@
 #include "listings.h"
 
 #include "copper/base/listing_builder.h"
+#include "copper/base/same_directory.h"
 #include "copper/rpc/payload.h"
 #include "deadlines.h"
 
@@ -262,8 +263,28 @@ ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, List
     context_.parts.cache.tree().Put({key.path, key.epoch}, entry, Charge(key.path, entry));
     if (entry.listing->answers_absence()) context_.parts.counters.Count(Event::kTtlStores);
   }
+  if (known != entry.listing) NoteIdentity(key.path, entry.listing->directory());
   if (known && known != entry.listing) TellChanges(key.path, *known, *entry.listing);
   return entry;
+}
+
+// The listing above may say something else for the rest of the job. What is asked by name is told from the metadata
+// table, and that comes first.
+void Listings::NoteIdentity(const std::string& path, const Attributes& now) const {
+  const std::string above(ParentPath(path));
+  const TreeId tree = context_.parts.forest.OfDirectory(above);
+  const cache::PathKey key{path, context_.refreshes.Of(path, context_.Asked(tree))};
+  if (path == "/" || !Refreshes::IsKept(key.epoch)) return;
+  std::optional<Attributes> said;
+  if (const auto seen = context_.parts.cache.metadata().Get(key)) {
+    if (seen->attributes) said = *seen->attributes;
+  } else if (const auto listed = Find(above); listed && listed->listing) {
+    if (const auto entry = listed->listing->Find(BaseName(path))) said = entry->attributes();
+  }
+  if (!said || !AreTwoDirectories(*said, now)) return;
+  const size_t charge = sizeof(Attributes) + path.size();
+  context_.parts.cache.metadata().Put(key, {std::make_shared<const Attributes>(now), kNever}, charge);
+  if (listener_ != nullptr) listener_->OnDirectoryReplaced(path, now);
 }
 
 void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {

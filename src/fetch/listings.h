@@ -93,6 +93,8 @@ class Listings {
   cache::ListingEntry Keep(const ListingKey& key, const ListingPtr& known, cache::ListingEntry entry);
   void Finish(const ListingKey& key, const Result<cache::ListingEntry>& result);
   void TellChanges(const std::string& path, const Listing& known, const Listing& listing) const;
+  // `now` is what a listing says of its own directory.
+  void NoteIdentity(const std::string& path, const Attributes& now) const;
   rpc::Reply PieceOf(const rpc::Request& request, const cache::ListingEntry& entry);
 
   const Context& context_;

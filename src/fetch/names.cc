@@ -112,11 +112,12 @@ Names::Verdict Names::JudgeByListing(const std::string& path, const cache::Listi
   if (const auto entry = listed.listing->Find(BaseName(path))) {
     auto attributes = entry->attributes();
     if (!attributes) return {Next::kAskByName, {}};
-    return {Next::kAnswer, {std::make_shared<const Attributes>(*std::move(attributes)), kNever}};
+    return {Next::kAnswer,
+            {std::make_shared<const Attributes>(*std::move(attributes)), kNever, /*live=*/false, listed.listing}};
   }
   if (!listing_is_fresh && listed.valid_until <= context_.Now()) return {Next::kAskListing, {}};
   if (!listed.listing->answers_absence()) return {Next::kAskByName, {}};
-  return {Next::kAnswer, {nullptr, listed.valid_until}};
+  return {Next::kAnswer, {nullptr, listed.valid_until, /*live=*/false, listed.listing}};
 }
 
 void Names::Answer(const Ask& ask, Way way, const Found& found, Done done) const {

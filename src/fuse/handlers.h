@@ -57,6 +57,7 @@ class Handlers {
   void OnGreeting(const fuse_conn_info& connection);
   // handlers_refresh.cc; see fetch::ChangeListener. Any thread.
   void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added);
+  void OnDirectoryReplaced(const std::string& path, const Attributes& now);
   void OnRefreshed(const std::string& path, std::move_only_function<void()> told);
 
   // handlers_names.cc
@@ -78,6 +79,15 @@ class Handlers {
              const void* in, size_t in_size, size_t out_size);
 
  private:
+  struct PageRequest {
+    NodePtr directory;
+    size_t size = 0;
+    uint64_t offset = 0;
+    bool plus = false;
+    uint64_t refreshes = 0;  // that there had been when it came
+    uint64_t changes = 0;    // the directory's, by then
+  };
+
   // Asks fetch, with `start(done, use)`; see Defer.
   template <class T, class Start, class AnswerWith>
   void Ask(Reply reply, Start start, AnswerWith answer) {
@@ -92,20 +102,19 @@ class Handlers {
   double TimeoutOf(const Node& node, TimePoint valid_until) const;
   fuse_entry_param EntryOf(const Node& node, const Attributes& attributes, TimePoint valid_until) const;
   void SendEntry(Reply& reply, const NodePtr& node, const Node::Known& known);
+  // `then(reply)`, when it is sure that this directory is the one that it was; else ESTALE, and `then` is not called.
+  // It is looked at again where it may be another one by now: after a refresh, a change, or its time.
+  void InDirectory(Reply reply, NodePtr directory, std::move_only_function<void(Reply)> then);
+  // Whether its path, where this was found, still means this directory: names are told of one directory only.
+  bool IsStill(Node& directory, const Attributes& found) const;
+  void LookIn(Reply reply, NodePtr parent, std::string path);
+  void ListNames(Reply reply, PageRequest page);
   void LookupLive(Reply reply, const Node& parent, std::string_view name);
   // The node that it was answered with; null: absent, or nothing that a refresh is about.
   NodePtr SendFound(Reply& reply, const Node& parent, std::string path, const fetch::Found& found, uint64_t asked);
   void Refresh(Node& node, const fetch::Found& found) const;
   void SendAttributes(Reply& reply, const Node& node) const;
 
-  struct PageRequest {
-    NodePtr directory;
-    size_t size = 0;
-    uint64_t offset = 0;
-    bool plus = false;
-    uint64_t refreshes = 0;  // that there had been when it came
-    uint64_t changes = 0;    // the directory's, by then
-  };
   void ReadDirectory(Reply reply, PageRequest page);
   void SendPage(Reply& reply, const PageRequest& page, const fetch::Listed& listed);
   static uint64_t NumberOf(const Node& directory, const Listing& listing);
@@ -114,7 +123,9 @@ class Handlers {
   fuse_entry_param ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
                               TimePoint valid_until);
 
-  void TakeBackAbsent(uint64_t directory, const std::string& name) const;
+  void TakeBackName(uint64_t directory, const std::string& name) const;
+  // Its path means another directory now.
+  void TakeBackReplaced(Node& directory) const;
   void TakeBackListings(Node& directory) const;
   // These are suspect; `told`, which may be empty: when the kernel knows. An answer that was asked for before a refresh
   // and sent after it is taken back, too: each who asks notes how many refreshes there had been, and looks at it again

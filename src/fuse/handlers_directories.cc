@@ -75,10 +75,17 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
     }
   }
   if (node.kind() == NodeKind::kLiveDirectory) return SendPage(reply, page, {parts_.live.List(), TimePoint::min()});
+  InDirectory(std::move(reply), page.directory, [this, page](Reply open) { ListNames(std::move(open), page); });
+}
+
+void Handlers::ListNames(Reply reply, PageRequest page) {
+  const Node& node = *page.directory;
   Ask<fetch::Listed>(
       std::move(reply), [&](auto done, auto use) { parts_.fetcher.List(node.path(), std::move(done), std::move(use)); },
       [this, page](Reply& open, Result<fetch::Listed> listed) {
         if (!listed) return open.Error(KernelErrno(listed.error().code));
+        if (!IsStill(*page.directory, listed->listing->directory())) return open.Error(ESTALE);
+        page.directory->NoteNames();
         SendPage(open, page, *listed);
         // The kernel keeps listings for as long as the directory's times stay; those of pseudo file systems mean
         // nothing.

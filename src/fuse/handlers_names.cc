@@ -45,16 +45,52 @@ void Handlers::Lookup(Reply reply, fuse_ino_t parent_id, const char* name) {
   if (parent->kind() == NodeKind::kLiveDirectory || (parent_id == kRootId && name == LiveDirectory::kName)) {
     return LookupLive(std::move(reply), *parent, name);
   }
-  const std::string path = JoinPath(parent->path(), name);
+  std::string path = JoinPath(parent->path(), name);
   if (reply.use()) reply.use()->NotePath(path, profile::PathKind::kUnknown);
+  InDirectory(std::move(reply), parent, [this, parent, path = std::move(path)](Reply open) mutable {
+    LookIn(std::move(open), parent, std::move(path));
+  });
+}
+
+void Handlers::InDirectory(Reply reply, NodePtr directory, std::move_only_function<void(Reply)> then) {
+  const TimePoint until = directory->known().valid_until;
+  const bool sure = directory->id() == kRootId || directory->live() || until == kNever || until > parts_.clock.Now();
+  if (sure) return then(std::move(reply));
+  Defer<Result<fetch::Found>>(
+      parts_.replies, std::move(reply),
+      [&](auto done) {
+        const TimePoint deadline = parts_.clock.Now() + Server::kMostRechecking;
+        parts_.fetcher.LookAgain(directory->path(), deadline, std::move(done));
+      },
+      [this, directory, then = std::move(then), before = parts_.inodes.refreshes(), changes = directory->changes()](
+          Reply& open, const Result<fetch::Found>& found) mutable {
+        if (found && found->attributes && !IsStill(*directory, *found->attributes)) return open.Error(ESTALE);
+        if (found) Refresh(*directory, *found);
+        if (CameBefore(before) || directory->changes() != changes) directory->Expire();
+        then(std::move(open));
+      });
+}
+
+bool Handlers::IsStill(Node& directory, const Attributes& found) const {
+  if (!directory.Matches(found)) {
+    // Nobody can tell that it has become another one.
+    if (directory.had_names() || !found.IsDirectory()) return TakeBackReplaced(directory), false;
+    parts_.inodes.SetKnown(directory, {std::make_shared<const Attributes>(found), directory.known().valid_until});
+  }
+  return true;
+}
+
+void Handlers::LookIn(Reply reply, NodePtr parent, std::string path) {
   Ask<fetch::Found>(
       std::move(reply), [&](auto done, auto use) { parts_.fetcher.Look(path, std::move(done), std::move(use)); },
       [this, path, parent, before = parts_.inodes.refreshes()](Reply& open, Result<fetch::Found> found) {
         if (!found) return open.Error(KernelErrno(found.error().code));
+        if (found->listing && !IsStill(*parent, found->listing->directory())) return open.Error(ESTALE);
+        parent->NoteNames();
         const NodePtr node = SendFound(open, *parent, path, *found, before);
         if (!CameBefore(before)) return;
         if (node) return TakeBack({node});
-        if (!found->attributes) TakeBackAbsent(parent->id(), std::string(BaseName(path)));
+        if (!found->attributes) TakeBackName(parent->id(), std::string(BaseName(path)));
       });
 }
 
@@ -121,8 +157,12 @@ void Handlers::Getattr(Reply reply, fuse_ino_t id, fuse_file_info*) {
 // file that was replaced keeps its own.
 void Handlers::Refresh(Node& node, const fetch::Found& found) const {
   Node::Known known = node.known();
-  if (found.attributes && node.Matches(*found.attributes)) known.attributes = found.attributes;
   known.valid_until = found.valid_until;
+  if (found.attributes && node.Matches(*found.attributes)) {
+    known.attributes = found.attributes;
+  } else if (found.attributes && node.IsDirectory()) {
+    known.valid_until = TimePoint::min();  // its names are not those that its path leads to
+  }
   parts_.inodes.SetKnown(node, std::move(known));
 }
 

@@ -3,7 +3,8 @@
 // Absent names go by name. Names of what is there are suspect until they have been looked at again (recheck.h): what is
 // the same stays the same node, with its pages. What is not is found as another node; whoever has the old one open
 // keeps it, with the pages it has: it is not invalidated, since a page that a running program has mapped could not be
-// had again if the file changed. Directories stay what they are, and are looked at and listed again.
+// had again if the file changed. A directory, if it is not another one in its place, stays the same node, and is looked
+// at and listed again.
 #include <algorithm>
 
 #include "handlers.h"
@@ -39,25 +40,38 @@ void Handlers::OnDirectoryChanged(const std::string& path, const std::vector<std
   const TimePoint now = parts_.clock.Now();
   for (const std::string& name : added) {
     const auto until = parts_.absent.TakeOne(JoinPath(path, name));
-    if (until && (parts_.notifier->abilities().expires || *until > now)) TakeBackAbsent(directory->id(), name);
+    if (until && (parts_.notifier->abilities().expires || *until > now)) TakeBackName(directory->id(), name);
   }
   parts_.notifier->InvalidateInode(directory->id());
+}
+
+void Handlers::OnDirectoryReplaced(const std::string& path, const Attributes& now) {
+  const NodePtr directory = parts_.inodes.FindDirectory(path);
+  if (directory && !directory->Matches(now)) TakeBackReplaced(*directory);
 }
 
 void Handlers::OnRefreshed(const std::string& path, std::move_only_function<void()> told) {
   const std::vector<NodePtr> suspects = parts_.inodes.Suspect(path);
   for (const std::string& absent : parts_.absent.Take(path)) {
     const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(absent)));
-    if (parent) TakeBackAbsent(parent->id(), std::string(BaseName(absent)));
+    if (parent) TakeBackName(parent->id(), std::string(BaseName(absent)));
   }
   // The directory that names it; the root is its own.
   if (const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(path)))) TakeBackListings(*parent);
   TakeBack(suspects, std::move(told));
 }
 
-void Handlers::TakeBackAbsent(uint64_t directory, const std::string& name) const {
+void Handlers::TakeBackName(uint64_t directory, const std::string& name) const {
   if (parts_.notifier->abilities().expires) return parts_.notifier->ExpireName(directory, name);
   parts_.notifier->InvalidateName(directory, name);
+}
+
+// Once a lookup has found the other one there is nothing more to tell.
+void Handlers::TakeBackReplaced(Node& directory) const {
+  directory.Expire();
+  if (parts_.inodes.FindDirectory(directory.path()).get() != &directory) return;
+  const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(directory.path())));
+  if (parent) TakeBackName(parent->id(), std::string(BaseName(directory.path())));
 }
 
 void Handlers::TakeBack(std::vector<NodePtr> suspects, std::move_only_function<void()> told) const {

@@ -63,7 +63,9 @@ NodePtr InodeTable::EnterIfRoom(std::string path, const Attributes& attributes, 
     entry->node->SetKnown(attributes, valid_until);
     return EnterAgain(*entry);
   }
-  if (charge_ >= budget_) return nullptr;
+  const KnownEntry* const before = FindEntry(path);
+  const bool replaces = before != nullptr && before->node->IsDirectory() && attributes.IsDirectory();
+  if (replaces || charge_ >= budget_) return nullptr;
   return EnterNew(std::move(path), {std::make_shared<const Attributes>(attributes), valid_until}, asked);
 }
 

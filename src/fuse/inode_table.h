@@ -53,11 +53,12 @@ class InodeTable {
   // how many refreshes there had been when these attributes were asked for. Where a refresh has made a node suspect, it
   // is the same one only if nothing about the file has changed, the ctime included.
   NodePtr Enter(std::string path, Node::Known known, uint64_t asked = kNow);
-  // The same for a name that the kernel did not ask for: nullptr where it would be new and there is no room for it.
+  // The same for a name that the kernel did not ask for: nullptr where it would be new and there is no room for it, and
+  // where it would be another directory in the place of one that is known: the kernel is to ask which it is.
   NodePtr EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until, uint64_t asked = kNow);
   // A node of its own at each call: files of pseudo file systems, and of .copper.
   NodePtr EnterFresh(Node::Identity identity, Node::Known known);
-  // What is known of the node from now on. A directory that is another one at the source now gets that one's number.
+  // What is known of the node from now on. A directory that becomes another one gets that one's number.
   void SetKnown(Node& node, Node::Known known);
   // Its reader was made.
   void NoteRead(uint64_t id);

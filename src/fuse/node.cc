@@ -1,5 +1,7 @@
 #include "node.h"
 
+#include "copper/base/same_directory.h"
+
 namespace copper::fuse {
 
 FileVersion NodeVersion(const Attributes& attributes) {
@@ -7,7 +9,10 @@ FileVersion NodeVersion(const Attributes& attributes) {
 }
 
 bool Node::Matches(const Attributes& attributes) const {
-  return (attributes.mode & S_IFMT) == type() && NodeVersion(attributes) == version();
+  if ((attributes.mode & S_IFMT) != type() || NodeVersion(attributes) != version()) return false;
+  if (!IsDirectory() || path() == "/") return true;
+  const Known known = this->known();
+  return !known.attributes || !AreTwoDirectories(*known.attributes, attributes);
 }
 
 bool Node::IsUntouched(const Attributes& attributes) const {

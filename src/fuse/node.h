@@ -1,7 +1,8 @@
 // What the kernel knows by a node id: one version of one path.
 //
 // A regular file that changed at the source is another node, found by the next lookup; the old one keeps giving its own
-// version's attributes, and its bytes or ESTALE. A directory stays the same node and gets new attributes.
+// version's attributes, and its bytes or ESTALE. A directory stays the same node and gets new attributes, as long as it
+// is the same directory; the root always does.
 #pragma once
 
 #include <atomic>
@@ -46,8 +47,8 @@ class Node {
   explicit Node(Identity identity) : identity_(std::move(identity)) {}
 
   uint64_t id() const { return identity_.id; }
-  // st_ino. It changes only with a directory that is another one at the source now. 0: the root, before its attributes
-  // are known.
+  // st_ino. It changes only with a directory that has become another one (the root; what was mounted on; of which no
+  // names were told). 0: the root, before its attributes are known.
   uint64_t number() const { return number_; }
   void SetNumber(uint64_t number) { number_ = number; }
   uint64_t above() const { return identity_.above; }
@@ -61,7 +62,8 @@ class Node {
   bool IsDirectory() const { return S_ISDIR(identity_.type); }
   // Whether these are attributes of this node, and not of what came after it.
   bool Matches(const Attributes& attributes) const;
-  // Nor can anything else have changed since it was made: a file's bytes are surely the same. Any directory is itself.
+  // Nor can anything else have changed since it was made: a file's bytes are surely the same. Of a directory, the names
+  // are asked for anyway.
   bool IsUntouched(const Attributes& attributes) const;
 
   Known known() const;
@@ -79,6 +81,10 @@ class Node {
   // Whether anybody has since this was asked last.
   bool TakeUse() { return used_.exchange(false); }
 
+  // Names of it were told, so that none of another directory may be.
+  void NoteNames() { had_names_ = true; }
+  bool had_names() const { return had_names_; }
+
   // How often what it lists has changed. Who answers from a listing notes it before he gets the listing, and takes his
   // answer back if it is another number when the kernel has it.
   uint64_t changes() const { return changes_; }
@@ -91,6 +97,7 @@ class Node {
   const Identity identity_;
   std::atomic<uint64_t> number_{0};
   std::atomic<bool> used_{false};
+  std::atomic<bool> had_names_{false};
   std::atomic<uint64_t> changes_{0};
   mutable std::mutex mutex_;  // guards what follows; leaf
   Known known_;

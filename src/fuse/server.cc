@@ -42,6 +42,10 @@ struct Server::State final : public fetch::ChangeListener {
     handlers.OnDirectoryChanged(path, added);
   }
 
+  void OnDirectoryReplaced(const std::string& path, const Attributes& now) override {
+    handlers.OnDirectoryReplaced(path, now);
+  }
+
   void OnRefreshed(const std::string& path, std::move_only_function<void()> told) override {
     handlers.OnRefreshed(path, std::move(told));
   }

@@ -4,6 +4,7 @@ With an argument: as on a kernel whose FUSE protocol is no newer than 7.N. 34 is
 which can; with 45 (6.18) it lets go of names that nobody uses.
 """
 
+import errno
 import os
 import pathlib
 import shutil
@@ -126,6 +127,49 @@ class NamesInUse(copper_job.Scenario):
         self.assertEqual(0, done.returncode, done.stderr)
         for mount in job.mounts:
             self.assertFalse(os.path.exists(f"{mount}/work/here"), "though somebody works there")
+
+    def test_a_directory_in_the_place_of_another(self):
+        """Who is in the middle of the one, or works in it, is never given names of the other."""
+        for place in ("d", "above/d"):
+            for number in range(3000):
+                self.write(f"{place}/old{number}")
+            self.write(f"{place}/in/file")
+        job = self.start(2)
+        mount = job.mounts[1]
+        readers = []
+        for place, moved in (("d", "d"), ("above/d", "above")):
+            opened = os.open(f"{mount}/{place}", os.O_DIRECTORY)
+            self.addCleanup(os.close, opened)
+            stream = os.scandir(opened)
+            readers.append((place, opened, os.fstat(opened).st_ino, stream, [next(stream).name for _ in range(500)]))
+            os.stat(f"{mount}/{place}/in/file")
+            os.rename(self.source / moved, self.source / f"{moved}.away")
+            for number in range(3000):
+                self.write(f"{place}/new{number}")
+        for refreshed in (False, True):
+            if refreshed:
+                self.assertEqual(0, job.copper("refresh", job.mounts[0]).returncode)
+            for place, opened, number, stream, names in readers:
+                path = f"{mount}/{place}"
+                there = os.stat(self.source / place).st_ino
+                self.assertTrue(copper_job.until(lambda path=path, there=there: self.is_noticed(path, there), 30), path)
+                with stream:
+                    try:
+                        names += [entry.name for entry in stream]
+                    except OSError as error:
+                        self.assertEqual(errno.ESTALE, error.errno)
+                self.assertEqual([], [name for name in names if name.startswith("new")])
+                self.assertEqual(number, os.fstat(opened).st_ino)
+                self.assertTrue(os.path.exists(f"{path}/new7"))
+                self.assertEqual(3000, len(os.listdir(path)))
+                for name in ("new7", "new8", "new9"):
+                    with self.assertRaises(OSError) as failed:
+                        os.stat(name, dir_fd=opened)
+                    self.assertIn(failed.exception.errno, (errno.ESTALE, errno.ENOENT))
+
+    def is_noticed(self, path, number):
+        """Who looks for an absent name has the directory looked at again, every 2 s."""
+        return not os.path.exists(f"{path}/absent") and os.stat(path).st_ino == number
 
     def test_more_names_than_there_is_room_for(self):
         """Others are forgotten, also those who use nothing but a directory, or have something mapped and no more."""

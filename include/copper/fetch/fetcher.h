@@ -34,6 +34,8 @@ struct Found {
   TimePoint valid_until = kNever;
   // A file of a pseudo file system: no two looks are the same file, nothing about it may be cached.
   bool live = false;
+  // The listing of its directory, where that has answered; else null.
+  ListingPtr listing{};
 };
 
 // A directory's names. Attributes in it are true for the job where `valid_until` is kNever, else for that long.
@@ -54,6 +56,9 @@ class ChangeListener {
  public:
   virtual ~ChangeListener() = default;
   virtual void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) = 0;
+  // A listing of this directory says that it is another one than was known at this path, which means that one from now
+  // on.
+  virtual void OnDirectoryReplaced(const std::string&, const Attributes&) {}
   // Whatever is known of this path and all below it is to be asked for again. `told`, if it is called at all: when the
   // kernel has been told.
   virtual void OnRefreshed(const std::string& path, std::move_only_function<void()> told);

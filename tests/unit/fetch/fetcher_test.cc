@@ -112,6 +112,14 @@ class RecordingListener final : public ChangeListener {
     const std::lock_guard lock(mutex_);
     for (const std::string& name : added) added_.push_back(path + "/" + name);
   }
+  void OnDirectoryReplaced(const std::string& path, const Attributes& now) override {
+    const std::lock_guard lock(mutex_);
+    replaced_.emplace_back(path, now.inode);
+  }
+  std::vector<std::pair<std::string, uint64_t>> replaced() {
+    const std::lock_guard lock(mutex_);
+    return replaced_;
+  }
   std::vector<std::string> added() {
     const std::lock_guard lock(mutex_);
     return added_;
@@ -120,6 +128,7 @@ class RecordingListener final : public ChangeListener {
  private:
   std::mutex mutex_;
   std::vector<std::string> added_;
+  std::vector<std::pair<std::string, uint64_t>> replaced_;
 };
 
 TEST_P(FetchTest, AFileMadeLaterAppearsAfterTheTtlAndTheKernelIsTold) {
@@ -138,6 +147,30 @@ TEST_P(FetchTest, AFileMadeLaterAppearsAfterTheTtlAndTheKernelIsTold) {
   EXPECT_EQ(job_.node(last()).Look("/site/old")->attributes->version(), old_version);
   EXPECT_EQ(job_.node(last()).Read({"/site/old", old_version}, 0, 1).error().code, ESTALE);
   job_.node(last()).fetcher().SetChangeListener(nullptr);
+}
+
+TEST_P(FetchTest, ADirectoryInAnothersPlaceIsKnownByItsListing) {
+  store().AddFile("/site/old", "1");
+  RecordingListener listener;
+  fetch::Fetcher& fetcher = job_.node(last()).fetcher();
+  fetcher.SetChangeListener(&listener);
+  const uint64_t first = job_.node(last()).Look("/site")->attributes->inode;
+  EXPECT_EQ(job_.node(last()).Look("/site/new")->listing->directory().inode, first);
+  store().AddFile("/site/more", "1");
+  job_.clock().Advance(seconds(3));
+  EXPECT_EQ(job_.node(last()).Look("/site/new")->attributes, nullptr);
+  EXPECT_EQ(listener.replaced().size(), 0U) << "it has only changed";
+  store().Remove("/site");
+  store().AddFile("/site/new", "2");
+  const uint64_t second = store().Peek("/site").inode;
+  job_.clock().Advance(seconds(3));
+  EXPECT_EQ(job_.node(last()).Look("/site")->attributes->inode, first) << "nobody has noticed";
+  const auto found = job_.node(last()).Look("/site/new");
+  ASSERT_NE(found->attributes, nullptr);
+  EXPECT_EQ(found->listing->directory().inode, second);
+  EXPECT_EQ(job_.node(last()).Look("/site")->attributes->inode, second) << "its name means this one";
+  EXPECT_EQ(listener.replaced(), (std::vector{std::pair<std::string, uint64_t>("/site", second)}));
+  fetcher.SetChangeListener(nullptr);
 }
 
 TEST_P(FetchTest, NamesOfAnUnsettledDirectoryAreAskedOneByOne) {

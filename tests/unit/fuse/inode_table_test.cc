@@ -19,8 +19,8 @@ Node::Known File(uint64_t inode, int64_t mtime = 1, uint64_t file_system = 0) {
   return {attributes, kNever};
 }
 
-Node::Known Directory(uint64_t inode, int64_t mtime = 1) {
-  auto attributes = std::make_shared<Attributes>(*File(inode, mtime).attributes);
+Node::Known Directory(uint64_t inode, int64_t mtime = 1, uint64_t file_system = 0) {
+  auto attributes = std::make_shared<Attributes>(*File(inode, mtime, file_system).attributes);
   attributes->mode = S_IFDIR | 0755;
   return {attributes, kNever};
 }
@@ -159,16 +159,40 @@ TEST(InodeTable, NumbersAreSharedByHardLinksAndOutliveForgetting) {
   EXPECT_EQ(table.Enter("/c", File(10))->number(), a->number());
 }
 
-TEST(InodeTable, ADirectoryThatIsAnotherOneNowHasThatOnesNumber) {
+TEST(InodeTable, ADirectoryInAnothersPlaceIsAnotherNode) {
+  InodeTable table;
+  const NodePtr old = table.Enter("/d", Directory(10));
+  EXPECT_EQ(table.EnterIfRoom("/d", *Directory(11).attributes, kNever), nullptr) << "the kernel is to ask";
+  EXPECT_EQ(table.FindDirectory("/d"), old);
+  const NodePtr other = table.Enter("/d", Directory(11));
+  EXPECT_NE(other, old);
+  EXPECT_EQ(old->number(), 10U);
+  EXPECT_EQ(other->number(), 11U);
+  EXPECT_EQ(table.FindDirectory("/d"), other);
+  table.Suspect("/");
+  EXPECT_FALSE(table.Confirm(*other, Directory(10).attributes.get(), table.refreshes()));
+  EXPECT_NE(table.Enter("/d", Directory(10)), other);
+}
+
+TEST(InodeTable, ADirectoryIsTheSameWhereNumbersAreMadeUpOrSomethingIsMountedOnIt) {
+  InodeTable table;
+  const NodePtr node = table.Enter("/d", Directory(10, 1, kInodesOfPaths));
+  EXPECT_EQ(table.Enter("/d", Directory(11, 1, kInodesOfPaths)), node);
+  EXPECT_EQ(table.Enter("/d", Directory(12, 1, 7)), node);
+  EXPECT_EQ(node->number(), InodeNumberOf(7, 12));
+  const NodePtr root = table.Find(kRootId);
+  table.SetKnown(*root, Directory(1));
+  EXPECT_TRUE(root->Matches(*Directory(2).attributes)) << "the kernel knows one root only";
+}
+
+TEST(InodeTable, ADirectoryThatBecomesAnotherOneHasThatOnesNumber) {
   InodeTable table;
   const NodePtr node = table.Enter("/d", Directory(10));
   EXPECT_EQ(node->number(), 10U);
-  EXPECT_EQ(table.Enter("/d", Directory(11)), node);
-  EXPECT_EQ(node->number(), 11U);
   table.SetKnown(*node, Directory(12));
   EXPECT_EQ(node->number(), 12U);
   EXPECT_EQ(table.Enter("/f", File(10))->number(), 10U) << "nobody has it any more";
-  table.Forget(node->id(), 2);
+  table.Forget(node->id(), 1);
   EXPECT_EQ(table.Enter("/e", Directory(12))->number(), 12U);
 }
 

@@ -273,6 +273,35 @@ TEST_P(NamesInUse, WhatHasChangedIsSeenByWhoOpensItNext) {
   }
 }
 
+TEST_P(NamesInUse, AnOpenDirectoryNeverBecomesAnotherOne) {
+  store().AddFile("/d/old", "old");
+  store().AddFile("/d/both", "old");
+  for (const bool refreshed : {false, true}) {
+    const UniqueFd directory = Open("/d", O_DIRECTORY);
+    struct stat before{}, opened{}, now{};
+    ASSERT_EQ(fstat(directory.get(), &before), 0);
+    ASSERT_EQ(fstatat(directory.get(), "old", &opened, 0), 0);
+    store().Remove("/d");
+    for (const char* name : {"/d/new", "/d/both", "/d/old"}) store().AddFile(name, "new");
+    if (refreshed) Refresh("/d");
+    job_->clock().Advance(std::chrono::seconds(10));
+    EXPECT_NE(access(In("/d/absent").c_str(), F_OK), 0);
+    EXPECT_EQ(errno, ENOENT) << "the path is walked again";
+    Settle();
+    EXPECT_EQ(ReadFile(In("/d/new")), "new");
+    EXPECT_NE(fstatat(directory.get(), "new", &opened, 0), 0);
+    EXPECT_EQ(errno, ESTALE);
+    ASSERT_EQ(fstat(directory.get(), &opened), 0);
+    EXPECT_EQ(opened.st_ino, before.st_ino);
+    ASSERT_EQ(stat(In("/d").c_str(), &now), 0);
+    EXPECT_NE(now.st_ino, before.st_ino);
+    EXPECT_EQ(now.st_ino, store().Peek("/d").inode);
+    const UniqueFd again = Open("/d", O_DIRECTORY);
+    Settle();
+    EXPECT_EQ(NameOf(again), In("/d"));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, NamesInUse, testing::Values(34, 38, UINT32_MAX));
 INSTANTIATE_TEST_SUITE_P(Kernels, NamesInUseBeyondTheBudget, testing::Values(34, 38, UINT32_MAX));
 

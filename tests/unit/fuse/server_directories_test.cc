@@ -156,6 +156,49 @@ TEST_F(ServedDirectories, AReaderIsServedFromTheListingThatItBeganWith) {
   EXPECT_TRUE(kernel_.Readdirplus(many, offset).names.empty()) << "and once more, when it is gone";
 }
 
+// By a lookup of whoever else, long before any refresh.
+TEST_F(ServedDirectories, AReaderIsNotGivenNamesOfAnotherDirectoryInItsPlace) {
+  Start();
+  MakeMany(500);
+  const auto old = kernel_.Lookup(1, "many");
+  const auto first = kernel_.Readdirplus(old.out.nodeid, 0);
+  ASSERT_LT(first.names.size(), 500U);
+  store().Remove("/many");
+  for (int i = 0; i < 500; ++i) store().AddFile("/many/new" + std::to_string(i), "x");
+  job_->clock().Advance(std::chrono::seconds(10));
+  EXPECT_EQ(kernel_.Lookup(old.out.nodeid, "absent").error, ESTALE) << "the kernel walks the path again";
+  ASSERT_TRUE(kernel_.WaitForNotices(1));
+  EXPECT_THAT(kernel_.notices().front().body, testing::HasSubstr("many"));
+  EXPECT_EQ(kernel_.Readdirplus(old.out.nodeid, first.names.back().offset).error, ESTALE);
+  EXPECT_EQ(kernel_.Lookup(old.out.nodeid, "new1").error, ESTALE);
+  fuse_attr_out attr{};
+  EXPECT_EQ(kernel_.Getattr(old.out.nodeid, attr).error, 0);
+  EXPECT_EQ(attr.attr.ino, old.out.attr.ino);
+
+  const auto now = kernel_.Lookup(1, "many");
+  EXPECT_NE(now.out.nodeid, old.out.nodeid);
+  EXPECT_EQ(now.out.attr.ino, store().Peek("/many").inode);
+  EXPECT_NE(kernel_.Lookup(now.out.nodeid, "new1").out.nodeid, 0U);
+  int requests = 0;
+  EXPECT_EQ(ReadAll(now.out.nodeid, requests).size(), 502U);
+  for (const auto& name : kernel_.Readdirplus(1, 0).names) {
+    EXPECT_NE(name.out.nodeid, old.out.nodeid) << "though the listing above is from before";
+  }
+  EXPECT_EQ(kernel_.Lookup(1, "many").out.nodeid, now.out.nodeid);
+}
+
+TEST_F(ServedDirectories, AReaderWhoHasHadNothingIsGivenTheOneThatIsThere) {
+  Start();
+  MakeMany(3);
+  const uint64_t many = kernel_.Lookup(1, "many").out.nodeid;
+  store().Remove("/many");
+  store().AddFile("/many/new", "x");
+  const auto page = kernel_.Readdirplus(many, 0);
+  EXPECT_EQ(page.error, 0);
+  EXPECT_EQ(page.names.size(), 3U);
+  EXPECT_NE(kernel_.Lookup(many, "new").out.nodeid, 0U);
+}
+
 TEST_F(ServedDirectories, DotsAreTheDirectoryAndItsParent) {
   Start();
   store().AddFile("/above/below/file", "");

@@ -296,6 +296,73 @@ TEST_F(ServedRefresh, ADirectoryStaysItselfWithNewNames) {
   EXPECT_EQ(attr.attr.mode & 07777, 0700U);
 }
 
+// Another directory is in the place of one that somebody has open, or works in.
+
+TEST_F(ServedRefresh, WhoHasAReplacedDirectoryIsToldNothingOfTheOther) {
+  Start();
+  store().AddFile("/d/old", "a");
+  const auto old = kernel_.Lookup(1, "d");
+  ASSERT_NE(kernel_.Lookup(old.out.nodeid, "old").out.nodeid, 0U);
+  store().Remove("/d");
+  store().AddFile("/d/new", "b");
+  Refresh("/");
+  for (const bool is_known : {false, true}) {  // of the other one, by anybody
+    EXPECT_EQ(kernel_.Lookup(old.out.nodeid, "new").error, ESTALE) << is_known;
+    EXPECT_EQ(kernel_.Lookup(old.out.nodeid, "old").error, ESTALE);
+    EXPECT_EQ(kernel_.Lookup(old.out.nodeid, "absent").error, ESTALE);
+    EXPECT_EQ(kernel_.Readdirplus(old.out.nodeid, 0).error, ESTALE);
+    fuse_attr_out attr{};
+    EXPECT_EQ(kernel_.Getattr(old.out.nodeid, attr).error, 0);
+    EXPECT_EQ(attr.attr.ino, old.out.attr.ino);
+    const auto now = kernel_.Lookup(1, "d");
+    EXPECT_NE(now.out.nodeid, old.out.nodeid);
+    EXPECT_NE(now.out.attr.ino, old.out.attr.ino);
+    EXPECT_NE(kernel_.Lookup(now.out.nodeid, "new").out.nodeid, 0U);
+    EXPECT_EQ(kernel_.Readdirplus(now.out.nodeid, 0).names.size(), 3U);
+  }
+}
+
+TEST_F(ServedRefresh, BelowAParentThatIsReplaced) {
+  Start();
+  store().AddFile("/a/x/old", "a");
+  const uint64_t above = kernel_.Lookup(1, "a").out.nodeid, x = kernel_.Lookup(above, "x").out.nodeid;
+  ASSERT_NE(kernel_.Lookup(x, "old").out.nodeid, 0U);
+  store().Remove("/a");
+  store().AddFile("/a/x/new", "b");
+  Refresh("/a");
+  EXPECT_EQ(kernel_.Lookup(x, "new").error, ESTALE);
+  EXPECT_EQ(kernel_.Lookup(above, "x").error, ESTALE);
+  EXPECT_NE(kernel_.Walk("a/x/new").out.nodeid, 0U);
+}
+
+TEST_F(ServedRefresh, WhatBecomesAnotherTypeAndADirectoryAgain) {
+  Start();
+  store().AddFile("/elsewhere/new", "b");
+  store().AddFile("/d/old", "a");
+  const uint64_t first = kernel_.Lookup(1, "d").out.nodeid;
+  ASSERT_NE(kernel_.Lookup(first, "old").out.nodeid, 0U);
+  store().Remove("/d");
+  store().AddFile("/d", "file");
+  Refresh("/d");
+  EXPECT_EQ(kernel_.Lookup(first, "old").error, ESTALE);
+  const auto file = kernel_.Lookup(1, "d");
+  EXPECT_TRUE(S_ISREG(file.out.attr.mode));
+  EXPECT_EQ(kernel_.Readdirplus(file.out.nodeid, 0).error, ENOTDIR);
+  store().Remove("/d");
+  store().AddSymlink("/d", "elsewhere");
+  Refresh("/d");
+  EXPECT_EQ(kernel_.Lookup(first, "new").error, ESTALE);
+  EXPECT_EQ(kernel_.Readdirplus(first, 0).error, ESTALE);
+  EXPECT_TRUE(S_ISLNK(kernel_.Lookup(1, "d").out.attr.mode));
+  store().Remove("/d");
+  store().AddFile("/d/new", "b");
+  Refresh("/d");
+  EXPECT_EQ(kernel_.Lookup(first, "new").error, ESTALE);
+  EXPECT_EQ(kernel_.Read(file.out.nodeid, 0, 100).error, ESTALE);
+  const auto last = kernel_.Lookup(1, "d");
+  EXPECT_NE(kernel_.Lookup(last.out.nodeid, "new").out.nodeid, 0U);
+}
+
 TEST_F(ServedRefresh, AnAnswerThatWasAskedForBeforeIsTakenBack) {
   Start();
   const uint64_t asked = BeginLookup();
