@@ -71,7 +71,7 @@ class MemoryBudget(copper_job.Scenario):
 
     def test_two_gigabytes_read_in_every_order(self):
         names = self.make_files()
-        job = self.start(options=["--cache-budget", "64M"])
+        job = self.start(options=["--cache-budget", "64M"], deadline=300)
         whole = list(range(0, FILE_SIZE, MIB))
         expected = {name: digest(self.source / name, whole, MIB) for name in names}
         for name, found in self.read_by_all(job, names, whole, MIB):
@@ -96,7 +96,7 @@ class MemoryBudget(copper_job.Scenario):
         names = [f"d{number % 20}/f{number}" for number in range(1200)]
         for name in names:
             self.write(name, noise[:int(1000 * 700 ** self.random.random())])
-        job = self.start(options=["--cache-budget", SMALL_BUDGET])
+        job = self.start(options=["--cache-budget", SMALL_BUDGET], deadline=300)
 
         def read(mount):
             for name in random.Random(mount).sample(names, len(names)):
