@@ -4,11 +4,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
+#include <thread>
 #include <utility>
 
 #include "app/main_loop.h"
+#include "copper/base/process_stat.h"
 #include "fakes/temporary_directory.h"
 
 namespace copper::app {
@@ -64,6 +67,19 @@ class SupervisorTest : public testing::Test {
     Say('x');
     Say(sigwaitinfo(&signals, nullptr));
     return 0;
+  }
+
+  // Waits until the daemon below it is stopped.
+  static bool IsFrozenBelow(pid_t supervisor) {
+    const std::string name = "/proc/" + std::to_string(supervisor);
+    for (const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+         std::chrono::steady_clock::now() < end; std::this_thread::yield()) {
+      pid_t daemon = 0;
+      std::ifstream(name + "/task/" + std::to_string(supervisor) + "/children") >> daemon;
+      const Result<ProcessStat> stat = ReadProcessStat(daemon);
+      if (stat && stat->state == 'T') return true;
+    }
+    return false;
   }
 
   TemporaryDirectory directory_;
@@ -172,6 +188,7 @@ TEST_F(SupervisorTest, WakesAFrozenDaemonToTellItToEnd) {
     return SayNextSignal();
   });
   ASSERT_EQ(Hear(), 'x');
+  ASSERT_TRUE(IsFrozenBelow(supervisor)) << "a signal that comes before it stops would find nobody to wake";
   kill(supervisor, SIGTERM);
   EXPECT_EQ(Hear(), 'x');
   EXPECT_EQ(Hear(), SIGTERM);
