@@ -88,14 +88,19 @@ class NamesInUse(copper_job.Scenario):
         expected = [f"{mount}/work/here True True ['data', 'lib.so'] 3000000 False {mount}/bin/{os.path.basename(sys.executable)}"
                     for mount in job.mounts]
         self.assertEqual(expected, [self.ask(worker) for worker in workers])
+
+        def use():
+            for mount in job.mounts:
+                self.assertEqual(b"1" * 3_000_000, pathlib.Path(f"{mount}/work/here/data").read_bytes())
+                pathlib.Path(f"{mount}/bin/{os.path.basename(sys.executable)}").read_bytes()
+                copper_job.run(f"{mount}/bin/{os.path.basename(sys.executable)}", "-c", "pass")
+        use()
         before = job.total("bytes_from_source")
         for path in ("/work/here", "/bin", "/"):
             done = job.copper("refresh", job.mounts[1], path)
             self.assertEqual(0, done.returncode, done.stderr)
             self.assertEqual(expected, [self.ask(worker) for worker in workers], path)
-            for mount in job.mounts:
-                self.assertEqual(b"1" * 3_000_000, pathlib.Path(f"{mount}/work/here/data").read_bytes())
-                copper_job.run(f"{mount}/bin/{os.path.basename(sys.executable)}", "-c", "pass")
+            use()
             self.assertEqual(expected, [self.ask(worker) for worker in workers], path)
         self.assertEqual(before, job.total("bytes_from_source"))
 
