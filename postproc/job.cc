@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <mutex>
 
 #include "copper/base/files.h"
@@ -138,28 +139,51 @@ std::string DescribeRemains(const JobDirectory& job) {
   return remains + reasons + DescribeProcesses(job, reasons);
 }
 
+namespace {
+
+// Whether that process is what a rank is started by, and not what has adopted an orphan.
+bool IsParent(pid_t process) {
+  const Result<std::string> name = ReadWholeFile("/proc/" + std::to_string(process) + "/comm");
+  return name && *name == "copper-parent\n";
+}
+
+}  // namespace
+
 Processes::Processes(const JobDirectory& job) {
   const Result<Json> ready = ReadJsonObject(job.ready_file());
   if (!ready || TextOf(*ready, "pid_namespace") != Namespace("pid")) return;
   const std::vector<RankProcess> all = ProcessesOf(*ready);
   all_here_ = !all.empty() && std::ranges::all_of(all, &RankProcess::IsHere);
   for (const RankProcess& process : all) {
-    if (process.IsHere()) here_.push_back({process.Name(), process.pid, StartOf(process.pid)});
+    if (!process.IsHere()) continue;
+    here_.push_back({process.Name(), process.pid, StartOf(process.pid)});
+    const Result<ProcessStat> stat = ReadProcessStat(process.pid);
+    if (!stat || !IsParent(stat->parent)) continue;
+    parents_.push_back({"the parent of " + process.Name() + ", process " + std::to_string(stat->parent), stat->parent,
+                        StartOf(stat->parent)});
   }
 }
 
 bool Processes::HaveEnded() const {
-  return all_here_ && RemainingAfter(Duration(0)).empty();
+  return all_here_ && StillThere(here_).empty();
 }
 
-std::vector<std::string> Processes::RemainingAfter(Duration patience) const {
+std::vector<Processes::Remaining> Processes::StillThere(const std::vector<Process>& processes) {
+  std::vector<Remaining> there;
+  for (const Process& process : processes) {
+    if (process.started == 0 || StartOf(process.pid) != process.started) continue;
+    const Result<ProcessStat> stat = ReadProcessStat(process.pid);
+    there.push_back({process.name, stat && (stat->state == 'T' || stat->state == 't')});
+  }
+  return there;
+}
+
+std::vector<Processes::Remaining> Processes::RemainingAfter(Duration patience) const {
   const TimePoint deadline = std::chrono::steady_clock::now() + patience;
   while (true) {
-    std::vector<std::string> names;
-    for (const Process& process : here_) {
-      if (process.started != 0 && StartOf(process.pid) == process.started) names.push_back(process.name);
-    }
-    if (names.empty() || std::chrono::steady_clock::now() >= deadline) return names;
+    std::vector<Remaining> there = StillThere(here_);
+    std::ranges::move(StillThere(parents_), std::back_inserter(there));
+    if (there.empty() || std::chrono::steady_clock::now() >= deadline) return there;
     PauseBetweenLooks();
   }
 }

@@ -53,9 +53,14 @@ class Processes {
 
   // Whether it is known that none is left: only where all are on this host.
   bool HaveEnded() const;
-  // Of those on this host, the ones that are there still, after waiting so long for their end: "rank 2 on host, process
-  // 71".
-  std::vector<std::string> RemainingAfter(Duration patience) const;
+  struct Remaining {
+    std::string name;  // "rank 2 on host, process 71"
+    bool is_stopped;   // by SIGSTOP, or a debugger
+    bool operator==(const Remaining&) const = default;
+  };
+  // Of those on this host, and the parents that started them, the ones that are there still, after waiting so long for
+  // their end.
+  std::vector<Remaining> RemainingAfter(Duration patience) const;
 
  private:
   struct Process {
@@ -63,7 +68,9 @@ class Processes {
     int pid = 0;
     uint64_t started = 0;  // what tells it from a later one of this pid
   };
-  std::vector<Process> here_;
+  static std::vector<Remaining> StillThere(const std::vector<Process>& processes);
+
+  std::vector<Process> here_, parents_;
   bool all_here_ = false;
 };
 

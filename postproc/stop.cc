@@ -24,12 +24,14 @@ int Ended(const std::string& reason, bool lost_ranks) {
   return 0;
 }
 
-// The job's last acts come before the end of its processes. What the kernel does not let go (a thread that waits for a
-// source which answers nothing) is not to be missed by whoever looks for the job's remains.
+// The job's last acts come before the end of its processes. What is stopped, or the kernel does not let go (a thread
+// that waits for a source which answers nothing), is not to be missed by whoever looks for the job's remains.
 void NameRemaining(const Processes& processes) {
-  for (const std::string& name : processes.RemainingAfter(kProcessesEnd)) {
-    std::fprintf(stderr, "copper: the job has ended, but %s, is still there: the kernel holds a thread of it%s\n",
-                 name.c_str(), ", which waits for the source; it goes when that answers");
+  for (const auto& [name, is_stopped] : processes.RemainingAfter(kProcessesEnd)) {
+    const char* why = is_stopped
+                          ? "it is stopped, and ends, with its mount, when it is continued (kill -CONT)"
+                          : "the kernel holds a thread of it, which waits for the source; it goes when that answers";
+    std::fprintf(stderr, "copper: the job has ended, but %s, is still there: %s\n", name.c_str(), why);
   }
 }
 

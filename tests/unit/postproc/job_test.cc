@@ -70,8 +70,13 @@ TEST_F(ProcessesTest, AreRememberedWhenTheJobRemovesWhatNamesThem) {
   const Processes processes(job_);
   unlink(job_.ready_file().c_str());
   EXPECT_FALSE(processes.HaveEnded());
-  EXPECT_EQ(processes.RemainingAfter(Duration(0)),
-            std::vector<std::string>{"rank 1 on " + ShortHost() + ", process " + std::to_string(child)});
+  const std::string name = "rank 1 on " + ShortHost() + ", process " + std::to_string(child);
+  using Remaining = Processes::Remaining;
+  EXPECT_EQ(processes.RemainingAfter(Duration(0)), (std::vector<Remaining>{{name, false}}));
+  kill(child, SIGSTOP);
+  waitpid(child, nullptr, WUNTRACED);
+  EXPECT_EQ(processes.RemainingAfter(Duration(0)), (std::vector<Remaining>{{name, true}}));
+  kill(child, SIGCONT);
   close(ends[1]);
   EXPECT_TRUE(processes.RemainingAfter(std::chrono::seconds(30)).empty()) << "it has ended: nobody has asked how";
   EXPECT_TRUE(processes.HaveEnded());
