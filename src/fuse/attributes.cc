@@ -11,7 +11,8 @@ constexpr double kForTheJob = 10 * 365 * 86400.0;
 
 double Timeout(TimePoint valid_until, TimePoint now) {
   if (valid_until == kNever) return kForTheJob;
-  return std::clamp(std::chrono::duration<double>(valid_until - now).count(), 0.0, kForTheJob);
+  if (valid_until <= now) return 0;  // by any age: TimePoint::min(), too
+  return std::min(std::chrono::duration<double>(valid_until - now).count(), kForTheJob);
 }
 
 struct stat ToStat(const Attributes& attributes, uint64_t inode_number) {
