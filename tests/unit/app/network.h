@@ -36,14 +36,16 @@ class DirectChannel final : public rpc::Channel {
 struct Node {
   Node(Network& network, Rank rank, const tree::Forest& forest, const Clock& clock, Logger& log)
       : channel(network, rank),
-        ending(rank, {channel, forest, loop, losses, clock, log},
-               {.begin =
-                    [this](StopReason reason, Rank by) {
-                      begun.emplace_back(reason, by);
-                      if (unmounts) ending.Left();
-                    },
-                .go = [this](const JobEnd& how) { end = how; },
-                .served = [rank] { return Served{.requests = rank + 1, .from_source = uint64_t{1} << rank}; }}),
+        ending(
+            rank, {channel, forest, loop, losses, clock, log},
+            {.begin =
+                 [this](StopReason reason, Rank by) {
+                   begun.emplace_back(reason, by);
+                   if (unmounts) ending.Left();
+                 },
+             .go = [this](const JobEnd& how) { end = how; },
+             .served =
+                 [rank] { return Served{.requests = rank + 1, .from_source = rank < 64 ? uint64_t{1} << rank : 0}; }}),
         peers(rank, {channel, forest, loop, losses, clock, log},
               {.all_unmounted = [this](Rank last) { ending.Conduct(StopReason::kUnmounted, last); },
                .status = [rank] { return Json{{"rank", rank}, {"mounted", true}, {"requests", {{"total", 10U}}}}; }}),
