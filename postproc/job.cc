@@ -171,9 +171,9 @@ bool Processes::HaveEnded() const {
 std::vector<Processes::Remaining> Processes::StillThere(const std::vector<Process>& processes) {
   std::vector<Remaining> there;
   for (const Process& process : processes) {
-    if (process.started == 0 || StartOf(process.pid) != process.started) continue;
     const Result<ProcessStat> stat = ReadProcessStat(process.pid);
-    there.push_back({process.name, stat && (stat->state == 'T' || stat->state == 't')});
+    if (!stat || stat->IsCorpse() || stat->started != process.started) continue;
+    there.push_back({process.name, stat->state == 'T' || stat->state == 't'});
   }
   return there;
 }
@@ -182,7 +182,7 @@ std::vector<Processes::Remaining> Processes::RemainingAfter(Duration patience) c
   const TimePoint deadline = std::chrono::steady_clock::now() + patience;
   while (true) {
     std::vector<Remaining> there = StillThere(here_);
-    std::ranges::move(StillThere(parents_), std::back_inserter(there));
+    std::ranges::copy_if(StillThere(parents_), std::back_inserter(there), &Remaining::is_stopped);
     if (there.empty() || std::chrono::steady_clock::now() >= deadline) return there;
     PauseBetweenLooks();
   }

@@ -58,8 +58,8 @@ class Processes {
     bool is_stopped;   // by SIGSTOP, or a debugger
     bool operator==(const Remaining&) const = default;
   };
-  // Of those on this host, and the parents that started them, the ones that are there still, after waiting so long for
-  // their end.
+  // Of those on this host the ones that are there still, after waiting so long for their end; and the parents that
+  // started them, if these are stopped: else they wait for what they have started, and end with it.
   std::vector<Remaining> RemainingAfter(Duration patience) const;
 
  private:

@@ -29,7 +29,7 @@ int Ended(const std::string& reason, bool lost_ranks) {
 void NameRemaining(const Processes& processes) {
   for (const auto& [name, is_stopped] : processes.RemainingAfter(kProcessesEnd)) {
     const char* why = is_stopped
-                          ? "it is stopped, and ends, with its mount, when it is continued (kill -CONT)"
+                          ? "it is stopped, and ends when it is continued (kill -CONT)"
                           : "the kernel holds a thread of it, which waits for the source; it goes when that answers";
     std::fprintf(stderr, "copper: the job has ended, but %s, is still there: %s\n", name.c_str(), why);
   }
