@@ -128,11 +128,13 @@ void DefineTuning(CommandLine& line, Options& options, Raw& raw) {
       ->check(CLI::Validator(CheckSize, ""))
       ->capture_default_str();
   line.add_option("--cache-budget", raw.cache_budget,
-                  "Bytes held per node, least recently used leaves first; takes K, M, G [half of the memory limit]")
+                  "Bytes held per node, least recently used leaves first; takes K, M, G "
+                  "[half of the memory limit, at most a quarter of ulimit -v]")
       ->check(CLI::Validator(CheckBudget, ""))
       ->type_name("B");
-  line.add_option("--source-ops", options.source_ops,
-                  "Operations on the source at once, over the whole job [32 for each tree]")
+  line.add_option(
+          "--source-ops", options.source_ops,
+          "Operations on the source at once, over the whole job; not counting those stuck for 10 s [32 for each tree]")
       ->check(CLI::Range(1U, UINT32_MAX));
   line.add_option("--source-timeout", options.source_timeout_s,
                   "How long the source itself may take before a request fails with ETIMEDOUT, in seconds")
