@@ -1,6 +1,7 @@
 // copper: what a person or a script does beside the job.
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <exception>
 
@@ -11,6 +12,21 @@ namespace copper::postproc {
 namespace {
 
 constexpr int kBadUsage = 2;
+
+constexpr double kLongest = 30.0 * 86400;
+
+// Of a time in seconds, not necessarily a whole one. NaN is in no range.
+std::string CheckSeconds(const std::string& text) {
+  double seconds = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  const bool good = error == std::errc() && rest == text.data() + text.size() && seconds >= 0 && seconds <= kLongest;
+  return good ? "" : "'" + text + "' is no number of seconds from 0 to 2592000";
+}
+
+CLI::Option* AddTimeout(CommandLine& verb, double& seconds, const std::string& otherwise) {
+  return verb.add_option("--timeout", seconds, "Seconds to wait [" + otherwise + "]")
+      ->check(CLI::Validator(CheckSeconds, ""));
+}
 
 // What the verbs that look back at a job are given.
 struct Analysis {
@@ -73,14 +89,12 @@ int Main(const std::vector<std::string>& arguments) {
 
   CommandLine* wait = line.add_subcommand("wait", "Returns 0 once every rank serves; 1 with the reason if that fails");
   wait->add_option("JOBDIR", place, "The job directory (--log-output-dir of cu_fuse)")->required();
-  CLI::Option* wait_timeout =
-      wait->add_option("--timeout", seconds, "Seconds to wait [300]")->check(CLI::NonNegativeNumber);
+  CLI::Option* wait_timeout = AddTimeout(*wait, seconds, "300");
   wait->callback([&] { result = Wait(place, std::chrono::duration<double>(wait_timeout->empty() ? 300 : seconds)); });
 
   CommandLine* stop = line.add_subcommand("stop", "Ends the job on every node; returns when it has ended");
   stop->add_option("PLACE", place, "The job directory, or a mount of the job on this node")->required();
-  CLI::Option* stop_timeout =
-      stop->add_option("--timeout", seconds, "Seconds to wait [120]")->check(CLI::NonNegativeNumber);
+  CLI::Option* stop_timeout = AddTimeout(*stop, seconds, "120");
   stop->callback([&] { result = Stop(place, std::chrono::duration<double>(stop_timeout->empty() ? 120 : seconds)); });
 
   CommandLine* status = line.add_subcommand("status", "Ranks, requests, and where the bytes came from");

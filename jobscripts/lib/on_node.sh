@@ -5,7 +5,7 @@
 #   on_node.sh users JOBDIR MOUNT SECONDS     processes that use such a mount, once they are gone or the time is over
 #   on_node.sh stop JOBDIR MOUNT COPPER       ends the job through its mount here
 #
-# MOUNT may hold %r, any rank, and %h, this host. Prints a line "HOST: ..." for each thing found.
+# MOUNT may hold %r, any rank, %h, this host, and %%, a percent sign. Prints a line "HOST: ..." for each thing found.
 set -u
 # What the job has in PATH may lie in a mount, and would then be found as its user.
 PATH=/usr/bin:/bin:$PATH
@@ -20,8 +20,10 @@ host=${host%%.*}
 # shellcheck disable=SC2001
 escape() { sed 's/[][\.*^$+?(){}|]/\\&/g' <<<"$1"; }
 expression=$(escape "$pattern")
+expression=${expression//%%/$'\1'}
 expression=${expression//%h/$(escape "$host")}
 expression=^${expression//%r/[0-9]+}$
+expression=${expression//$'\1'/%}
 
 # "STATE POINT" a line; state is serving or dead. Another job's mount is none of ours.
 mounts_here() {

@@ -43,30 +43,50 @@ Status CheckExisting(const std::string& path, const struct stat& found) {
   return {};
 }
 
-// By its name alone: a mount of Copper is not touched through another.
-Status CheckNotOnCopper(const std::string& target, const std::string& path, std::span<const storage::Mount> mounts) {
+// `given` is the option and its value. By the name alone: a mount of Copper is not touched through another.
+Status CheckNotOnCopper(const std::string& given, const std::string& path, std::span<const storage::Mount> mounts) {
   const storage::Mount* const mount = storage::MountOf(path, mounts);
   if (mount == nullptr || mount->type != storage::kCopperType) return {};
-  return Fail(EINVAL, "the --target " + target + " lies on " + mount->point +
+  return Fail(EINVAL, "the " + given + " lies on " + mount->point +
                           ", the mount of another Copper job: give the directory that it mirrors");
+}
+
+// Of what is there, and not on a mount of Copper: without symlinks.
+Result<std::string> Resolve(const std::string& option, const std::string& path,
+                            std::span<const storage::Mount> mounts) {
+  const std::string given = option + " " + path;
+  std::error_code failed;
+  const std::string absolute = std::filesystem::absolute(path, failed).lexically_normal().string();
+  if (const Status checked = CheckNotOnCopper(given, absolute, mounts); !checked)
+    return std::unexpected(checked.error());
+  const std::unique_ptr<char, decltype(&std::free)> resolved(realpath(path.c_str(), nullptr), std::free);
+  if (!resolved) return FailErrno("cannot use the " + given);
+  const Status checked = CheckNotOnCopper(given, resolved.get(), mounts);
+  if (!checked) return std::unexpected(checked.error());
+  return std::string(resolved.get());
 }
 
 }  // namespace
 
 Result<std::string> ResolveTarget(const std::string& target, std::span<const storage::Mount> mounts) {
-  std::error_code failed;
-  const std::string absolute = std::filesystem::absolute(target, failed).lexically_normal().string();
-  if (const Status checked = CheckNotOnCopper(target, absolute, mounts); !checked)
-    return std::unexpected(checked.error());
-  const std::unique_ptr<char, decltype(&std::free)> resolved(realpath(target.c_str(), nullptr), std::free);
-  if (!resolved) return FailErrno("cannot use the --target " + target);
-  const Status checked = CheckNotOnCopper(target, resolved.get(), mounts);
-  if (!checked) return std::unexpected(checked.error());
-  const auto found = Look(resolved.get(), /*follow=*/true);
+  Result<std::string> resolved = Resolve("--target", target, mounts);
+  if (!resolved) return resolved;
+  const auto found = Look(*resolved, /*follow=*/true);
   if (!found) return FailErrno("cannot use the --target " + target);
   if (!S_ISDIR(found->st_mode)) return Fail(ENOTDIR, "the --target " + target + " is no directory");
-  if (access(resolved.get(), R_OK | X_OK) != 0) return FailErrno("cannot read the --target " + target);
-  return std::string(resolved.get());
+  if (access(resolved->c_str(), R_OK | X_OK) != 0) return FailErrno("cannot read the --target " + target);
+  return resolved;
+}
+
+Result<std::vector<std::string>> ResolveShared(const std::vector<std::string>& paths,
+                                               std::span<const storage::Mount> mounts) {
+  std::vector<std::string> all;
+  for (const std::string& path : paths) {
+    Result<std::string> resolved = Resolve("--shared-fs", path, mounts);
+    if (!resolved) return std::unexpected(resolved.error());
+    all.push_back(std::move(*resolved));
+  }
+  return all;
 }
 
 Status CheckJobDirectory(const std::string& path) {

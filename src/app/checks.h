@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "copper/base/result.h"
 #include "copper/storage/file_systems.h"
@@ -12,6 +13,10 @@ namespace copper::app {
 // The target is a directory that may be listed and searched, and not on a mount of Copper, which shows none of
 // another's files. Gives it with every symlink on the way resolved. `mounts` is the mount table.
 Result<std::string> ResolveTarget(const std::string& target, std::span<const storage::Mount> mounts);
+
+// What --shared-fs names is on every node; likewise without symlinks, which mount points are compared with.
+Result<std::vector<std::string>> ResolveShared(const std::vector<std::string>& paths,
+                                               std::span<const storage::Mount> mounts);
 
 // The job directory can be used, or made: one's own, writable, not reached through somebody else's symlink.
 Status CheckJobDirectory(const std::string& path);

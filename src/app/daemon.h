@@ -159,8 +159,9 @@ class Daemon {
   Logger log_;
   profile::Counters counters_;
 
-  std::string target_;       // with symlinks resolved
-  std::string mount_point_;  // of this rank
+  std::string target_;                  // with symlinks resolved
+  std::vector<std::string> shared_fs_;  // likewise
+  std::string mount_point_;             // of this rank
   std::vector<storage::Mount> mounts_;
   std::vector<bootstrap::Member> members_;
   bootstrap::AddressBook address_book_;

@@ -194,6 +194,21 @@ Status CheckAddressBook(const Raw& raw, const Options& options) {
                                : "--facility-address-book needs --address-book-source facility");
 }
 
+// What follows each '%' in a mount point must be known: a typing error would give all ranks one mount point.
+Status CheckPlaceholders(const Options& options) {
+  const std::string& mount = options.mount;
+  for (size_t at = mount.find('%'); at != std::string::npos; at = mount.find('%', at + 2)) {
+    const std::string given = mount.substr(at, 2);
+    if (given == "%r" || given == "%h" || given == "%%") continue;
+    return Fail(EINVAL, "--mount " + mount + ": what is '" + given +
+                            "'? %r is the rank, %h the short host name, and %% stands for a percent sign");
+  }
+  const std::string& job = options.job_directory;
+  if (!job.contains("%r") && !job.contains("%h")) return {};
+  return Fail(EINVAL,
+              "--log-output-dir " + job + ": all ranks have one job directory; %r and %h are for --mount alone");
+}
+
 Status CheckCombination(const Options& options) {
   if (IsWithin(options.target, options.mount)) {
     return Fail(EINVAL, "--mount " + options.mount + " would hide the --target " + options.target +
@@ -237,6 +252,7 @@ Result<Command> ParseOptions(const std::vector<std::string>& arguments) {
   }
   if (const Status fits = CheckAddressBook(raw, command.options); !fits) return std::unexpected(fits.error());
   Convert(raw, command.options);
+  if (const Status known = CheckPlaceholders(command.options); !known) return std::unexpected(known.error());
   if (const Status fits = CheckCombination(command.options); !fits) return std::unexpected(fits.error());
   return command;
 }
@@ -258,7 +274,8 @@ std::string ExpandMount(const std::string& mount, Rank rank, const std::string& 
     const char next = mount[i] == '%' && i + 1 < mount.size() ? mount[i + 1] : '\0';
     if (next == 'r') expanded += std::to_string(rank);
     if (next == 'h') expanded += host;
-    if (next == 'r' || next == 'h') {
+    if (next == '%') expanded += '%';
+    if (next == 'r' || next == 'h' || next == '%') {
       ++i;
     } else {
       expanded += mount[i];

@@ -13,7 +13,7 @@
 namespace copper::app {
 
 struct Options {
-  std::string mount;                   // absolute, may hold %r and %h
+  std::string mount;                   // absolute, may hold %r, %h and %%
   std::string target = "/";            // absolute
   std::vector<std::string> shared_fs;  // absolute
   LogLevel log_level = LogLevel::kWarning;
@@ -52,7 +52,7 @@ Result<Command> ParseOptions(const std::vector<std::string>& arguments);
 // What was given for --log-output-dir, even where other arguments are wrong: so that their reason can be left there.
 std::optional<std::string> FindJobDirectory(const std::vector<std::string>& arguments);
 
-// Replaces %r by the rank and %h by the host's short name.
+// Replaces %r by the rank, %h by the host's short name, and %% by a percent sign.
 std::string ExpandMount(const std::string& mount, Rank rank, const std::string& host);
 
 }  // namespace copper::app

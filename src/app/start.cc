@@ -72,6 +72,9 @@ Status Daemon::CheckHost() {
   Result<std::string> target = ResolveTarget(options_.target, mounts_);
   if (!target) return std::unexpected(target.error());
   target_ = std::move(*target);
+  Result<std::vector<std::string>> shared = ResolveShared(options_.shared_fs, mounts_);
+  if (!shared) return std::unexpected(shared.error());
+  shared_fs_ = std::move(*shared);
   if (const Status checked = CheckJobDirectory(job_.root()); !checked) return checked;
   if (const Status checked = fuse::CheckFuse(); !checked) return checked;
   if (const Status checked = fuse::CheckMountPoint(mount_point_); !checked) return checked;
@@ -113,7 +116,7 @@ Status Daemon::OpenSource() {
   storage::FileSystems::Options options;
   options.target = target_;
   options.job_directory = job_.root();
-  options.shared_fs = options_.shared_fs;
+  options.shared_fs = shared_fs_;
   std::vector<std::string> digests;
   for (const bootstrap::Member& member : members_) {
     digests.push_back(member.mount_digest);

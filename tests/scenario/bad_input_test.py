@@ -85,6 +85,10 @@ class BadInput(copper_job.Scenario):
         self.refused("--address-book-source", "facility", says=["--facility-address-book"])
         self.refused("--facility-address-book", "book", says=["--address-book-source"])
 
+    def test_placeholders_of_a_mount_point(self):
+        self.refused(mount=self.mount / "%q", says=["--mount", self.mount / "%q", "'%q'", "%r", "%h"])
+        self.refused(job_directory=self.root / "job-%r", says=["--log-output-dir", self.root / "job-%r"])
+
     def test_required_options(self):
         self.refused(mount="absent", says=["--mount"])
         self.refused(job_directory="absent", says=["--log-output-dir"])
@@ -101,6 +105,9 @@ class BadInput(copper_job.Scenario):
 
     def test_a_target_that_is_a_file(self):
         self.refused(target=self.write("file"), says=[self.source / "file"])
+
+    def test_a_shared_file_system_that_is_not_there(self):
+        self.refused("--shared-fs", "/", "--shared-fs", self.root / "nowhere", says=["--shared-fs", self.root / "nowhere"])
 
     def test_a_mount_point_that_is_a_file(self):
         (self.mount / "0").touch()
@@ -227,6 +234,14 @@ class BadVerbs(copper_job.Scenario):
                 done = copper_job.run(copper_job.COPPER, *words)
                 self.assertEqual(2, done.returncode, done.stdout + done.stderr)
                 self.assertTrue(done.stderr.strip())
+
+    def test_a_timeout_that_is_no_time(self):
+        for given in ("x", "-1", "1e300", "nan", "10s"):
+            for verb in ("wait", "stop"):
+                with self.subTest(given=given, verb=verb):
+                    done = copper_job.run(copper_job.COPPER, verb, self.root, "--timeout", given)
+                    self.assertEqual(2, done.returncode, done.stderr)
+                    self.assertIn(f"--timeout: '{given}' is no number of seconds from 0 to 2592000\n", done.stderr)
 
     def test_wait_tells_why_the_job_died(self):
         done = copper_job.run("mpiexec", "-n", "2", copper_job.CU_FUSE, "--mount", f"{self.root}/mnt/%r", "--target",

@@ -56,6 +56,21 @@ TEST_F(ChecksTest, TargetIsNotOnAMountOfCopper) {
   EXPECT_TRUE(ResolveTarget(directory_.path(), copper)) << "above it";
 }
 
+TEST_F(ChecksTest, WhatIsSharedIsThereAndGivenWithoutSymlinks) {
+  ASSERT_TRUE(MakeDirectories(In("real/tree")));
+  std::filesystem::create_symlink(In("real"), In("link"));
+  EXPECT_THAT(ResolveShared({In("link/tree"), "/"}, {}).value_or(std::vector<std::string>()),
+              testing::ElementsAre(In("real/tree"), "/"));
+  const Result<std::vector<std::string>> missing = ResolveShared({"/", In("missing")}, {});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ENOENT);
+  EXPECT_THAT(missing.error().message, HasSubstr("--shared-fs " + In("missing")));
+  const std::vector<storage::Mount> copper = {{"/", "ext4"}, {In("real"), "fuse.copper"}};
+  const Result<std::vector<std::string>> nested = ResolveShared({In("real")}, copper);
+  ASSERT_FALSE(nested);
+  EXPECT_THAT(nested.error().message, HasSubstr("--shared-fs " + In("real")));
+}
+
 TEST_F(ChecksTest, JobDirectoryMayBeAbsentOrOnesOwn) {
   EXPECT_TRUE(CheckJobDirectory(directory_.path()));
   EXPECT_TRUE(CheckJobDirectory(In("new/below/it")));

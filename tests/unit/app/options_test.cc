@@ -236,6 +236,18 @@ TEST(Options, AMountThatHidesWhatIsNeededIsRefused) {
   EXPECT_EQ(Given({"--target", "/tmp/m-data"}).target, "/tmp/m-data");
 }
 
+TEST(Options, PlaceholdersThatMeanNothingAreRefused) {
+  for (const char* mount : {"/tmp/x%q", "/tmp/100%", "/tmp/%r%", "/tmp/%%%x"}) {
+    const Result<Command> parsed = ParseOptions({"--mount", mount, "--log-output-dir", "/tmp/job"});
+    ASSERT_FALSE(parsed) << mount;
+    EXPECT_THAT(parsed.error().message, testing::AllOf(HasSubstr("--mount"), HasSubstr(mount), HasSubstr("%r")));
+  }
+  EXPECT_TRUE(ParseOptions({"--mount", "/tmp/%r-%h-%%", "--log-output-dir", "/tmp/job%j"}));
+  const Result<Command> job = ParseOptions({"--mount", "/tmp/m%r", "--log-output-dir", "/tmp/job%r"});
+  ASSERT_FALSE(job);
+  EXPECT_THAT(job.error().message, HasSubstr("--log-output-dir /tmp/job%r"));
+}
+
 TEST(Options, PathsAreMadeAbsolute) {
   const Result<Command> parsed = ParseOptions({"--mount", "/tmp//x/../m/", "--log-output-dir", "job"});
   ASSERT_TRUE(parsed);
@@ -262,8 +274,8 @@ TEST(FindJobDirectory, EvenAmongWrongArguments) {
 
 TEST(ExpandMount, ReplacesRankAndHost) {
   EXPECT_EQ(ExpandMount("/tmp/%h/copper-%r", 12, "node7"), "/tmp/node7/copper-12");
-  EXPECT_EQ(ExpandMount("/tmp/100%", 0, "n"), "/tmp/100%");
-  EXPECT_EQ(ExpandMount("/tmp/%%r%x", 3, "n"), "/tmp/%3%x");
+  EXPECT_EQ(ExpandMount("/tmp/100%%", 0, "n"), "/tmp/100%");
+  EXPECT_EQ(ExpandMount("/tmp/%%r%r", 3, "n"), "/tmp/%r3");
 }
 
 }  // namespace
