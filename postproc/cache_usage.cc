@@ -49,7 +49,7 @@ Result<Found> OfJob(const std::string& path) {
   }
   const bool may_run = place->mount_status || access(place->job.ready_file().c_str(), F_OK) == 0;
   if (!may_run) return Ended(place->job, "nothing is running in " + place->job.root());
-  const Result<Json> answer = AskJob(place->job, {{"verb", "status"}}, kTimeout);
+  const Result<Json> answer = Ask(place->job, {{"verb", "status"}}, kTimeout, Processes(place->job));
   if (answer && answer->contains("status"))
     return Live((*answer)["status"], "the job in " + place->job.root(), AbsolutePath(place->job.root()));
   const std::string why = answer ? "the job does not tell its status" : answer.error().Describe();

@@ -20,6 +20,12 @@
 #include "verbs.h"
 
 namespace copper::postproc {
+
+std::string NameOf(uid_t user) {
+  const passwd* const entry = getpwuid(user);
+  return entry == nullptr ? std::to_string(user) : std::string(entry->pw_name) + " (" + std::to_string(user) + ")";
+}
+
 namespace {
 
 constexpr auto kFindTime = std::chrono::seconds(10);
@@ -42,6 +48,7 @@ struct RankProcess {
   size_t rank = 0;
   std::string host;
   int pid = 0;
+  std::string mount{};
   bool IsHere() const { return host == ShortHost(); }
   // Only where it is here.
   bool IsAlive() const { return StartOf(pid) != 0; }
@@ -54,11 +61,14 @@ struct RankProcess {
 std::vector<RankProcess> ProcessesOf(const Json& ready) {
   const Json hosts = ready.value("hosts", Json::array());
   const Json pids = ready.value("pids", Json::array());
+  const Json mounts = ready.value("mounts", Json::array());
   std::vector<RankProcess> processes;
   if (!hosts.is_array() || !pids.is_array()) return processes;
   for (size_t rank = 0; rank < std::min(hosts.size(), pids.size()); ++rank) {
     if (!hosts[rank].is_string() || !pids[rank].is_number_integer()) continue;
     processes.push_back({rank, hosts[rank].get<std::string>(), pids[rank].get<int>()});
+    const bool has_mount = mounts.is_array() && rank < mounts.size() && mounts[rank].is_string();
+    if (has_mount) processes.back().mount = mounts[rank].get<std::string>();
   }
   return processes;
 }
@@ -73,11 +83,6 @@ std::string DescribeProcesses(const JobDirectory& job, const std::string& reason
     lines += "\n  " + who + (process.IsAlive() ? "is there, but does not answer" : "is gone without a trace");
   }
   return lines;
-}
-
-std::string NameOf(uid_t user) {
-  const passwd* const entry = getpwuid(user);
-  return entry == nullptr ? std::to_string(user) : std::string(entry->pw_name) + " (" + std::to_string(user) + ")";
 }
 
 // Whose job a place is of, where that is somebody else: a mount, whose root nobody else may even look at, by the mount
@@ -116,10 +121,17 @@ Result<Place> FindJob(const std::string& path) {
   errno = failed;
   Place place{path, std::nullopt, JobDirectory(path)};
   if (access(place.job.control().c_str(), F_OK) == 0 || access(place.job.logs().c_str(), F_OK) == 0) return place;
+  const int absent = errno;
+  if (place.job.IsLocked()) return place;
+  errno = absent;
   if (errno == ENOTCONN || errno == ECONNABORTED)
     return Fail(ENOTCONN, "nothing running: " + path + " is the mount of a daemon that has died; the next " +
                               "start there takes it away, or fusermount3 -uz " + path);
   if (errno == EACCES) return Fail(EACCES, "cannot look into " + path + ": is it somebody else's?");
+  if (access(path.c_str(), F_OK) != 0) {
+    return Fail(ENOENT, "nothing running: there is no " + path +
+                            " (if it was removed while its job runs, give a mount of the job instead)");
+  }
   return Fail(ENOENT, "nothing running: " + path + " is neither a job directory nor the mount of a running job");
 }
 
@@ -141,13 +153,49 @@ std::string DescribeRemains(const JobDirectory& job) {
 
 namespace {
 
+bool IsCalled(std::string_view name, pid_t process) {
+  const Result<std::string> called = ReadWholeFile("/proc/" + std::to_string(process) + "/comm");
+  return called && *called == std::string(name) + "\n";
+}
+
 // Whether that process is what a rank is started by, and not what has adopted an orphan.
 bool IsParent(pid_t process) {
-  const Result<std::string> name = ReadWholeFile("/proc/" + std::to_string(process) + "/comm");
-  return name && *name == "copper-parent\n";
+  return IsCalled("copper-parent", process);
+}
+
+struct SignOfLife {
+  std::string what;
+  std::string mount;  // of the job, on this host; empty where none is known
+};
+
+// What shows that a job runs here, though it does not answer.
+std::optional<SignOfLife> LookForLife(const JobDirectory& job) {
+  const Result<Json> ready = ReadJsonObject(job.ready_file());
+  const bool sees_processes = ready && TextOf(*ready, "pid_namespace") == Namespace("pid");
+  for (const RankProcess& process : sees_processes ? ProcessesOf(*ready) : std::vector<RankProcess>()) {
+    const bool is_there = process.IsHere() && process.IsAlive() && IsCalled("cu_fuse", process.pid);
+    if (is_there) return SignOfLife{process.Name() + ", is there", process.mount};
+  }
+  if (job.IsLocked()) return SignOfLife{"its first rank holds the lock of the directory", ""};
+  return std::nullopt;
 }
 
 }  // namespace
+
+Result<Json> Ask(const JobDirectory& job, const Json& request, Duration timeout, const Processes& processes) {
+  Result<Json> answer = AskJob(job, request, timeout, [&processes] { return processes.HaveEnded(); });
+  if (answer || answer.error().code != ESRCH) return answer;
+  const std::optional<SignOfLife> life = LookForLife(job);
+  if (!life) return answer;
+  const bool can_be_asked = access(job.control().c_str(), F_OK) == 0;
+  const std::string why = can_be_asked
+                              ? "takes no requests: its first ranks may be frozen. Give"
+                              : job.control() + ", where it takes requests, is gone: make it again (mkdir -m 700 " +
+                                    job.control() + "), or give";
+  return Fail(EBUSY, "a job runs in " + job.root() + " (" + life->what + "), but " + why +
+                         " a mount of the job instead" + (life->mount.empty() ? "" : " (" + life->mount + ")") +
+                         ", or end its launcher");
+}
 
 Processes::Processes(const JobDirectory& job) {
   const Result<Json> ready = ReadJsonObject(job.ready_file());

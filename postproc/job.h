@@ -1,6 +1,8 @@
 // How the verbs of `copper` find a job and talk to it: through its job directory, or through one of its mounts.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <optional>
 #include <string>
@@ -29,8 +31,11 @@ struct Place {
   JobDirectory job;                  // of a mount: what its status names
 };
 
-// ENOENT or ENOTDIR where there is nothing; the message says that nothing is running there.
+// ENOENT where there is nothing; the message says that nothing is running there.
 Result<Place> FindJob(const std::string& path);
+
+// "ada (1000)"; the number alone where it has no name.
+std::string NameOf(uid_t user);
 
 // How the last job here ended; nullopt where none has.
 struct Exit {
@@ -73,6 +78,10 @@ class Processes {
   std::vector<Process> here_, parents_;
   bool all_here_ = false;
 };
+
+// Asks the job in a directory (copper/base/job_directory.h) while any of `processes` is left. Where nobody takes the
+// request, but something shows that a job runs, EBUSY: the message says what shows it, and what to do.
+Result<Json> Ask(const JobDirectory& job, const Json& request, Duration timeout, const Processes& processes);
 
 // Runs `act`; where it takes longer, prints the message and ends the process with status 1: a call on a mount whose
 // daemon is frozen comes back only with the daemon.

@@ -20,7 +20,7 @@ int Tell(bool done, const std::string& message) {
 
 int GiveByDirectory(const JobDirectory& job, const Order& order) {
   const Processes processes(job);
-  const Result<Json> answer = AskJob(job, order.request, order.timeout, [&processes] { return processes.HaveEnded(); });
+  const Result<Json> answer = Ask(job, order.request, order.timeout, processes);
   if (answer) return Tell(answer->value("ok", false), answer->value("message", std::string("no reason given")));
   const bool ended = answer.error().code == ESRCH;
   return Refuse(answer.error().Describe() + (ended ? DescribeRemains(job) : ""));

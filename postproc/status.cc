@@ -167,9 +167,7 @@ int PrintOne(const Json& rank, bool json) {
 int ShowStatus(const std::string& place, bool json) {
   const Result<Place> found = FindJob(place);
   if (!found) return Refuse(found.error().Describe());
-  const Processes processes(found->job);
-  const Result<Json> answer =
-      AskJob(found->job, {{"verb", "status"}}, kTimeout, [&processes] { return processes.HaveEnded(); });
+  const Result<Json> answer = Ask(found->job, {{"verb", "status"}}, kTimeout, Processes(found->job));
   if (answer) return Print(*answer, json);
   if (found->mount_status) return PrintOne(*found->mount_status, json);
   return Refuse(answer.error().Describe() + DescribeRemains(found->job));

@@ -55,7 +55,7 @@ int WithoutAnswer(const JobDirectory& job, const Processes& processes, const std
 int StopByDirectory(const JobDirectory& job, Duration timeout) {
   const Processes processes(job);
   const std::string exit_before = FileStamp(job.exit_file());
-  const Result<Json> answer = AskJob(job, {{"verb", "stop"}}, timeout, [&processes] { return processes.HaveEnded(); });
+  const Result<Json> answer = Ask(job, {{"verb", "stop"}}, timeout, processes);
   if (!answer) return WithoutAnswer(job, processes, exit_before, answer.error());
   NameRemaining(processes);
   const std::string message = answer->value("message", std::string("no reason given"));

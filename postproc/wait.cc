@@ -1,6 +1,7 @@
 // copper wait: until every rank serves, or the job has died.
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
@@ -57,6 +58,20 @@ bool HasNewReasons(const JobDirectory& job, const Before& before) {
   });
 }
 
+// Why no job of this user's can ever be ready there.
+std::optional<std::string> WhyNever(const std::string& path) {
+  const Result<Place> found = FindJob(path);
+  if (found && found->mount_status)
+    return path + " is a mount of the job in " + found->job.root() + ": give that directory";
+  if (!found && found.error().code != ENOENT) return found.error().Describe();
+  struct stat there{};
+  const bool is_there = stat(path.c_str(), &there) == 0;
+  if (is_there ? !S_ISDIR(there.st_mode) : errno == ENOTDIR)
+    return path + " is not a directory: give the job directory (--log-output-dir of cu_fuse)";
+  if (!is_there || geteuid() == 0 || there.st_uid == geteuid()) return std::nullopt;
+  return path + " belongs to user " + NameOf(there.st_uid) + ": no job of yours can have it for its directory";
+}
+
 std::string NotInTime(const JobDirectory& job, const Before& before) {
   std::string message = "the job in " + job.root() + " is not ready in time";
   if (!before.ready.empty()) message += "; its ready.json is left from a job that does not answer any more";
@@ -67,6 +82,7 @@ std::string NotInTime(const JobDirectory& job, const Before& before) {
 
 int Wait(const std::string& job_directory, std::chrono::duration<double> timeout) {
   const JobDirectory job(job_directory);
+  if (const std::optional<std::string> why = WhyNever(job_directory)) return Refuse(*why);
   const TimePoint begin = std::chrono::steady_clock::now();
   const TimePoint deadline = begin + std::chrono::duration_cast<Duration>(timeout);
   const Before before = LookBefore(job);

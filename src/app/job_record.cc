@@ -1,7 +1,5 @@
 #include "app/job_record.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -10,25 +8,14 @@
 #include "copper/base/files.h"
 #include "copper/base/json.h"
 #include "copper/base/last_reason.h"
-#include "copper/base/unique_fd.h"
 
 namespace copper::app {
-namespace {
-
-bool IsNobodyElseRunning(const JobDirectory& job) {
-  const UniqueFd directory(open(job.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return directory && (flock(directory.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK);
-}
-
-}  // namespace
-
 JobRecord::JobRecord(JobDirectory job, std::string host, Rank rank)
     : job_(std::move(job)), host_(std::move(host)), rank_(rank) {}
 
 bool JobRecord::MayWrite() const {
   if (ours_) return true;
-  return CheckJobDirectory(job_.root()) && job_.Make() && IsNobodyElseRunning(job_) &&
-         MakeDirectories(job_.logs(), 0700);
+  return CheckJobDirectory(job_.root()) && job_.Make() && !job_.IsLocked() && MakeDirectories(job_.logs(), 0700);
 }
 
 std::string JobRecord::Here(int pid) const {

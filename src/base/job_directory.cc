@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -62,8 +63,12 @@ Result<std::string> PutRequest(const JobDirectory& job, const std::string& base,
     written = MakeEmptyFile(path);
   }
   if (written) return path;
-  if (!IsFull(written.error())) {
+  const int code = written.error().code;
+  if (code == ENOENT || code == ENOTDIR) {
     return Fail(ESRCH, "nothing running in " + job.root() + " (" + written.error().Describe() + ")");
+  }
+  if (!IsFull(written.error())) {
+    return Fail(code, "cannot ask the job in " + job.root() + ": " + written.error().Describe());
   }
   return Fail(ENOSPC, "cannot ask the job in " + job.root() + ", whose file system is full (" +
                           written.error().Describe() +
@@ -115,7 +120,7 @@ std::string TakeElsewhere(const std::string& base) {
 }
 
 // ENOENT where there is none yet.
-Result<Json> TakeAnswer(const std::string& base) {
+Result<Json> TakeAnswer(const JobDirectory& job, const std::string& base) {
   if (const Result<std::string> text = ReadWholeFile(base + ".answer")) {
     unlink((base + ".answer").c_str());
     return ParseJson(*text);
@@ -126,7 +131,7 @@ Result<Json> TakeAnswer(const std::string& base) {
     unlink(path.c_str());
     const std::string elsewhere = TakeElsewhere(base);
     return Json{{"ok", suffix == kOkSuffix},
-                {"message", "its file system is full: the job could not say more" +
+                {"message", "the file system of " + job.root() + " is full: the job could not say more" +
                                 (elsewhere.empty() ? "" : "; what it could save is in " + elsewhere)}};
   }
   return Fail(ENOENT);
@@ -202,6 +207,11 @@ Status JobDirectory::Prepare() const {
   return {};
 }
 
+bool JobDirectory::IsLocked() const {
+  const UniqueFd directory(open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return directory && flock(directory.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 JobDirectory ElsewhereOf(const std::string& job_id) {
   const char* const given = std::getenv("TMPDIR");
   const std::string base = given == nullptr || *given == '\0' ? "/tmp" : given;
@@ -226,7 +236,7 @@ Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeo
   bool is_dead = false;
   TimePoint next_check = begin;
   while (std::chrono::steady_clock::now() < give_up) {
-    if (Result<Json> answer = TakeAnswer(base); answer || answer.error().code != ENOENT) return answer;
+    if (Result<Json> answer = TakeAnswer(job, base); answer || answer.error().code != ENOENT) return answer;
     if (is_dead) return Fail(ESRCH, "the job in " + job.root() + " has died meanwhile: none of its processes is left");
     if (std::chrono::steady_clock::now() >= next_check) {
       is_dead = has_died();  // then there is one more look for an answer

@@ -223,6 +223,17 @@ class BadVerbs(copper_job.Scenario):
         self.assertEqual(1, done.returncode)
         self.assertIn(str(self.root / "nothing"), done.stdout + done.stderr)
 
+    def test_wait_where_no_job_can_be(self):
+        def refused(place, says):
+            done = copper_job.run(copper_job.COPPER, "wait", place, "--timeout", 600)
+            self.assertEqual(1, done.returncode)
+            self.assertIn(says, done.stderr)
+        file = self.write("file")
+        refused(file, f"{file} is not a directory")
+        refused(file / "below", f"{file}/below is not a directory")
+        job = self.start(1)
+        refused(job.mounts[0], f"{job.mounts[0]} is a mount of the job in {job.directory}: give that directory")
+
     def test_stop_of_a_job_that_is_not_there(self):
         done = copper_job.run(copper_job.COPPER, "stop", self.root / "nothing", "--timeout", "2")
         self.assertNotEqual(0, done.returncode)

@@ -174,8 +174,10 @@ class NoSpace(Ends):
         for number in range(300):  # each is a log line
             for mount in job.mounts:
                 os.path.lexists(f"{mount}/absent{number}")
-        status = job.copper("status", job.directory)
-        self.assertIn("full", status.stderr + status.stdout)
+        for verb, status in (("status", 1), ("refresh", 0)):
+            asked = job.copper(verb, job.directory)
+            self.assertEqual(status, asked.returncode, asked.stderr)
+            self.assertIn(f"the file system of {job.directory} is full: the job could not say more", asked.stderr + asked.stdout)
         self.stop(job)
         self.gone(job)
 
@@ -193,6 +195,30 @@ class NoSpace(Ends):
 class NoDirectory(Ends):
     def remove(self, job):
         copper_job.run("rm", "-rf", job.directory)
+
+    def test_verbs_say_what_is_gone_while_the_job_runs(self):
+        job = self.start(2)
+        control = f"{job.directory}/control"
+
+        def said(*fragments):
+            for words in (["stop", "--timeout", 5], ["status"], ["refresh"], ["snapshot"]):
+                asked = job.copper(words[0], job.directory, *words[1:])
+                self.assertEqual(1, asked.returncode, asked.stdout)
+                for fragment in (f"a job runs in {job.directory}", f"{control}, where it takes requests, is gone", *fragments):
+                    self.assertIn(fragment, asked.stderr)
+
+        copper_job.run("rm", "-rf", control)
+        said(f"rank 0 on {copper_job.host()}, process {job.daemon(0)}, is there", job.mounts[0])
+        copper_job.run("rm", "-rf", f"{job.directory}/logs")
+        said("holds the lock")
+        self.assertEqual(0, copper_job.run("mkdir", "-m", "700", control).returncode, "what it says helps")
+        self.assertEqual(0, job.copper("status", job.directory).returncode)
+        self.stop(job)
+        self.gone(job)
+        asked = job.copper("status", job.directory)
+        self.assertIn("nothing running", asked.stderr)
+        self.remove(job)
+        self.assertIn(f"nothing running: there is no {job.directory}", job.copper("status", job.directory).stderr)
 
     def test_the_job_directory_is_removed_and_the_job_stopped_by_a_mount(self):
         job = self.start()

@@ -148,7 +148,7 @@ class OfAnotherUser(copper_job.Scenario):
         program = self.root / "copper"
         shutil.copy(copper_job.COPPER, program)
         for place in (job.directory, job.mounts[0]):
-            for words in (["status"], ["stop", "--timeout", 5], ["refresh"]):
+            for words in (["status"], ["stop", "--timeout", 5], ["refresh"], ["wait", "--timeout", 600]):
                 with self.subTest(place=place, verb=words[0]):
                     asked = copper_job.run("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", program, words[0], place,
                                            *words[1:])

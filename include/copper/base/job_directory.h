@@ -52,6 +52,9 @@ class JobDirectory {
   // an earlier job, and sets its results aside (profiling.1, tables.1, ...). Refuses a directory that is somebody
   // else's.
   Status Prepare() const;
+  // Whether somebody else's rank 0 holds the lock of the directory (app/job_lock.h): a job runs there. Only seen on
+  // other hosts where the file system has locks that reach that far.
+  bool IsLocked() const;
 
  private:
   std::string root_;
@@ -61,11 +64,11 @@ class JobDirectory {
 // the rank that conducted its end, in TMPDIR, else /tmp. 0700, and made only then.
 JobDirectory ElsewhereOf(const std::string& job_id);
 
-// The asking side; any host that sees the directory. ESRCH where nobody takes the request: nothing is running (that
-// takes a few seconds to tell; longer where ready.json says that something might: rank 0 may be lost, and a deputy
-// still to take over). ETIMEDOUT where it was taken, but not answered in time. ENOSPC where the disk takes not even a
-// name.
-// `has_died`, looked at now and then, may know that nobody is left to answer: ESRCH.
+// The asking side; any host that sees the directory. ESRCH where nobody takes the request (that takes a few seconds to
+// tell; longer where ready.json says that something might: rank 0 may be lost, and a deputy still to take over).
+// ETIMEDOUT where it was taken, but not answered in time. ENOSPC where the disk takes not even a name; any other error
+// of a control/ that can't be written. `has_died`, looked at now and then, may know that nobody is left to answer:
+// ESRCH.
 Result<Json> AskJob(
     const JobDirectory& job, const Json& request, Duration timeout,
     const std::function<bool()>& has_died = [] { return false; });
