@@ -1,6 +1,7 @@
 #include "app/supervisor.h"
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,10 +57,18 @@ class SupervisorTest : public testing::Test {
     const auto said = static_cast<char>(byte);
     EXPECT_EQ(write(ends_[1], &said, 1), 1);
   }
-  void SetUp() override { ASSERT_EQ(pipe(ends_), 0); }
+  void SetUp() override {
+    ASSERT_EQ(pipe(ends_), 0);
+    ASSERT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);  // what a process leaves behind comes to this one
+  }
   void TearDown() override {
     close(ends_[0]);
     close(ends_[1]);
+    while (const pid_t left = ChildOf(getpid())) {
+      kill(left, SIGKILL);
+      EXPECT_EQ(waitpid(left, nullptr, 0), left);
+    }
+    EXPECT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
   }
   // Says 'x' when it is ready, then which signal came.
   int SayNextSignal() const {
@@ -69,14 +78,19 @@ class SupervisorTest : public testing::Test {
     return 0;
   }
 
+  // The first one; 0: none.
+  static pid_t ChildOf(pid_t process) {
+    const std::string name = std::to_string(process);
+    pid_t child = 0;
+    std::ifstream("/proc/" + name + "/task/" + name + "/children") >> child;
+    return child;
+  }
+
   // Waits until the daemon below it is stopped.
   static bool IsFrozenBelow(pid_t supervisor) {
-    const std::string name = "/proc/" + std::to_string(supervisor);
     for (const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
          std::chrono::steady_clock::now() < end; std::this_thread::yield()) {
-      pid_t daemon = 0;
-      std::ifstream(name + "/task/" + std::to_string(supervisor) + "/children") >> daemon;
-      const Result<ProcessStat> stat = ReadProcessStat(daemon);
+      const Result<ProcessStat> stat = ReadProcessStat(ChildOf(supervisor));
       if (stat && stat->state == 'T') return true;
     }
     return false;
