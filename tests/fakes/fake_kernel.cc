@@ -91,6 +91,14 @@ FakeKernel::Answer FakeKernel::Wait(uint64_t request, Duration timeout) {
   return answers_.at(request);
 }
 
+FakeKernel::Answer FakeKernel::Call(uint32_t opcode, uint64_t node, std::string_view body) {
+  const uint64_t request = Send(opcode, node, body);
+  Answer answer = Wait(request);
+  const std::lock_guard lock(mutex_);
+  answers_.erase(request);
+  return answer;
+}
+
 bool FakeKernel::HasAnswer(uint64_t request) const {
   const std::lock_guard lock(mutex_);
   return answers_.contains(request);

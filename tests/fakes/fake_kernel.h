@@ -58,7 +58,8 @@ class FakeKernel {
   uint64_t Send(uint32_t opcode, uint64_t node, std::string_view body = {});
   Answer Wait(uint64_t request, Duration timeout = std::chrono::seconds(10));
   bool HasAnswer(uint64_t request) const;
-  Answer Call(uint32_t opcode, uint64_t node, std::string_view body = {}) { return Wait(Send(opcode, node, body)); }
+  // Both. Keeps nothing of it, so that there may be as many as a test likes.
+  Answer Call(uint32_t opcode, uint64_t node, std::string_view body = {});
 
   // --- The protocol's greeting, of version 7.`minor`; all that this kernel offers is on.
   fuse_init_out Init(uint32_t minor = FUSE_KERNEL_MINOR_VERSION);
