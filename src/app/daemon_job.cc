@@ -1,5 +1,7 @@
 // What a daemon has to do with the others: who is lost, who speaks for the job, what all ranks say.
 
+#include <future>
+
 #include "app/daemon.h"
 
 namespace copper::app {
@@ -7,6 +9,8 @@ namespace {
 
 // As many snapshots as may be led by different ranks at once without waiting for each other.
 constexpr size_t kReducingThreads = 4;
+// For a look at the source, which may hang; it has all the time of a refresh before.
+constexpr auto kNoteOnName = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -113,13 +117,22 @@ void Daemon::Refresh(const std::string& given, Refresher::Done done) {
   for (const bootstrap::Member& member : members_) mounts.push_back(member.mount_point);
   const Result<std::string> path = PathInSource(given, target_, mounts);
   if (!path) return done(std::unexpected(path.error()));
-  refresher_->Refresh(*path, [this, done = std::move(done)](const Result<std::string>& outcome) mutable {
-    if (outcome) {
-      log_.Info("{}", *outcome);
-    } else {
+  const auto note = std::make_shared<std::promise<std::string>>();
+  detour_->Submit([this, note, path = *path] { note->set_value(NoteOnName(path, target_)); });
+  refresher_->Refresh(*path, [this, note, done = std::move(done)](const Result<std::string>& outcome) mutable {
+    if (!outcome) {
       log_.Warning("{}", outcome.error().Describe());
+      return done(outcome);
     }
-    done(outcome);
+    // Not in the loop, which may not wait.
+    reducing_->Submit([this, note, outcome = *outcome, done = std::move(done)]() mutable {
+      std::future<std::string> told = note->get_future();
+      if (told.wait_for(kNoteOnName) == std::future_status::ready) outcome += told.get();
+      loop_->Submit([this, outcome, done = std::move(done)]() mutable {
+        log_.Info("{}", outcome);
+        done(outcome);
+      });
+    });
   });
 }
 

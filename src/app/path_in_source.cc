@@ -1,4 +1,8 @@
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 
 #include "app/refresh.h"
 #include "copper/base/file.h"
@@ -26,6 +30,20 @@ Result<std::string> PathInSource(const std::string& given, const std::string& ta
     return path.size() == top.size() ? "/" : path.substr(top.size());
   }
   return path;
+}
+
+std::string NoteOnName(const std::string& path, const std::string& target) {
+  const std::string in_target = (target == "/" ? "" : target) + path;
+  struct stat found{};
+  const bool is_there = lstat(in_target.c_str(), &found) == 0;
+  const bool is_absent = !is_there && (errno == ENOENT || errno == ENOTDIR);
+  if (is_absent) return "; there is no such name in the source now (" + in_target + ")";
+  const std::unique_ptr<char, decltype(&std::free)> resolved(realpath(in_target.c_str(), nullptr), std::free);
+  if (!is_there || !resolved || !IsAtOrBelow(resolved.get(), target)) return "";
+  std::string real = resolved.get();
+  if (target != "/") real.erase(0, target.size());
+  if (path == "/" || real == path) return "";
+  return "; it is, or lies behind, a symlink: what it leads to is refreshed as " + (real.empty() ? "/" : real);
 }
 
 }  // namespace copper::app

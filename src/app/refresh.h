@@ -22,6 +22,10 @@ namespace copper::app {
 Result<std::string> PathInSource(const std::string& given, const std::string& target,
                                  const std::vector<std::string>& mounts);
 
+// What whoever refreshes this path should know of it, to follow what the job says: that the source (`target`, resolved)
+// has no such name, or another one for what is meant; empty where there is nothing to tell. Blocks on the source.
+std::string NoteOnName(const std::string& path, const std::string& target);
+
 class Refresher {
  public:
   struct Parts {  // all outlive it

@@ -212,6 +212,8 @@ class Refresh(copper_job.Scenario):
 
     def test_paths_as_users_write_them(self):
         self.write("pkg/file", b"1")
+        self.write("pkg/going", b"there")
+        (self.source / "link").symlink_to("pkg")
         job = self.start(ranks=2)
         for given in ("pkg/file", "/pkg/file", "//pkg/./file/", f"{job.mounts[0]}/pkg/file", f"{job.mounts[1]}/pkg/file",
                       f"{self.source}/pkg/file", "pkg/other/../file"):
@@ -224,6 +226,16 @@ class Refresh(copper_job.Scenario):
             self.write("pkg/file", mount.encode())
             self.refresh(job, "pkg", place=mount)
             self.everywhere(job, "pkg/file", mount.encode())
+
+        self.everywhere(job, "pkg/going", b"there")
+        (self.source / "pkg/going").unlink()
+        for place in (job.directory, job.mounts[1]):
+            for name in ("pkg/going", "nonsense", "nonsense/below"):
+                self.assertEqual(f"refreshed /{name} on 2 ranks; there is no such name in the source now ({self.source}/{name})",
+                                 self.refresh(job, name, place=place))
+            self.assertIn("what it leads to is refreshed as /pkg/file", self.refresh(job, "link/file", place=place))
+        for mount in job.mounts:
+            self.assertFalse(os.path.lexists(f"{mount}/pkg/going"), "refreshed nevertheless")
 
         def refused(message, *words):
             done = job.copper("refresh", *words)

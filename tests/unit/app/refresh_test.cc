@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <filesystem>
 #include <map>
 
 #include "fakes/fake_clock.h"
+#include "fakes/temporary_directory.h"
 #include "queue.h"
 
 namespace copper::app {
@@ -32,6 +34,27 @@ TEST(PathInSource, WhatIsNone) {
   EXPECT_EQ(PathInSource("/a/../../b", "/", {}).error().code, EINVAL);
   EXPECT_EQ(PathInSource(std::string("a\0b", 3), "/", {}).error().code, EINVAL);
   EXPECT_EQ(PathInSource(std::string(5000, 'x'), "/", {}).error().code, ENAMETOOLONG);
+}
+
+TEST(NoteOnName, TellsWhatIsNotThereAndWhatHasAnotherName) {
+  const fakes::TemporaryDirectory directory;
+  const std::string& target = directory.path();
+  std::filesystem::create_directories(directory.At("real/below"));
+  std::filesystem::create_directory_symlink("real", directory.At("link"));
+  std::filesystem::create_directory_symlink("/", directory.At("out"));
+  std::filesystem::create_directory_symlink(".", directory.At("top"));
+  std::filesystem::create_directory_symlink("nowhere", directory.At("dangling"));
+  for (const char* there : {"/", "/real", "/real/below", "/out", "/out/etc", "/dangling"})
+    EXPECT_EQ(NoteOnName(there, target), "") << there;
+  for (const char* absent : {"/nonsense", "/nonsense/below", "/real/nonsense", "/link/nonsense"}) {
+    EXPECT_EQ(NoteOnName(absent, target), "; there is no such name in the source now (" + target + absent + ")");
+  }
+  EXPECT_THAT(NoteOnName("/link/below", target), testing::EndsWith("is refreshed as /real/below"));
+  EXPECT_THAT(NoteOnName("/link", target), testing::EndsWith("is refreshed as /real"));
+  EXPECT_THAT(NoteOnName("/top", target), testing::EndsWith("is refreshed as /"));
+  EXPECT_EQ(NoteOnName("/", "/"), "");
+  EXPECT_EQ(NoteOnName(target + "/real", "/"), "");
+  EXPECT_THAT(NoteOnName(target + "/link", "/"), testing::EndsWith("is refreshed as " + target + "/real"));
 }
 
 // Refreshers of all ranks; a call to a lost one fails at once. Records what each rank did, and in which order.
