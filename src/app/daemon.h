@@ -81,6 +81,7 @@ class Daemon {
  private:
   // The steps of Start; after each all ranks agree on whether to go on.
   Status CheckHost();
+  Status CheckMounts();
   Status Meet();
   Status ChooseNetwork();
   Status OpenSource();

@@ -15,6 +15,7 @@ JobRecord::JobRecord(JobDirectory job, std::string host, Rank rank)
 
 bool JobRecord::MayWrite() const {
   if (ours_) return true;
+  if (leaves_nothing_) return false;
   return CheckJobDirectory(job_.root()) && job_.Make() && !job_.IsLocked() && MakeDirectories(job_.logs(), 0700);
 }
 
@@ -61,7 +62,7 @@ void JobRecord::Remains(int pid) const {
 }
 
 void JobRecord::ReasonOf(int pid, const std::string& how) const {
-  if (access(job_.logs().c_str(), W_OK) != 0 && !MayWrite()) return;
+  if (leaves_nothing_ || (access(job_.logs().c_str(), W_OK) != 0 && !MayWrite())) return;
   [[maybe_unused]] const Status recorded = RecordReason(job_, host_, pid, Here(pid) + how);
 }
 

@@ -24,6 +24,9 @@ class JobRecord {
     ours_ = true;
   }
 
+  // The directory must stay as it is, or absent: it lies where the mount would be. Any rank, before SetOurs.
+  void LeaveNothing() { leaves_nothing_ = true; }
+
   // Of this rank: why it failed (copper/base/last_reason.h).
   void Reason(const std::string& reason) const;
   // Of the job, by rank 0 or whoever conducted its end: logs/exit.json.
@@ -47,6 +50,7 @@ class JobRecord {
   const Rank rank_;
   std::string job_id_;  // with ours_
   std::atomic<bool> ours_{false};
+  std::atomic<bool> leaves_nothing_{false};
 };
 
 }  // namespace copper::app

@@ -209,22 +209,34 @@ Status CheckPlaceholders(const Options& options) {
               "--log-output-dir " + job + ": all ranks have one job directory; %r and %h are for --mount alone");
 }
 
-Status CheckCombination(const Options& options) {
-  if (IsWithin(options.target, options.mount)) {
-    return Fail(EINVAL, "--mount " + options.mount + " would hide the --target " + options.target +
-                            ": choose a mount point that is not at or above the target");
+// The value of an option that names a path, even where other arguments are wrong.
+std::optional<std::string> FindPath(const std::vector<std::string>& arguments, const std::string& option) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i].starts_with(option + "=")) return Absolute(arguments[i].substr(option.size() + 1));
+    const bool has_value = i + 1 < arguments.size() && !arguments[i + 1].starts_with("-");
+    if (arguments[i] == option && has_value) return Absolute(arguments[i + 1]);
   }
-  if (IsWithin(options.job_directory, options.mount)) {
-    return Fail(EINVAL, "--mount " + options.mount + " would hide the job directory " + options.job_directory +
-                            ": choose a --log-output-dir outside of the mount");
-  }
-  if (IsWithin(options.mount, options.job_directory + "/control")) {
-    return Fail(EINVAL, "--mount " + options.mount + " lies in the job's control directory: choose another place");
-  }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
+
+Status CheckPlaces(const std::string& mount, const std::string& target, const std::string& job_directory) {
+  if (IsWithin(target, mount)) {
+    return Fail(EINVAL, "--mount " + mount + " would hide the --target " + target +
+                            ": choose a mount point that is not at or above the target");
+  }
+  if (IsWithin(job_directory, mount)) {
+    return Fail(EINVAL, "--mount " + mount + " would hide the job directory " + job_directory +
+                            ": choose a --log-output-dir outside of the mount");
+  }
+  for (const char* const own : {"/control", "/logs", "/profiling", "/tables"}) {
+    if (!IsWithin(mount, job_directory + own)) continue;
+    return Fail(EINVAL, "--mount " + mount + " lies in " + job_directory + own +
+                            ", where the job keeps files of its own: choose another place");
+  }
+  return {};
+}
 
 Result<Command> ParseOptions(const std::vector<std::string>& arguments) {
   CommandLine line("cu_fuse: one rank of a Copper job. Start one per node with mpiexec or srun.", "cu_fuse");
@@ -253,19 +265,18 @@ Result<Command> ParseOptions(const std::vector<std::string>& arguments) {
   if (const Status fits = CheckAddressBook(raw, command.options); !fits) return std::unexpected(fits.error());
   Convert(raw, command.options);
   if (const Status known = CheckPlaceholders(command.options); !known) return std::unexpected(known.error());
-  if (const Status fits = CheckCombination(command.options); !fits) return std::unexpected(fits.error());
+  if (const Status fits = CheckPlaces(command.options.mount, command.options.target, command.options.job_directory);
+      !fits)
+    return std::unexpected(fits.error());
   return command;
 }
 
 std::optional<std::string> FindJobDirectory(const std::vector<std::string>& arguments) {
-  constexpr std::string_view kOption = "--log-output-dir";
   const std::vector<std::string> normal = NormalizeArguments(arguments, Aliases());
-  for (size_t i = 0; i < normal.size(); ++i) {
-    if (normal[i].starts_with(std::string(kOption) + "=")) return Absolute(normal[i].substr(kOption.size() + 1));
-    const bool has_value = i + 1 < normal.size() && !normal[i + 1].starts_with("-");
-    if (normal[i] == kOption && has_value) return Absolute(normal[i + 1]);
-  }
-  return std::nullopt;
+  std::optional<std::string> directory = FindPath(normal, "--log-output-dir");
+  const std::optional<std::string> mount = FindPath(normal, "--mount");
+  if (directory && mount && IsWithin(*directory, *mount)) return std::nullopt;
+  return directory;
 }
 
 std::string ExpandMount(const std::string& mount, Rank rank, const std::string& host) {

@@ -75,6 +75,10 @@ Status Daemon::CheckHost() {
   Result<std::vector<std::string>> shared = ResolveShared(options_.shared_fs, mounts_);
   if (!shared) return std::unexpected(shared.error());
   shared_fs_ = std::move(*shared);
+  if (const Status checked = CheckMounts(); !checked) {
+    record_.LeaveNothing();
+    return checked;
+  }
   if (const Status checked = CheckJobDirectory(job_.root()); !checked) return checked;
   if (const Status checked = fuse::CheckFuse(); !checked) return checked;
   if (const Status checked = fuse::CheckMountPoint(mount_point_); !checked) return checked;
@@ -85,6 +89,16 @@ Status Daemon::CheckHost() {
   Result<std::unique_ptr<MainLoop>> loop = MainLoop::Open();
   if (!loop) return std::unexpected(loop.error());
   loop_ = std::move(*loop);
+  return {};
+}
+
+// Of every rank, by this one too: all see it then, and none leaves its reason in the way.
+Status Daemon::CheckMounts() {
+  const Rank ranks = options_.mount.contains("%r") ? world_.size() : 1;
+  for (Rank rank = 0; rank < ranks; ++rank) {
+    const std::string mount = Resolve(ExpandMount(options_.mount, rank, host_));
+    if (const Status checked = CheckPlaces(mount, target_, job_.root()); !checked) return checked;
+  }
   return {};
 }
 

@@ -96,7 +96,17 @@ class BadInput(copper_job.Scenario):
     def test_impossible_combinations(self):
         self.refused("--trees", "3", says=["--trees", "3", "2"])
         self.refused(mount=self.source.parent, says=["--mount", "--target"])
-        self.refused(job_directory=self.mount / "0/job", mount=self.mount / "0", ranks=1, says=["--log-output-dir"])
+
+    def test_a_job_directory_in_a_mount_leaves_nothing_there(self):
+        """A mount point has to be empty: what a refused start leaves would be in the next one's way."""
+        (self.root / "link").symlink_to("mnt")
+        new = self.mount / "new"
+        for mount, job_directory in ((new, new), (new, new / "job"), (self.mount / "%r", self.mount / "1"),
+                                     (self.mount / "%r", self.mount / "0/job"), (self.root / "link/%r", self.mount / "1/job"),
+                                     (self.mount / "%r", self.root / "link/1")):
+            with self.subTest(mount=mount, job_directory=job_directory):
+                self.refused(mount=mount, job_directory=job_directory, says=["--mount", "would hide the job directory"])
+                self.assertEqual([], list(self.mount.iterdir()))
 
     # Places
 

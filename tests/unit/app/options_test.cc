@@ -234,6 +234,10 @@ TEST(Options, AMountThatHidesWhatIsNeededIsRefused) {
   EXPECT_THAT(inside.error().message, HasSubstr("would hide the job directory"));
   EXPECT_FALSE(ParseOptions({"--mount", "/", "--log-output-dir", "/tmp/job"}));
   EXPECT_EQ(Given({"--target", "/tmp/m-data"}).target, "/tmp/m-data");
+  for (const char* own : {"/control", "/logs", "/logs/below", "/profiling", "/tables"}) {
+    EXPECT_FALSE(ParseOptions({"--mount", std::string("/tmp/job") + own, "--log-output-dir", "/tmp/job"})) << own;
+  }
+  EXPECT_TRUE(ParseOptions({"--mount", "/tmp/job/mnt", "--log-output-dir", "/tmp/job"}));
 }
 
 TEST(Options, PlaceholdersThatMeanNothingAreRefused) {
@@ -269,6 +273,9 @@ TEST(FindJobDirectory, EvenAmongWrongArguments) {
   EXPECT_EQ(FindJobDirectory({"--nonsense", "--log-output-dir", "/tmp/j"}), "/tmp/j");
   EXPECT_EQ(FindJobDirectory({"-log_output_dir=/tmp/j", "-x"}), "/tmp/j");
   EXPECT_EQ(FindJobDirectory({"--log-output-dir"}), std::nullopt);
+  EXPECT_EQ(FindJobDirectory({"--mount", "/tmp/m", "--log-output-dir", "/tmp/m-job"}), "/tmp/m-job");
+  for (const char* hidden : {"/tmp/m", "/tmp/m/job"})
+    EXPECT_EQ(FindJobDirectory({"-vpath", "/tmp/m", "-log_output_dir", hidden}), std::nullopt) << hidden;
   EXPECT_EQ(FindJobDirectory({}), std::nullopt);
 }
 
