@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -82,25 +83,54 @@ Status SendStop(const std::string& mount) {
   return {};
 }
 
+// How the job ended. Where its directory has been removed, or is another job's by now, only the other place knows.
+std::optional<Exit> ReadEnd(const JobDirectory& job, bool is_gone, const JobDirectory& elsewhere) {
+  std::optional<Exit> exit;
+  if (!is_gone) exit = ReadExit(job);
+  return exit ? exit : ReadExit(elsewhere);
+}
+
+// A record that was made for whoever waits for the end, and has no profile beside it.
+void RemoveRecord(const JobDirectory& elsewhere) {
+  if (access((elsewhere.root() + "/profiling").c_str(), F_OK) == 0) return;
+  unlink(elsewhere.exit_file().c_str());
+  rmdir(elsewhere.logs().c_str());
+  rmdir(elsewhere.root().c_str());
+}
+
+// Once this host's mount is gone.
+int AwaitEnd(const Place& place, bool is_gone, const Processes& processes, TimePoint deadline) {
+  const JobDirectory elsewhere(TextOf(*place.mount_status, "elsewhere"));
+  const std::string host = TextOf(*place.mount_status, "first_host");
+  const std::string there = elsewhere.root() + " on " + host;
+  const std::string gone = "its directory " + place.job.root() + " is gone";
+  if (is_gone && host != ShortHost())
+    return Refuse("the job has ended here, but " + gone + ": look for how it ended, and for its profile, in " + there);
+  std::optional<Exit> exit;
+  while (!(exit = ReadEnd(place.job, is_gone, elsewhere))) {
+    if (std::chrono::steady_clock::now() >= deadline)
+      return Refuse("some rank of the job has not ended in time" + (is_gone ? "; " + gone : ""));
+    PauseBetweenLooks();
+  }
+  RemoveRecord(elsewhere);
+  NameRemaining(processes);
+  if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
+  return Refuse("the job has ended, but not well: " + exit->reason);
+}
+
 int StopByMount(const Place& place, TimePoint deadline) {
   const std::optional<dev_t> device = DeviceOf(place.path);
   const bool job_is_here = IsJobHere(place.job);
+  const std::string directory = TextOf(*place.mount_status, "job_directory_id");
+  const bool is_gone = !directory.empty() && place.job.Id() != directory;
   const Processes processes(place.job);
   if (const Status sent = SendStop(place.path); !sent) return Refuse(sent.error().Describe());
   while (DeviceOf(place.path) == device) {
     if (std::chrono::steady_clock::now() >= deadline) return Refuse(place.path + " is still mounted");
     PauseBetweenLooks();
   }
-  if (!job_is_here) return 0;  // another host's directory: what this host can see has ended
-  std::optional<Exit> exit;
-  const JobDirectory elsewhere = ElsewhereOf(TextOf(*place.mount_status, "job"));
-  while (!(exit = ReadExit(place.job)) && !(exit = ReadExit(elsewhere))) {
-    if (std::chrono::steady_clock::now() >= deadline) return Refuse("some rank of the job has not ended in time");
-    PauseBetweenLooks();
-  }
-  NameRemaining(processes);
-  if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
-  return Refuse("the job has ended, but not well: " + exit->reason);
+  if (!job_is_here && !is_gone) return 0;  // another host's directory: what this host can see has ended
+  return AwaitEnd(place, is_gone, processes, deadline);
 }
 
 }  // namespace

@@ -105,6 +105,7 @@ void Daemon::OnUnmounted() {
 void Daemon::OnEnd(StopReason reason, Rank asked_by) {
   if (!end_reason_.empty()) return;
   end_reason_ = Describe(reason, asked_by);
+  stopped_by_mount_ = reason == StopReason::kIoctl;
   log_.Info("ending: {}", end_reason_);
   loop_->TickEvery(TickPause());
   // The others may still ask for files until all have come here. In the loop, so that it is after what follows, whether

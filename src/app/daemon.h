@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -137,7 +138,9 @@ class Daemon {
   void ReduceOverRpc(Outcome& outcome, const profile::Profile& own);
   // These write into the job directory, which may hang: with a bound each.
   void WriteFinal(const profile::Profile& whole, Outcome& outcome);
-  void WriteOwn(const profile::Profile& own);
+  void WriteOwn(const profile::Profile& own, Outcome& outcome);
+  void Write(const profile::Profile& profile, const std::function<Status()>& write,
+             const std::function<Result<std::string>()>& save, Outcome& outcome);
   void RecordEnd(Outcome& outcome);
   void RecordInDirectory(const Outcome& outcome);
   void RecordElsewhere(const Outcome& outcome);
@@ -202,6 +205,7 @@ class Daemon {
   bool parts_stopped_ = false;
   TimePoint next_look_{};   // of a deputy, at those before it
   std::string end_reason_;  // set once the job ends
+  bool stopped_by_mount_ = false;
   std::optional<JobEnd> end_;
 };
 

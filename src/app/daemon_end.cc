@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "app/daemon.h"
 #include "app/mpi_guard.h"
 #include "copper/base/files.h"
@@ -70,7 +72,7 @@ bool Daemon::ReduceOverMpi(Outcome& outcome, const Profile& own, std::optional<P
   const MpiGuard guard(kLongest, MpiGuard::kAfterDeath, MpiGuard::WhenTold::kGoesOn, outcome.status,
                        [&](const std::string& reason) {
                          record_.Reason("the profile could not be reduced: " + reason);
-                         WriteOwn(own);
+                         WriteOwn(own, outcome);
                          RecordEnd(outcome);
                          leaving_(outcome.status, kExits);
                        });
@@ -81,7 +83,7 @@ bool Daemon::ReduceOverMpi(Outcome& outcome, const Profile& own, std::optional<P
   }
   if (reduced) return true;
   log_.Error("the profile could not be reduced: {}", reduced.error().Describe());
-  WriteOwn(own);
+  WriteOwn(own, outcome);
   return false;
 }
 
@@ -95,24 +97,37 @@ void Daemon::ReduceOverRpc(Outcome& outcome, const Profile& own) {
   }
   // Alone, nobody will ask.
   const Status taken = end_ && !end_->alone ? rpc_reducer_->Follow(profile, deadline) : Fail(EHOSTDOWN);
-  if (!taken && profile) WriteOwn(*profile);
+  if (!taken && profile) WriteOwn(*profile, outcome);
 }
 
 void Daemon::WriteFinal(const Profile& whole, Outcome& outcome) {
-  const auto written = std::make_shared<Status>();
-  const bool done = DoAside("what writes into the job directory", kWrites,
-                            [this, written, whole] { *written = profile_->WriteFinal(whole); });
-  const Status failed = done ? *written : Fail(ETIMEDOUT, job_.root() + " takes nothing: what is written hangs");
-  if (failed || !whole.IsOn()) return;
-  const Result<std::string> saved = profile_->SaveElsewhere(whole);
-  outcome.status = 1;
-  outcome.reason += "; the profile could not be written (" + failed.error().Describe() + "), ";
-  outcome.reason += saved ? "and lies in " + *saved + " on " + host_ : "nor elsewhere: " + saved.error().Describe();
-  if (saved) outcome.elsewhere = *saved + " on " + host_;
+  Write(
+      whole, [this, whole] { return profile_->WriteFinal(whole); },
+      [this, whole] { return profile_->SaveElsewhere(whole); }, outcome);
 }
 
-void Daemon::WriteOwn(const Profile& own) {
-  DoAside("what writes into the job directory", kWrites, [this, own] { profile_->WriteOwn(own); });
+void Daemon::WriteOwn(const Profile& own, Outcome& outcome) {
+  Write(
+      own, [this, own] { return profile_->WriteOwn(own); }, [this, own] { return profile_->SaveOwnElsewhere(own); },
+      outcome);
+}
+
+// Whom the log does not reach, which may be gone with the directory, the launcher's output does.
+void Daemon::Write(const Profile& profile, const std::function<Status()>& write,
+                   const std::function<Result<std::string>()>& save, Outcome& outcome) {
+  const auto written = std::make_shared<Status>();
+  const bool done = DoAside("what writes into the job directory", kWrites, [written, write] { *written = write(); });
+  const Status status = done ? *written : Fail(ETIMEDOUT, job_.root() + " takes nothing: what is written hangs");
+  if (status || !profile.IsOn() || profile.ranks.empty()) return;
+  const Result<std::string> saved = save();
+  const std::string what =
+      "the profile could not be written (" + status.error().Describe() + "), " +
+      (saved ? "and lies in " + *saved + " on " + host_ : "nor elsewhere: " + saved.error().Describe());
+  log_.Error("{}", what);
+  std::fprintf(stderr, "cu_fuse: %s\n", what.c_str());
+  outcome.status = 1;
+  outcome.reason += "; " + what;
+  if (saved) outcome.elsewhere = *saved + " on " + host_;
 }
 
 std::string Daemon::NameMounts(const std::set<Rank>& ranks) const {
@@ -133,8 +148,9 @@ void Daemon::RecordEnd(Outcome& outcome) {
   RecordElsewhere(outcome);
 }
 
+// Whoever has stopped the job by a mount looks for it.
 void Daemon::RecordElsewhere(const Outcome& outcome) {
-  if (!end_ || !end_->conducted) return;
+  if (!end_ || !end_->conducted || (outcome.status == 0 && !stopped_by_mount_)) return;
   const JobDirectory elsewhere = ElsewhereOf(ToHex(identity_.id));
   Status recorded = MakeDirectories(elsewhere.root(), 0700);
   if (recorded) recorded = MakeDirectories(elsewhere.logs());
@@ -145,11 +161,13 @@ void Daemon::RecordElsewhere(const Outcome& outcome) {
 
 void Daemon::RecordInDirectory(const Outcome& outcome) {
   const bool ours = claim_->Holds();
+  if (ours) static_cast<void>(MakeDirectories(job_.logs(), 0700));  // they may have been removed
+  if (!ours) RecordElsewhere(outcome);
   if (ours && end_ && end_->conducted) {
     unlink(job_.ready_file().c_str());
     if (const Status recorded = record_.Exit(outcome.status, outcome.reason, end_->lost); !recorded) {
       log_.Error("{}", recorded.error().Describe());
-      if (!outcome.elsewhere.empty()) RecordElsewhere(outcome);
+      RecordElsewhere(outcome);
     }
   } else if (ours && end_ && end_->alone) {
     const Status recorded = record_.ExitAlone(outcome.status, outcome.reason, end_->lost);

@@ -119,36 +119,43 @@ Result<std::string> JobProfile::Write(const std::string& tag, TimePoint deadline
 }
 
 Status JobProfile::WriteFinal(Profile whole) const {
-  if (!parts_.claim.IsOurs()) {
-    parts_.log.Warning("no profile is written: {}", NotOurs());
-    return {};
-  }
+  if (!parts_.claim.IsOurs()) return whole.IsOn() ? Fail(ESTALE, NotOurs()) : Status();
   CutTop(whole);
   Status written;
   if (whole.IsOn()) written = profile::WriteProfile(job_.profile_file(whole.tag), whole);
   if (written) written = profile::WriteOccupancy(job_.final_tables(), whole.ranks);
   if (written && whole.paths_full) written = profile::WritePathTable(job_.final_tables() + "/copper_tables.h5", whole);
-  if (!written) parts_.log.Error("{}", written.error().Describe());
-  if (!whole.IsOn()) return {};
+  if (!whole.IsOn()) {
+    if (!written) parts_.log.Error("{}", written.error().Describe());
+    return {};
+  }
   if (written) parts_.log.Info("wrote {}{}", job_.profile_file(whole.tag), NameLost(whole));
   return written;
 }
 
 Result<std::string> JobProfile::SaveElsewhere(Profile whole) const {
   CutTop(whole);
-  const std::string file = JobDirectory(options_.elsewhere).profile_file(whole.tag);
-  Status saved = MakeDirectories(options_.elsewhere, 0700);
-  if (saved) saved = profile::WriteProfile(file, whole);
-  if (!saved) return std::unexpected(saved.error());
-  return file;
+  return Save(JobDirectory(options_.elsewhere).profile_file(whole.tag), whole);
 }
 
-void JobProfile::WriteOwn(const Profile& own) const {
-  if (!own.IsOn() || own.ranks.empty() || !parts_.claim.IsOurs()) return;
+Status JobProfile::WriteOwn(const Profile& own) const {
+  if (!own.IsOn() || own.ranks.empty()) return {};
+  if (!parts_.claim.IsOurs()) return Fail(ESTALE, NotOurs());
   const std::string file = job_.rank_profile_file(own.ranks.front().rank);
   const Status written = profile::WriteProfile(file, own);
-  if (!written) return parts_.log.Error("{}", written.error().Describe());
-  parts_.log.Warning("the profile could not be handed on: wrote {}", file);
+  if (written) parts_.log.Warning("the profile could not be handed on: wrote {}", file);
+  return written;
+}
+
+Result<std::string> JobProfile::SaveOwnElsewhere(const Profile& own) const {
+  return Save(JobDirectory(options_.elsewhere).rank_profile_file(own.ranks.front().rank), own);
+}
+
+Result<std::string> JobProfile::Save(const std::string& file, const Profile& profile) const {
+  Status saved = MakeDirectories(options_.elsewhere, 0700);
+  if (saved) saved = profile::WriteProfile(file, profile);
+  if (!saved) return std::unexpected(saved.error());
+  return file;
 }
 
 }  // namespace copper::app

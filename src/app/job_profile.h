@@ -63,13 +63,15 @@ class JobProfile {
   Status WriteFinal(profile::Profile whole) const;
   // The same where that failed, or hangs: where it lies instead, for the user.
   Result<std::string> SaveElsewhere(profile::Profile whole) const;
-  // What this rank has in its hands, where it could not be handed on.
-  void WriteOwn(const profile::Profile& own) const;
+  // The same two of what this rank has in its hands, where it could not be handed on.
+  Status WriteOwn(const profile::Profile& own) const;
+  Result<std::string> SaveOwnElsewhere(const profile::Profile& own) const;
 
  private:
   void Start(const std::string& tag, Duration time, Done done);
   std::string NotOurs() const;
   Result<std::string> Write(const std::string& tag, TimePoint deadline);
+  Result<std::string> Save(const std::string& file, const profile::Profile& profile) const;
 
   const Options options_;
   const JobDirectory job_;

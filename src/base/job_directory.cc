@@ -207,6 +207,12 @@ Status JobDirectory::Prepare() const {
   return {};
 }
 
+std::string JobDirectory::Id() const {
+  struct stat found{};
+  if (stat(root_.c_str(), &found) != 0) return "";
+  return std::to_string(found.st_dev) + ":" + std::to_string(found.st_ino);
+}
+
 bool JobDirectory::IsLocked() const {
   const UniqueFd directory(open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return directory && flock(directory.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;

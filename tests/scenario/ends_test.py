@@ -182,6 +182,14 @@ class NoSpace(Ends):
         self.gone(job)
 
     @AS_ROOT
+    def test_it_stops_by_a_mount(self):
+        job, tiny = self.start_on_tiny()
+        self.read_all(job.mounts)
+        self.fill(tiny)
+        self.stop(job, job.mounts[1])
+        self.gone(job)
+
+    @AS_ROOT
     def test_lines_are_written_again_when_there_is_space(self):
         job, tiny = self.start_on_tiny()
         self.fill(tiny)

@@ -12,8 +12,7 @@ from ends import Ends
 PROFILE = "--profile-paths-full"
 
 
-@unittest.skipIf(os.geteuid() != 0, "only root can mount that")
-class UnwrittenProfile(Ends):
+class Elsewhere(Ends):
     def setUp(self):
         super().setUp()
         self.elsewhere = self.root / "temporary"
@@ -33,6 +32,52 @@ class UnwrittenProfile(Ends):
     def start_saving(self, **settings):
         return self.start(2, environment={**os.environ, "TMPDIR": str(self.elsewhere)}, options=[PROFILE], **settings)
 
+
+class RemovedDirectory(Elsewhere):
+    def remove(self, job):
+        copper_job.run("rm", "-rf", job.directory)
+
+    def test_while_a_profile_is_made(self):
+        job = self.start_saving()
+        self.read_all(job.mounts)
+        self.remove(job)
+        stopped = job.copper("stop", job.mounts[1])
+        self.assert_said(job, stopped)
+        self.assertIn(f"{job.directory} is gone", stopped.stderr)
+        self.assertFalse(os.path.lexists(job.directory), "nor made again")
+
+    def test_and_the_launcher_says_so_too(self):
+        job = self.start_saving()
+        self.read_all(job.mounts)
+        self.remove(job)
+        job.launcher.terminate()
+        self.gone(job)
+        said = pathlib.Path(f"{job.root}/launcher.txt").read_text()
+        found = re.search(rf"the profile could not be written \({job.directory} is gone.*and lies in ({self.elsewhere}/\S+) on", said)
+        self.assertTrue(found, said)
+        self.assertGreater(os.path.getsize(found[1]), 1000)
+
+    def test_without_a_profile_nothing_is_lost_nor_left(self):
+        for end in (lambda job: self.stop(job, job.mounts[1]), lambda job: job.launcher.terminate()):
+            job = self.start(2, environment={**os.environ, "TMPDIR": str(self.elsewhere)})
+            self.remove(job)
+            end(job)
+            self.assertEqual(0, job.wait_for_end())
+            self.gone(job)
+            self.assertEqual([], os.listdir(self.elsewhere))
+
+    def test_of_the_logs_alone(self):
+        job = self.start_saving()
+        self.read_all(job.mounts)
+        copper_job.run("rm", "-rf", f"{job.directory}/logs", f"{job.directory}/control")
+        self.stop(job, job.mounts[0])
+        self.gone(job)
+        self.assertGreater(os.path.getsize(f"{job.directory}/profiling/final/copper_profile.h5"), 1000)
+        self.assertEqual(0, self.exit_record(job)["status"])
+
+
+@unittest.skipIf(os.geteuid() != 0, "only root can mount that")
+class UnwrittenProfile(Elsewhere):
     def test_a_directory_that_takes_nothing(self):
         job = self.start_saving()
         self.read_all(job.mounts)

@@ -52,6 +52,8 @@ class JobDirectory {
   // an earlier job, and sets its results aside (profiling.1, tables.1, ...). Refuses a directory that is somebody
   // else's.
   Status Prepare() const;
+  // Tells the directory from another one of its name; empty where there is none.
+  std::string Id() const;
   // Whether somebody else's rank 0 holds the lock of the directory (app/job_lock.h): a job runs there. Only seen on
   // other hosts where the file system has locks that reach that far.
   bool IsLocked() const;
