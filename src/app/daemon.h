@@ -19,6 +19,7 @@
 #include "app/job_profile.h"
 #include "app/job_record.h"
 #include "app/main_loop.h"
+#include "app/open_files.h"
 #include "app/options.h"
 #include "app/peers.h"
 #include "app/profiling.h"
@@ -181,6 +182,7 @@ class Daemon {
   std::unique_ptr<tree::Forest> forest_;
   std::unique_ptr<storage::FileSystems> file_systems_;
   std::unique_ptr<storage::PosixStore> store_;
+  std::unique_ptr<SourceWithWords> source_;  // it, for the fetcher
   std::unique_ptr<WorkerPool> pool_, detour_, local_;
   std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<fabric::Endpoint> endpoint_;

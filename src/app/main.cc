@@ -12,9 +12,11 @@
 #include "app/job_record.h"
 #include "app/main_loop.h"
 #include "app/mpi_guard.h"
+#include "app/open_files.h"
 #include "app/options.h"
 #include "app/supervisor.h"
 #include "copper/base/memory_limit.h"
+#include "copper/base/open_files_limit.h"
 
 namespace copper::app {
 namespace {
@@ -99,6 +101,8 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
 
 int RunJob(const Options& options, const bootstrap::LauncherView& launcher, TimePoint started) {
   JobRecord record(JobDirectory(options.job_directory), ShortHost(), launcher.rank.value_or(0));
+  const Status enough = CheckOpenFiles(options, launcher.size.value_or(1), RaiseOpenFilesLimit(), /*at_once=*/true);
+  if (!enough) return RefuseAlone(enough.error().Describe(), launcher.IsFirst(), record);
   const Result<Supervisor> supervisor =
       Supervisor::Fork({.has_launcher = launcher.size.has_value(), .on_death = [&](pid_t daemon, int signal) {
                           if (signal != 0) return record.Death(daemon, signal);

@@ -1,16 +1,20 @@
 // The command line of cu_fuse (DESIGN section 2 is its contract). An option exists only when what it says works.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "app/source_share.h"
 #include "copper/base/ids.h"
 #include "copper/base/log.h"
 #include "copper/base/result.h"
 
 namespace copper::app {
+
+inline constexpr uint32_t kDefaultTrees = 32;
 
 struct Options {
   std::string mount;                   // absolute, may hold %r, %h and %%
@@ -21,11 +25,11 @@ struct Options {
   std::string job_directory;          // absolute
   std::string facility_address_book;  // absolute; empty: the addresses are discovered
   std::string net_type = "auto";
-  std::optional<uint32_t> trees;  // min(ranks, 32) where not given
+  std::optional<uint32_t> trees;  // see TreesOf
   uint32_t fanout = 2;
   uint64_t max_cacheable_bytes = UINT64_MAX;
   std::optional<uint64_t> cache_budget_bytes;  // half of the memory that the node's ranks may use, where not given
-  std::optional<uint32_t> source_ops;          // kSourceOpsPerTree for each tree where not given
+  std::optional<uint32_t> source_ops;          // see SourceOpsOf
   uint32_t source_timeout_s = 600;             // how long the source's answer is waited for
   int64_t absent_ttl_ms = 2000;                // -1: for the job
   int threads = 0;                             // 0: auto
@@ -36,6 +40,8 @@ struct Options {
   bool profile_paths_full = false;
   uint32_t profile_snapshot_interval_s = 0;  // 0: none
 
+  uint32_t TreesOf(uint32_t ranks) const { return trees.value_or(std::min(ranks, kDefaultTrees)); }
+  uint32_t SourceOpsOf(uint32_t of_trees) const { return source_ops.value_or(kSourceOpsPerTree * of_trees); }
   bool IsProfiling() const {
     return profile_metrics || profile_top_n > 0 || profile_paths_full || profile_snapshot_interval_s > 0;
   }

@@ -10,13 +10,13 @@
 #include "app/core_files.h"
 #include "app/daemon.h"
 #include "app/source_share.h"
+#include "copper/base/open_files_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
 #include "copper/wire/header.h"
 
 namespace copper::app {
 namespace {
 
-constexpr uint32_t kDefaultTrees = 32;
 // Where the kernel lets it be set, it reads a chunk ahead in one request.
 constexpr unsigned kReadAheadKb = kChunkSize / 1024;
 
@@ -66,6 +66,8 @@ Status Daemon::Start(const std::function<void()>& serving) {
 }
 
 Status Daemon::CheckHost() {
+  const Status enough = CheckOpenFiles(options_, world_.size(), OpenFilesLimit(), /*at_once=*/false);
+  if (!enough) return enough;
   Result<std::vector<storage::Mount>> mounts = storage::ReadMountTable();
   if (!mounts) return std::unexpected(mounts.error());
   mounts_ = std::move(*mounts);
@@ -104,7 +106,7 @@ Status Daemon::CheckMounts() {
 
 Status Daemon::PlanTrees() {
   const uint32_t ranks = world_.size();
-  const uint32_t trees = options_.trees.value_or(std::min(ranks, kDefaultTrees));
+  const uint32_t trees = options_.TreesOf(ranks);
   if (trees > ranks) {
     return Fail(EINVAL, "--trees " + std::to_string(trees) + " is over the number of ranks, " + std::to_string(ranks));
   }
@@ -145,9 +147,9 @@ Status Daemon::OpenSource() {
   auto store = storage::PosixStore::Open(target_, *file_systems_, clock_, std::move(users));
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
+  source_ = std::make_unique<SourceWithWords>(*store_, log_);
   const uint32_t trees = forest_->trees();
-  const uint32_t source_ops = options_.source_ops.value_or(kSourceOpsPerTree * trees);
-  const SourceShare share = ShareOut(source_ops, trees, forest_->ranks());
+  const SourceShare share = ShareOut(options_.SourceOpsOf(trees), trees, forest_->ranks());
   const auto relief = [this](size_t threads) { return WorkerPool::Relief{clock_, kStuckAfter, threads * kMostStuck}; };
   pool_ = std::make_unique<WorkerPool>("copper-source", share.root, relief(share.root));
   detour_ = std::make_unique<WorkerPool>("copper-detour", share.detour, relief(share.detour));
@@ -239,7 +241,7 @@ Status Daemon::StartServing() {
   identity_.key = {};  // nobody needs it any more
   fetcher_ = std::make_unique<fetch::Fetcher>(
       FetcherOptions(),
-      fetch::Fetcher::Parts{*store_, *file_systems_, *pool_, *detour_, *local_, *channel_, channel_->keys(), *forest_,
+      fetch::Fetcher::Parts{*source_, *file_systems_, *pool_, *detour_, *local_, *channel_, channel_->keys(), *forest_,
                             *cache_, counters_, clock_, log_, recorder_.get()});
   MeetReducers();
   MeetPeers();

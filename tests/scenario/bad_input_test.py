@@ -173,6 +173,14 @@ class BadInput(copper_job.Scenario):
 
     # The machine
 
+    def test_a_limit_on_open_files(self):
+        """Too low even for MPI, or for what is read at once: in either case how many are needed, before anything is mounted."""
+        for limit in (20, 32, 64, 96):
+            with self.subTest(limit=limit):
+                self.refused(prefix=["bash", "-c", f'ulimit -n {limit} && exec "$@"', "bash"],
+                             says=["needs up to ", " open files", f"may have {limit}", "ulimit -Hn"])
+        self.refused("--source-ops", 1000, prefix=["bash", "-c", 'ulimit -n 400 && exec "$@"', "bash"], says=["may have 400"])
+
     @as_root
     def test_no_dev_fuse(self):
         script = ("mkdir dev && mount -t tmpfs none dev && mkdir dev/shm dev/pts && mount --rbind /dev/shm dev/shm && "

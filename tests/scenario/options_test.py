@@ -89,6 +89,14 @@ class Options(copper_job.Scenario):
                 done = copper_job.run("setpriv", "--reuid=65534", "--clear-groups", "cat", f"{job.mounts[1]}/d1/small1")
                 self.assertEqual(allowed, done.returncode == 0, done.stderr)
 
+    def test_a_soft_limit_on_open_files_is_raised(self):
+        place = self.root / "soft"
+        place.mkdir()
+        job = copper_job.Job(place, self.source, 2)
+        self.addCleanup(job.end)
+        job.command = ["bash", "-c", 'ulimit -Sn 40 && exec "$@"', "bash", *job.command]
+        self.check(job.start())
+
     def test_paths_relative_to_where_the_job_starts(self):
         place = self.root / "relative"
         place.mkdir()

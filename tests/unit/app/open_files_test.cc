@@ -1,0 +1,78 @@
+#include "app/open_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "copper/base/files.h"
+#include "copper/base/open_files_limit.h"
+#include "fakes/memory_store.h"
+#include "fakes/temporary_directory.h"
+
+namespace copper::app {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(OpenFilesNeeded, GrowsWithPeersAndWithWhatReadsTheSource) {
+  Options options;
+  const uint64_t alone = OpenFilesNeeded(options, 1);
+  EXPECT_GT(alone, 64U + 3U * 16U) << "what libraries have, and what three pools read";
+  EXPECT_LT(alone, 256U);
+  EXPECT_EQ(OpenFilesNeeded(options, 64), OpenFilesNeeded(options, 32) + 32 - 2 * 8)
+      << "of 16 reads beside, 8 are left";
+  EXPECT_LT(OpenFilesNeeded(options, 100'000), 1024U) << "as many hosts have it";
+  options.source_ops = 400;
+  EXPECT_GT(OpenFilesNeeded(options, 1), alone + 400);
+}
+
+TEST(CheckOpenFiles, SaysHowManyAreNeeded) {
+  const Options options;
+  const uint64_t needed = OpenFilesNeeded(options, 4);
+  EXPECT_TRUE(CheckOpenFiles(options, 4, needed, false));
+  EXPECT_TRUE(CheckOpenFiles(options, 4, UINT64_MAX, true));
+  EXPECT_TRUE(CheckOpenFiles(options, 4, needed - 1, true)) << "there is time to agree";
+  for (const auto& [limit, at_once] : {std::pair{needed - 1, false}, std::pair{uint64_t{64}, true}}) {
+    const Status checked = CheckOpenFiles(options, 4, limit, at_once);
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().code, EMFILE);
+    EXPECT_THAT(checked.error().message, testing::AllOf(HasSubstr(std::to_string(needed)), HasSubstr("ulimit -Hn"),
+                                                        HasSubstr("may have " + std::to_string(limit))));
+  }
+}
+
+TEST(OpenFilesLimit, IsRaisedToTheHardOne) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit low{.rlim_cur = 100, .rlim_max = 200};
+    _exit(setrlimit(RLIMIT_NOFILE, &low) == 0 && OpenFilesLimit() == 100 && RaiseOpenFilesLimit() == 200 &&
+                  OpenFilesLimit() == 200
+              ? 0
+              : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(SourceWithWords, NamesAShortageOnce) {
+  const fakes::TemporaryDirectory directory;
+  Logger log(LogLevel::kWarning, LogType::kFile, directory.At("log"));
+  fakes::MemoryStore store;
+  store.FailNext(fakes::MemoryStore::Kind::kLook, "/a", 1, EACCES);
+  store.FailNext(fakes::MemoryStore::Kind::kLook, "/b", 3, EMFILE);
+  SourceWithWords source(store, log);
+  EXPECT_EQ(source.Look("/a").error().code, EACCES);
+  ASSERT_TRUE(log.Flush());
+  EXPECT_FALSE(ReadWholeFile(directory.At("log"))) << "readers are told";
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(source.Look("/b").error().code, EMFILE);
+  ASSERT_TRUE(log.Flush());
+  const std::string said = ReadWholeFile(directory.At("log")).value_or("");
+  EXPECT_THAT(said, testing::AllOf(HasSubstr("ulimit -n"), HasSubstr(std::to_string(OpenFilesLimit()))));
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1);
+}
+
+}  // namespace
+}  // namespace copper::app
