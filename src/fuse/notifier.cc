@@ -17,10 +17,11 @@ void Notifier::Start(fuse_session* session) {
 }
 
 void Notifier::Stop() {
+  std::deque<Note> dropped;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    notes_.clear();
+    notes_.swap(dropped);
     queued_ = 0;
   }
   work_.notify_all();
@@ -38,6 +39,10 @@ void Notifier::InvalidateInode(uint64_t id) {
 
 void Notifier::InvalidateName(uint64_t directory, std::string name) {
   Add({.kind = Note::Kind::kName, .id = directory, .name = std::move(name)});
+}
+
+void Notifier::InvalidateName(IfStill directory, std::string name) {
+  Add({.kind = Note::Kind::kName, .name = std::move(name), .directory = std::move(directory)});
 }
 
 void Notifier::ExpireName(uint64_t directory, std::string name) {
@@ -69,13 +74,21 @@ void Notifier::Run() {
   while (true) {
     work_.wait(lock, [this] { return stopping_ || !notes_.empty(); });
     if (stopping_) return;
+    TellFirst(lock);
+  }
+}
+
+void Notifier::TellFirst(std::unique_lock<std::mutex>& lock) {
+  size_t told = 0;
+  {
     Note note = std::move(notes_.front());
     notes_.pop_front();
     lock.unlock();
     Tell(note);
-    lock.lock();
-    queued_ -= std::min(queued_, note.bytes.size());
-  }
+    told = note.bytes.size();
+  }  // what the note holds is freed outside the lock
+  lock.lock();
+  queued_ -= std::min(queued_, told);
 }
 
 // Errors are not looked at: ENOENT, the kernel has forgotten the inode or the name; anything else means that the
@@ -95,7 +108,7 @@ void Notifier::Tell(Note& note) {
       fuse_lowlevel_notify_inval_inode(session_, note.id, 0, 0);
       break;
     case Note::Kind::kName:
-      fuse_lowlevel_notify_inval_entry(session_, note.id, note.name.c_str(), note.name.size());
+      Invalidate(note);
       break;
     case Note::Kind::kExpire:
       Expire(note.id, note.name);
@@ -106,6 +119,11 @@ void Notifier::Tell(Note& note) {
     case Note::Kind::kThen:
       note.then();
   }
+}
+
+void Notifier::Invalidate(Note& note) {
+  const std::optional<uint64_t> directory = note.directory ? note.directory() : note.id;
+  if (directory) fuse_lowlevel_notify_inval_entry(session_, *directory, note.name.c_str(), note.name.size());
 }
 
 // By hand: the call for it in libfuse takes other arguments in 3.14 than later.

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -49,6 +50,10 @@ class Notifier {
   // Whatever the kernel knows of this name is no longer true. A name that somebody uses is dropped, too: what is open
   // there goes on, but getcwd(2) fails for good, /proc says "(deleted)", and what is mounted there goes.
   void InvalidateName(uint64_t directory, std::string name);
+  // The same, if it is still to be told when its turn has come: `directory` says so then, in the notifier's thread. Who
+  // begins to use the name while this waits, having looked it up, must not lose it.
+  using IfStill = std::move_only_function<std::optional<uint64_t>()>;
+  void InvalidateName(IfStill directory, std::string name);
   // The same, but the name stays until it is looked up again, and for good if that gives the same node: who uses it is
   // left alone. Only a kernel that expires names; others would drop it.
   void ExpireName(uint64_t directory, std::string name);
@@ -66,11 +71,14 @@ class Notifier {
     Bytes bytes{};
     std::string name{};
     std::vector<uint64_t> ids{};
+    IfStill directory{};  // takes the place of the id
     std::move_only_function<void()> then{};
   };
   void Add(Note note);
   void Run();
+  void TellFirst(std::unique_lock<std::mutex>& lock);
   void Tell(Note& note);
+  void Invalidate(Note& note);
   void Expire(uint64_t directory, const std::string& name);
   void Prune(std::span<const uint64_t> ids);
 

@@ -1,5 +1,6 @@
 #include "pruner.h"
 
+#include <new>
 #include <utility>
 
 namespace copper::fuse {
@@ -7,7 +8,7 @@ namespace copper::fuse {
 void Pruner::Relieve() {
   if (!inodes_.IsOver()) return;
   if (notifier_->abilities().prunes) return PruneOldest();
-  if (in_use_ && clock_.Now() >= look_next_.load() && !looking_.exchange(true)) BeginLook();
+  if (in_use_ && !looking_.exchange(true)) BeginLook();
 }
 
 void Pruner::PruneOldest() {
@@ -24,27 +25,48 @@ void Pruner::BeginLook() {
       if (parent) notifier_->ExpireName(parent->id(), std::string(BaseName(node->path())));
     }
   }
-  notifier_->Then([this] { thread_.Submit([this] { DropUnused(); }); });
+  notifier_->Then([this] {
+    if (thread_.StartFirst()) return thread_.Submit([this] { DropUnused(); });
+    oldest_.clear();
+    looking_ = false;  // perhaps there is one to be had when more come
+  });
+}
+
+std::optional<FilesInUse::Seen> Pruner::Look() const try { return in_use_->Look(); } catch (const std::bad_alloc&) {
+  return std::nullopt;
 }
 
 // A look takes no more than a third of a core, however many nodes come.
 void Pruner::DropUnused() {
   const TimePoint began = clock_.Now();
-  const auto seen = oldest_.empty() ? std::nullopt : in_use_->Look();
+  const auto seen = oldest_.empty() ? std::nullopt : Look();
   for (NodePtr& node : std::exchange(oldest_, {})) {
     if (!seen || seen->numbers.contains(node->number()) || seen->paths.contains(node->path())) continue;
-    const auto directory = inodes_.LetGo(node);
-    if (directory) notifier_->InvalidateName(*directory, std::string(BaseName(node->path())));
+    std::string name(BaseName(node->path()));
+    notifier_->InvalidateName([this, unused = std::move(node)] { return inodes_.LetGo(unused); }, std::move(name));
   }
-  const TimePoint now = clock_.Now();
-  look_next_ = now + 2 * (now - began);
-  notifier_->Then([this] { OnDropped(); });
+  Rest(2 * (clock_.Now() - began));
+  notifier_->Then([this] { OnLooked(); });
+}
+
+void Pruner::Rest(Duration time) {
+  std::unique_lock lock(resting_);
+  stop_.wait_for(lock, time, [this] { return stopping_; });
 }
 
 // More may have come meanwhile.
-void Pruner::OnDropped() {
+void Pruner::OnLooked() {
   looking_ = false;
   Relieve();
+}
+
+void Pruner::Stop() {
+  {
+    const std::lock_guard lock(resting_);
+    stopping_ = true;
+  }
+  stop_.notify_all();
+  thread_.Stop();
 }
 
 }  // namespace copper::fuse

@@ -5,11 +5,16 @@
 // nodes, in a thread of its own ("copper-in-use"): that reads much of /proc. So that nobody can begin to use a name
 // between that look and its end without being noticed, those names must be looked up at each use by then: they have
 // been expired, or (before Linux 6.2, which can't) were given to the kernel for one use each in the first place
-// (Node::IsNameLasting). Where nobody can say what is in use nothing is given up.
+// (Node::IsNameLasting). Whether it was used is asked when the kernel is told, not before: who looks up a name that has
+// been let go, but not dropped yet, would use another node and lose that one's name. Where nobody can say what is in
+// use nothing is given up.
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "copper/base/clock.h"
@@ -29,21 +34,25 @@ class Pruner {
   // When nodes have been entered; costs nothing within the budget. Any thread; does not block.
   void Relieve();
   // After the notifier was stopped. Waits for a look that is under way. Idempotent.
-  void Stop() { thread_.Stop(); }
+  void Stop();
 
  private:
   void PruneOldest();
   void BeginLook();
+  std::optional<FilesInUse::Seen> Look() const;
   void DropUnused();
-  void OnDropped();
+  void Rest(Duration time);
+  void OnLooked();
 
   InodeTable& inodes_;
   const Clock& clock_;
   const std::shared_ptr<Notifier> notifier_;
   const std::shared_ptr<FilesInUse> in_use_;
   std::atomic<bool> looking_{false};
-  std::atomic<TimePoint> look_next_{TimePoint::min()};
   std::vector<NodePtr> oldest_;  // of whoever has set `looking_`
+  std::mutex resting_;           // guards what follows; leaf
+  std::condition_variable stop_;
+  bool stopping_ = false;
   WorkerPool thread_{"copper-in-use", 1};
 };
 

@@ -25,7 +25,9 @@ void Recheck::Begin() {
 
 void Recheck::ExpireSome() {
   for (const size_t end = std::min(next_ + kTurn, suspects_.size()); next_ < end; ++next_) {
-    TellName(*suspects_[next_], &Notifier::ExpireName);
+    const Node& node = *suspects_[next_];
+    const auto directory = DirectoryOf(node, parts_.inodes);
+    if (directory) parts_.notifier->ExpireName(*directory, std::string(BaseName(node.path())));
   }
   if (next_ == suspects_.size()) return parts_.notifier->Then(std::move(done_));
   parts_.notifier->Then([self = shared_from_this()] { self->ExpireSome(); });
@@ -104,14 +106,19 @@ void Recheck::Judge(const Answer& answer) {
   const Nodes listed = std::move(tasks_[answer.task].after_listing);
   for (const NodePtr& node : listed) tasks_.push_back({node});
   if (!listed.empty()) return;
-  const Node& node = *tasks_[answer.task].node;
+  const NodePtr& node = tasks_[answer.task].node;
   const Attributes* const now = answer.found ? answer.found->attributes.get() : nullptr;
-  if (!parts_.inodes.Confirm(node, now, asked_)) Drop(node);
+  if (!parts_.inodes.Confirm(*node, now, asked_)) Drop(node);
 }
 
-void Recheck::Drop(const Node& node) {
-  if (node.IsDirectory()) dropped_.insert(node.path());
-  TellName(node, &Notifier::InvalidateName);
+// Somebody may look the name up before its turn has come, and what he found is his to use.
+void Recheck::Drop(const NodePtr& node) {
+  if (node->IsDirectory()) dropped_.insert(node->path());
+  const auto if_still = [node, &inodes = parts_.inodes, asked = asked_]() -> std::optional<uint64_t> {
+    if (inodes.Confirm(*node, nullptr, asked)) return std::nullopt;
+    return DirectoryOf(*node, inodes);
+  };
+  parts_.notifier->InvalidateName(if_still, std::string(BaseName(node->path())));
 }
 
 // Then nobody need be asked. It is told all the same: what is in use there would be found again with its directory.
@@ -124,9 +131,9 @@ bool Recheck::IsBelowDropped(std::string_view path) const {
   return false;
 }
 
-void Recheck::TellName(const Node& node, void (Notifier::*tell)(uint64_t, std::string)) const {
-  const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(node.path())));
-  if (parent) ((*parts_.notifier).*tell)(parent->id(), std::string(BaseName(node.path())));
+std::optional<uint64_t> Recheck::DirectoryOf(const Node& node, const InodeTable& inodes) {
+  const NodePtr parent = inodes.FindDirectory(std::string(ParentPath(node.path())));
+  return parent ? std::optional(parent->id()) : std::nullopt;
 }
 
 }  // namespace copper::fuse

@@ -57,9 +57,10 @@ class Recheck : public std::enable_shared_from_this<Recheck> {
   bool AskSome();
   void Ask(size_t task);
   void Judge(const Answer& answer);
-  void Drop(const Node& node);
+  void Drop(const NodePtr& node);
   bool IsBelowDropped(std::string_view path) const;
-  void TellName(const Node& node, void (Notifier::*tell)(uint64_t, std::string)) const;
+  // Of the directory that the kernel has this name in; nothing: it has forgotten it.
+  static std::optional<uint64_t> DirectoryOf(const Node& node, const InodeTable& inodes);
   // Any thread.
   void OnAnswer(Answer answer);
 
