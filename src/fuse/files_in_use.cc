@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <memory>
 #include <string_view>
@@ -48,22 +49,33 @@ class Search {
  public:
   Search(std::string proc, uint64_t device) : proc_(std::move(proc)), device_(device) {}
 
+  // Those that are born meanwhile may have what others had: of these no more than a few are left after a first time.
   Seen Run() && {
-    const std::vector<std::string> processes = NumbersIn(proc_);
-    for (const std::string& process : processes) AddMounts(proc_ + "/" + process);
-    for (const std::string& process : processes) AddProcess(proc_ + "/" + process);
+    constexpr int kMostTimes = 5;
+    for (int times = 0; times < kMostTimes && AddProcesses(); ++times) {
+    }
     return std::move(seen_);
   }
 
  private:
-  // Of each mount namespace once.
+  // Whether there were any that had not been seen.
+  bool AddProcesses() {
+    std::vector<std::string> processes = NumbersIn(proc_);
+    std::erase_if(processes, [&](const std::string& process) { return !processes_.insert(process).second; });
+    for (const std::string& process : processes) AddMounts(proc_ + "/" + process);
+    for (const std::string& process : processes) AddProcess(proc_ + "/" + process);
+    return !processes.empty();
+  }
+
+  // Of each mount namespace once, and of each root: the table has what lies below that, and points as from there.
   void AddMounts(const std::string& process) {
-    if (!namespaces_.insert(TextOfLink(process + "/ns/mnt")).second) return;
+    const std::string root = TextOfLink(process + "/root");
+    if (!namespaces_.insert(TextOfLink(process + "/ns/mnt") + root).second) return;
     const auto mounts = ReadMountInfo(process + "/mountinfo");
     if (!mounts) return;
     for (const MountInfo& mount : *mounts) {
       if (mount.device == device_) {
-        points_.insert(mount.point);
+        points_.insert(root == "/" ? mount.point : root + mount.point);
         seen_.paths.insert(mount.root);
       }
       const auto below = std::ranges::find(*mounts, mount.parent, &MountInfo::id);
@@ -77,10 +89,24 @@ class Search {
     return mount.root == "/" ? rest : mount.root + rest;
   }
 
+  // Of one whose main thread has ended another knows.
   void AddProcess(const std::string& process) {
-    for (const char* const link : {"/exe", "/cwd", "/root"}) AddLink(process + link);
-    for (const std::string& file : NumbersIn(process + "/fd")) AddLink(process + "/fd/" + file);
-    AddMaps(process + "/maps");
+    char first = 0;
+    const bool has_ended = readlink((process + "/cwd").c_str(), &first, 1) < 0 && errno == ENOENT;
+    if (!has_ended) return AddThread(process);
+    for (const std::string& thread : NumbersIn(process + "/task")) AddThread(process + "/task/" + thread);
+  }
+
+  // A descriptor may become the working directory, or what is run, and be closed; and the other way round.
+  void AddThread(const std::string& thread) {
+    AddLinks(thread);
+    for (const std::string& file : NumbersIn(thread + "/fd")) AddLink(thread + "/fd/" + file);
+    AddMaps(thread + "/maps");
+    AddLinks(thread);
+  }
+
+  void AddLinks(const std::string& thread) {
+    for (const char* const link : {"/exe", "/cwd", "/root"}) AddLink(thread + link);
   }
 
   // Others are not followed: their file systems may hang.
@@ -121,8 +147,9 @@ class Search {
 
   const std::string proc_;
   const uint64_t device_;
-  std::unordered_set<std::string> namespaces_;
-  std::unordered_set<std::string> points_;  // where it is mounted, in whichever namespace
+  std::unordered_set<std::string> processes_;   // that were looked at
+  std::unordered_set<std::string> namespaces_;  // and roots
+  std::unordered_set<std::string> points_;      // where it is mounted, in whichever namespace
   Seen seen_;
 };
 

@@ -7,8 +7,12 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <functional>
+#include <thread>
 
 #include "real_mount.h"
 
@@ -82,6 +86,102 @@ TEST_F(FilesInUseOfAMount, MountedElsewhereAndUponInANamespaceOfItsOwn) {
   EXPECT_THAT(seen->paths, Contains("/d/bound"));
   EXPECT_THAT(seen->paths, Contains("/d/upon"));
   EXPECT_THAT(seen->paths, Not(Contains("/d")));
+}
+
+TEST_F(FilesInUseOfAMount, OfAProcessWithARootOfItsOwnInANamespaceOfItsOwn) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  UniqueFd ready(ends[0]), is_ready(ends[1]);
+  const std::string root = directory_.path() + "/root";
+  ASSERT_TRUE(std::filesystem::create_directories(root + "/inside"));
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool done = unshare(CLONE_NEWNS) == 0 && mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                      mount(point_.c_str(), (root + "/inside").c_str(), nullptr, MS_BIND, nullptr) == 0 &&
+                      umount2(point_.c_str(), MNT_DETACH) == 0 && chroot(root.c_str()) == 0 && chdir("/inside/d") == 0;
+    static_cast<void>(!write(is_ready.get(), done ? "y" : "n", 1));
+    while (true) pause();
+  }
+  char answer = 0;
+  ASSERT_EQ(read(ready.get(), &answer, 1), 1);
+  const auto seen = ProcFilesInUse(point_).Look();
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  if (answer != 'y') GTEST_SKIP() << "may not mount";
+  ASSERT_TRUE(seen);
+  EXPECT_THAT(seen->numbers, Contains(NumberOf("/d")));
+}
+
+TEST_F(FilesInUseOfAMount, OfAProcessWhoseMainThreadHasEnded) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  UniqueFd ready(ends[0]), is_ready(ends[1]);
+  const pid_t child = fork();
+  if (child == 0) {
+    static_cast<void>(!chdir(In("/d").c_str()));
+    std::thread([&is_ready] {
+      char target[8];
+      while (readlink("/proc/self/cwd", target, sizeof target) > 0) usleep(1000);
+      static_cast<void>(!write(is_ready.get(), "y", 1));
+      while (true) pause();
+    }).detach();
+    syscall(SYS_exit, 0);
+  }
+  char answer = 0;
+  ASSERT_EQ(read(ready.get(), &answer, 1), 1);
+  const auto seen = ProcFilesInUse(point_).Look();
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  ASSERT_TRUE(seen);
+  EXPECT_THAT(seen->numbers, Contains(NumberOf("/d")));
+}
+
+// What is in use may pass from one to another while it is looked for: here between a process's files and its maps.
+class FilesInUsePassedOn : public FilesInUseOfAMount {
+ protected:
+  void SetUp() override {
+    FilesInUseOfAMount::SetUp();
+    std::filesystem::create_directories(proc_ + "/self");
+    AddProcess("100", "/d/unused");
+    std::filesystem::copy_file(proc_ + "/100/mountinfo", proc_ + "/self/mountinfo");
+    ASSERT_EQ(mkfifo((proc_ + "/100/maps").c_str(), 0600), 0);
+  }
+  void AddProcess(const std::string& process, const std::string& cwd) const {
+    std::filesystem::create_directories(proc_ + "/" + process + "/fd");
+    std::filesystem::create_symlink("/", proc_ + "/" + process + "/root");
+    std::filesystem::create_symlink(In(cwd), proc_ + "/" + process + "/cwd");
+    std::ofstream(proc_ + "/" + process + "/mountinfo") << std::ifstream("/proc/self/mountinfo").rdbuf();
+  }
+  // `meanwhile` while its maps are read.
+  std::optional<FilesInUse::Seen> Look(const std::function<void()>& meanwhile) {
+    std::thread other([&] {
+      std::ofstream maps(proc_ + "/100/maps");
+      meanwhile();
+      std::filesystem::rename(proc_ + "/100/maps", proc_ + "/100/was_read");
+    });
+    auto seen = ProcFilesInUse(point_, proc_).Look();
+    other.join();
+    return seen;
+  }
+  const std::string proc_ = directory_.path() + "/proc";
+};
+
+TEST_F(FilesInUsePassedOn, ToAProcessThatWasBorn) {
+  const auto seen = Look([&] {
+    AddProcess("200", "/d/bound");
+    std::filesystem::remove(proc_ + "/100/cwd");
+  });
+  ASSERT_TRUE(seen);
+  EXPECT_THAT(seen->numbers, Contains(NumberOf("/d/bound")));
+}
+
+TEST_F(FilesInUsePassedOn, FromADescriptorToTheWorkingDirectory) {
+  const auto seen = Look([&] {
+    std::filesystem::remove(proc_ + "/100/cwd");
+    std::filesystem::create_symlink(In("/d/bound"), proc_ + "/100/cwd");
+  });
+  ASSERT_TRUE(seen);
+  EXPECT_THAT(seen->numbers, Contains(NumberOf("/d/bound")));
 }
 
 TEST_F(FilesInUseOfAMount, IsNotKnownWithoutTheMountOrProc) {
