@@ -47,7 +47,8 @@ Result<Found> OfJob(const std::string& path) {
     return Fail(place.error().code,
                 place.error().Describe() + ", and there are no outputs of cache-usage in it" + hint);
   }
-  const bool may_run = place->mount_status || access(place->job.ready_file().c_str(), F_OK) == 0;
+  const bool may_run =
+      place->mount_status || access(place->job.ready_file().c_str(), F_OK) == 0 || place->job.IsLocked();
   if (!may_run) return Ended(place->job, "nothing is running in " + place->job.root());
   const Result<Json> answer = Ask(place->job, {{"verb", "status"}}, kTimeout, Processes(place->job));
   if (answer && answer->contains("status"))

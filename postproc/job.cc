@@ -135,6 +135,12 @@ Result<Place> FindJob(const std::string& path) {
   return Fail(ENOENT, "nothing running: " + path + " is neither a job directory nor the mount of a running job");
 }
 
+bool IsRecorded(const JobDirectory& job, const std::string& id) {
+  if (job.root().empty()) return false;
+  const Result<Json> ready = ReadJsonObject(job.ready_file());
+  return ready && TextOf(*ready, "job") == id;
+}
+
 std::optional<Exit> ReadExit(const JobDirectory& job) {
   const Result<Json> record = ReadJsonObject(job.exit_file());
   if (!record) return std::nullopt;

@@ -37,6 +37,9 @@ Result<Place> FindJob(const std::string& path);
 // "ada (1000)"; the number alone where it has no name.
 std::string NameOf(uid_t user);
 
+// Whether the directory's ready.json is that of the job of this id.
+bool IsRecorded(const JobDirectory& job, const std::string& id);
+
 // How the last job here ended; nullopt where none has.
 struct Exit {
   int status = 0;

@@ -71,8 +71,12 @@ std::optional<dev_t> DeviceOf(const std::string& path) {
   return found.st_dev;
 }
 
-bool IsJobHere(const JobDirectory& job) {
-  return !job.root().empty() && !FileStamp(job.ready_file()).empty();
+// Whether the job of a mount has lost its directory: removed, or another job's by now. Where it is not to be seen from
+// here, the daemon knows.
+bool HasLostDirectory(const Place& place) {
+  const Result<std::string> text = ReadWholeFile(place.path + "/.copper/job_directory.json");
+  const Result<Json> there = text ? ParseJson(*text) : Fail(ENOENT);
+  return there && there->is_object() && there->value("is_gone", Json()) == Json(true);
 }
 
 Status SendStop(const std::string& mount) {
@@ -120,9 +124,8 @@ int AwaitEnd(const Place& place, bool is_gone, const Processes& processes, TimeP
 
 int StopByMount(const Place& place, TimePoint deadline) {
   const std::optional<dev_t> device = DeviceOf(place.path);
-  const bool job_is_here = IsJobHere(place.job);
-  const std::string directory = TextOf(*place.mount_status, "job_directory_id");
-  const bool is_gone = !directory.empty() && place.job.Id() != directory;
+  const bool job_is_here = IsRecorded(place.job, TextOf(*place.mount_status, "job"));
+  const bool is_gone = !job_is_here && HasLostDirectory(place);
   const Processes processes(place.job);
   if (const Status sent = SendStop(place.path); !sent) return Refuse(sent.error().Describe());
   while (DeviceOf(place.path) == device) {

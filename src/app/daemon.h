@@ -105,6 +105,8 @@ class Daemon {
   fuse::Server::Options ServerOptions();
   std::string AddressBookText() const;
   Json OwnStatus();
+  Json LiveStatus();                // with what `copper stop MOUNT` wants to know
+  Json LookAtJobDirectory() const;  // whether it is gone. Blocks on it
   // Once serving; any thread. Takes as long as sorting the paths that were used.
   profile::Profile OwnProfile(const std::string& tag);
   JobProfile::Options ProfileOptions() const;
@@ -173,6 +175,7 @@ class Daemon {
   std::vector<bootstrap::PeerAddress> peer_addresses_;
   JobIdentity identity_;
   RankIdentity who_;
+  std::string job_directory_id_;  // JobDirectory::Id at the start; empty where this node does not see it
   UniqueFd connection_;
   std::atomic<bool> mounted_{false};
 

@@ -76,7 +76,8 @@ fuse::Server::Options Daemon::ServerOptions() {
   options.in_use = std::make_shared<fuse::ProcFilesInUse>(mount_point_);
   options.most_protocol_minor = MostProtocolMinor();
   options.store_ahead_bytes = std::min<uint64_t>(options.store_ahead_bytes, MemoryBudget() / 8);
-  options.live_files["status.json"] = [this, print] { return print(OwnStatus()); };
+  options.live_files["status.json"] = [this, print] { return print(LiveStatus()); };
+  options.live_files["job_directory.json"] = [this, print] { return print(LookAtJobDirectory()); };
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
   options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(StopReason::kIoctl); }); };
@@ -103,6 +104,18 @@ Json Daemon::OwnStatus() {
   Json status = RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
   status["waits"] = WaitsJson(who_.rank, fetcher_->LongWaits(kMostWaits));
   return status;
+}
+
+Json Daemon::LiveStatus() {
+  Json status = OwnStatus();
+  status["elsewhere"] = ElsewhereOf(ToHex(identity_.id)).root();
+  status["first_host"] = members_.front().host;
+  return status;
+}
+
+Json Daemon::LookAtJobDirectory() const {
+  const bool was_seen = !job_directory_id_.empty();
+  return {{"path", job_.root()}, {"is_gone", was_seen && job_.Id() != job_directory_id_}};
 }
 
 JobProfile::Options Daemon::ProfileOptions() const {

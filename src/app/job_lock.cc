@@ -10,6 +10,8 @@
 namespace copper::app {
 namespace {
 
+constexpr int kTries = 20;
+
 UniqueFd OpenDirectory(const std::string& path) {
   return UniqueFd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
@@ -25,7 +27,13 @@ Result<UniqueFd> LockJobDirectory(const JobDirectory& job) {
   if (const Status made = job.Make(); !made) return std::unexpected(made.error());
   UniqueFd directory = OpenDirectory(job.root());
   if (!directory) return FailErrno("cannot open the job directory " + job.root());
-  if (!TryLock(directory.get())) {
+  // Whoever looks whether a job is running (JobDirectory::IsLocked) has it for a moment.
+  bool locked = TryLock(directory.get());
+  for (int again = 0; !locked && again < kTries; ++again) {
+    PauseBetweenLooks();
+    locked = TryLock(directory.get());
+  }
+  if (!locked) {
     return Fail(EBUSY, "another job is running in " + job.root() + ": give each its own --log-output-dir");
   }
   return directory;

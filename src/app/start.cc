@@ -226,10 +226,8 @@ Status Daemon::StartServing() {
           .provider = endpoint_->provider(),
           .mount = mount_point_,
           .job = ToHex(identity_.id),
-          .job_directory = job_.root(),
-          .job_directory_id = job_.Id(),
-          .elsewhere = ElsewhereOf(ToHex(identity_.id)).root(),
-          .first_host = members_.front().host};
+          .job_directory = job_.root()};
+  job_directory_id_ = job_.Id();
   rpc::FabricChannel::Options channel;
   channel.self = rank;
   channel.ranks = world_.size();

@@ -34,9 +34,6 @@ struct RankIdentity {
   std::string mount;
   std::string job;  // hex id
   std::string job_directory;
-  std::string job_directory_id;  // JobDirectory::Id of it at the start; empty where this node does not see it
-  std::string elsewhere;         // where the job keeps what its directory does not take, on the host of
-  std::string first_host;        // rank 0
 };
 
 // All of these may be called by any thread.

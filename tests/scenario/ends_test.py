@@ -209,7 +209,7 @@ class NoDirectory(Ends):
         control = f"{job.directory}/control"
 
         def said(*fragments):
-            for words in (["stop", "--timeout", 5], ["status"], ["refresh"], ["snapshot"]):
+            for words in (["stop", "--timeout", 5], ["status"], ["refresh"], ["snapshot"], ["cache-usage"]):
                 asked = job.copper(words[0], job.directory, *words[1:])
                 self.assertEqual(1, asked.returncode, asked.stdout)
                 for fragment in (f"a job runs in {job.directory}", f"{control}, where it takes requests, is gone", *fragments):

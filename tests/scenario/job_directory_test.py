@@ -107,7 +107,7 @@ class JobDirectory(copper_job.Scenario):
     def test_the_live_view_in_every_mount(self):
         job = self.start()
         for mount in job.mounts:
-            for name in ("status.json", "cache_usage.json"):
+            for name in ("status.json", "cache_usage.json", "job_directory.json"):
                 json.loads(pathlib.Path(f"{mount}/.copper/{name}").read_text())
             self.assertEqual(pathlib.Path(f"{job.directory}/logs/copper_address_book.txt").read_text(),
                              pathlib.Path(f"{mount}/.copper/address_book.txt").read_text())

@@ -66,6 +66,15 @@ class RemovedDirectory(Elsewhere):
             self.gone(job)
             self.assertEqual([], os.listdir(self.elsewhere))
 
+    @unittest.skipIf(os.geteuid() != 0, "only root can hide a directory")
+    def test_who_does_not_see_it_does_not_take_it_for_gone(self):
+        job = self.start_saving()
+        stopped = copper_job.run("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', job.directory,
+                                 copper_job.COPPER, "stop", job.mounts[1])
+        self.assertEqual((0, ""), (stopped.returncode, stopped.stderr))
+        self.gone(job)
+        self.assertEqual(0, self.exit_record(job)["status"])
+
     def test_of_the_logs_alone(self):
         job = self.start_saving()
         self.read_all(job.mounts)

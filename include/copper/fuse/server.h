@@ -18,7 +18,7 @@
 
 namespace copper::fuse {
 
-// The files of `.copper/`: each is made anew at each lookup (status.json, cache_usage.json, address_book.txt).
+// The files of `.copper/`: each is made anew at each lookup (status.json, cache_usage.json, ...).
 using LiveFiles = std::map<std::string, std::function<std::string()>>;
 
 class Server {

@@ -1,10 +1,13 @@
 #include "app/checks.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <thread>
 
 #include "app/job_lock.h"
 #include "app/job_record.h"
@@ -114,6 +117,21 @@ TEST_F(ChecksTest, OneJobAtATime) {
   EXPECT_EQ(second.error().code, EBUSY);
   first->Reset();
   EXPECT_TRUE(LockJobDirectory(job));
+}
+
+TEST_F(ChecksTest, WhoOnlyLooksWhetherAJobRunsKeepsNoneFromStarting) {
+  const JobDirectory job(In("job"));
+  ASSERT_TRUE(job.Prepare());
+  EXPECT_FALSE(job.IsLocked());
+  UniqueFd looking(open(job.root().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(flock(looking.get(), LOCK_SH), 0);
+  const std::jthread leaving([&looking] {
+    PauseBetweenLooks();
+    looking.Reset();
+  });
+  const Result<UniqueFd> lock = LockJobDirectory(job);
+  EXPECT_TRUE(lock);
+  EXPECT_TRUE(job.IsLocked());
 }
 
 TEST_F(ChecksTest, AFailedStartLeavesItsReasonButNotInARunningJob) {
