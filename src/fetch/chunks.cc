@@ -4,6 +4,7 @@
 
 #include "copper/base/attempt.h"
 #include "copper/rpc/payload.h"
+#include "vouched_comparison.h"
 
 namespace copper::fetch {
 namespace {
@@ -71,9 +72,16 @@ bool Chunks::IsCacheable(const File& file) const {
          context_.parts.file_systems.Of(file.path) == storage::Sharing::kShared;
 }
 
-void Chunks::Read(const File& file, uint64_t chunk, Ask ask, const Decided& decided, ChunkDone done) {
+ChunkKey Chunks::AskedKey(const File& file, uint64_t chunk) const {
   const TreeId tree = context_.parts.forest.OfChunk(file.path, file.version.size, chunk);
-  const ChunkKey key{file.path, file.version, chunk, context_.refreshes.Of(file.path, context_.Asked(tree))};
+  return {file.path, file.version, chunk, context_.refreshes.Of(file.path, context_.Asked(tree))};
+}
+
+void Chunks::Read(const File& file, uint64_t chunk, Ask ask, const Decided& decided, ChunkDone done) {
+  Read(AskedKey(file, chunk), std::move(ask), decided, std::move(done));
+}
+
+void Chunks::Read(const ChunkKey& key, Ask ask, const Decided& decided, ChunkDone done) {
   const auto decide = [&](Joined joined) {
     if (decided) decided(WayOf(joined));
   };
@@ -88,21 +96,48 @@ void Chunks::Read(const File& file, uint64_t chunk, Ask ask, const Decided& deci
 }
 
 void Chunks::ReadOwn(const File& file, uint64_t chunk, const Ask& ask, const Decided& decided, ChunkDone done) {
-  Read(file, chunk, ask, decided, [this, file, chunk, done = std::move(done)](const Result<Chunk>& found) mutable {
+  const ChunkKey key = AskedKey(file, chunk);
+  if (!file.shown) return Read(key, ask, decided, std::move(done));
+  Read(key, ask, decided, [this, file, key, ask, done = std::move(done)](const Result<Chunk>& found) mutable {
     if (!found) return done(found);
-    const Ledger::Key shown{file.path, file.version, 0, context_.refreshes.Of(file.path, AskedOf::kSource)};
-    settling_.Show(shown, chunk, *found,
-                   [this, path = file.path, found = *found, done = std::move(done)](const Status& status) mutable {
-                     if (status) return done(std::move(found));
-                     NoteFailure(path, status.error());
-                     done(std::unexpected(status.error()));
-                   });
+    ShowOwn(file, key, ask, *found, std::move(done));
   });
 }
 
-template <class Work>
-void Chunks::Lead(const Flight& flight, Work work) {
-  if (const Status done = Attempt(work); !done) Finish(flight, std::unexpected(done.error()));
+// What was asked for before a refresh, or during one, may be of before it or not.
+void Chunks::ShowOwn(const File& file, const ChunkKey& key, const Ask& ask, const Chunk& found, ChunkDone done) {
+  const bool is_vouched = !found.alone && key == KeptKey(file, key.chunk);
+  const Shown::Vouched vouched = is_vouched ? Shown::Vouched(key.epoch) : std::nullopt;
+  const Shown::Verdict verdict = file.shown->Show(key.chunk, found, vouched);
+  if (verdict == Shown::Verdict::kSettled) return done(found);
+  auto compared = [this, path = file.path, found, done = std::move(done)](const Status& status) mutable {
+    if (status) return done(std::move(found));
+    NoteFailure(path, status.error());
+    done(std::unexpected(status.error()));
+  };
+  if (verdict == Shown::Verdict::kChanged) return compared(Fail(ESTALE));
+  if (vouched) return CompareInJob(file, *vouched, ask, std::move(compared));
+  settling_.CompareShown(file, std::move(compared));
+}
+
+void Chunks::CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask,
+                          std::move_only_function<void(Status)> done) {
+  Shown::Seals seals = file.shown->BeginComparison();
+  const auto read = [this, file, epoch, ask](uint64_t chunk, VouchedComparison::Found found) {
+    const ChunkKey key = AskedKey(file, chunk);
+    Read(key, ask, {}, [epoch, key, found = std::move(found)](const Result<Chunk>& one) mutable {
+      const bool is_vouched = one && !one->alone && key.epoch == epoch;
+      found(one && !is_vouched ? Fail(EAGAIN) : one);
+    });
+  };
+  auto compared = [this, file, epoch, comparison = seals.comparison,
+                   done = std::move(done)](const Result<FileTime>& latest) mutable {
+    if (!latest && latest.error().code == EAGAIN) return settling_.CompareShown(file, std::move(done));
+    if (latest) file.shown->Settle(comparison, *latest, epoch);
+    if (!latest && latest.error().code == ESTALE) file.shown->Refuse();
+    done(latest ? Status() : std::unexpected(latest.error()));
+  };
+  std::make_shared<VouchedComparison>(std::move(seals.chunks), read, std::move(compared))->Run();
 }
 
 ChunkKey Chunks::KeptKey(const File& file, uint64_t chunk) const {
@@ -118,6 +153,11 @@ std::optional<Chunk> Chunks::Held(const ChunkKey& key) const {
 // Who reads in the root's place waits for nobody, as the root does.
 uint32_t Chunks::DepthOf(const ChunkKey& key, const Ask& ask) const {
   return ask.as_root ? 0 : context_.parts.forest.Depth(context_.options.self, TreeOf(key));
+}
+
+template <class Work>
+void Chunks::Lead(const Flight& flight, Work work) {
+  if (const Status done = Attempt(work); !done) Finish(flight, std::unexpected(done.error()));
 }
 
 void Chunks::Fetch(const Flight& flight, Ask ask) {

@@ -25,7 +25,7 @@ class Chunks {
   bool IsCacheable(const File& file) const;
   // One whole chunk of a cacheable file. Where `done` is empty, whoever comes later finds it in the table.
   void Read(const File& file, uint64_t chunk, Ask ask, const Decided& decided, ChunkDone done);
-  // The same, to be shown to this node's own kernel.
+  // The same, to be shown to whom the file was opened for, beside what he was shown before (shown.h).
   void ReadOwn(const File& file, uint64_t chunk, const Ask& ask, const Decided& decided, ChunkDone done);
   // [offset, offset+size), of any file, for this node's own kernel.
   void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
@@ -47,6 +47,10 @@ class Chunks {
     cache::ChunkKey key;
     uint32_t depth;
   };
+  void Read(const cache::ChunkKey& key, Ask ask, const Decided& decided, ChunkDone done);
+  void ShowOwn(const File& file, const cache::ChunkKey& key, const Ask& ask, const cache::Chunk& found, ChunkDone done);
+  // Whether all that was shown of the file is what roots vouch for in this epoch. ESTALE if not.
+  void CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask, std::move_only_function<void(Status)> done);
   void Fetch(const Flight& flight, Ask ask);
   void OnReply(const Flight& flight, const rpc::Reply& reply);
   bool IsWhole(const cache::ChunkKey& key, const rpc::Reply& reply) const;
@@ -55,6 +59,8 @@ class Chunks {
   // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
   template <class Work>
   void Lead(const Flight& flight, Work work);
+  // What is asked for now.
+  cache::ChunkKey AskedKey(const File& file, uint64_t chunk) const;
   // Where a chunk is kept, if it is: not while a refresh forbids keeping it.
   cache::ChunkKey KeptKey(const File& file, uint64_t chunk) const;
   std::optional<cache::Chunk> Held(const cache::ChunkKey& key) const;

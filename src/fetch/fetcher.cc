@@ -6,6 +6,7 @@
 #include "listings.h"
 #include "names.h"
 #include "settling.h"
+#include "shown.h"
 #include "upstream.h"
 
 namespace copper::fetch {
@@ -120,6 +121,10 @@ void Fetcher::List(const std::string& path, const Ask& ask, std::move_only_funct
                          if (!entry) return done(std::unexpected(entry.error()));
                          done(Listed{entry->listing, kNever});
                        });
+}
+
+File Fetcher::Open(const std::string& path, const FileVersion& version) {
+  return {path, version, std::make_shared<Shown>(state_->context.parts.cache.budget())};
 }
 
 void Fetcher::Read(const File& file, uint64_t offset, size_t size,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "shown.h"
+
 namespace copper::fetch {
 namespace {
 
@@ -20,6 +22,11 @@ FileReader::FileReader(Fetcher& fetcher, File file, std::shared_ptr<AheadSink> s
       sink_(std::move(sink)),
       cacheable_(fetcher.IsCacheable(file_)),
       pattern_(file_.version.size) {}
+
+std::optional<bool> FileReader::IsOf(const FileTime& ctime) const {
+  if (!cacheable_ || !file_.shown) return std::nullopt;
+  return file_.shown->IsOf(ctime);
+}
 
 void FileReader::Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done,
                       profile::UsePtr use) {

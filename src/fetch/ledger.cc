@@ -16,15 +16,9 @@ size_t SizeOf(const Ledger::Key& file) {
   return 2 * file.path.size() + 400;
 }
 
-// By as much as clocks may differ.
-FileTime LongBeforeNow() {
-  return {FileTime::Now().seconds - 600, 0};
-}
-
 }  // namespace
 
-Ledger::Ledger(cache::Budget& budget)
-    : budget_(budget), most_(std::min<uint64_t>(kMost, budget.limit() / kPart)), long_before_(LongBeforeNow()) {}
+Ledger::Ledger(cache::Budget& budget) : budget_(budget), most_(std::min<uint64_t>(kMost, budget.limit() / kPart)) {}
 
 Ledger::Entry& Ledger::Open(const Key& file, const FileTime& ctime) {
   const auto [found, is_new] = entries_.try_emplace(file);
@@ -69,39 +63,6 @@ bool Ledger::IsAlone(const Key& file) {
 void Ledger::SetAlone(const Key& file) {
   const std::lock_guard lock(mutex_);
   if (const auto entry = entries_.find(file); entry != entries_.end()) entry->second.is_alone = true;
-}
-
-// Since it was written last, or since before there was anybody to show it to: so it was never seen under another ctime.
-bool Ledger::IsUnchanged(const Key& file, const FileTime& ctime) const {
-  return ctime == file.version.mtime || ctime < long_before_;
-}
-
-void Ledger::Put(Entry& entry, uint64_t chunk, const Seal& seal) {
-  if (entry.seals.insert_or_assign(chunk, seal).second) Hold(kSealSize);
-}
-
-Ledger::Noted::Verdict Ledger::Show(const Key& file, uint64_t chunk, const cache::Chunk& shown) {
-  using Verdict = Noted::Verdict;
-  const std::lock_guard lock(mutex_);
-  Entry& entry = Open(file, shown.ctime);
-  if (entry.is_refused) return Verdict::kChanged;
-  if (entry.all_under != shown.ctime) entry.all_under.reset();
-  entry.is_alone = entry.is_alone || shown.alone;
-  const auto known = entry.seals.find(chunk);
-  const bool is_other = known != entry.seals.end() && known->second != shown.seal;
-  if (entry.is_alone && is_other) return Verdict::kChanged;
-  if (entry.is_alone && entry.may_lack && !IsUnchanged(file, shown.ctime)) return Verdict::kChanged;
-  if (!entry.is_alone) entry.settled = std::max(entry.settled, std::optional(shown.ctime));
-  if (entry.all_under == shown.ctime) entry.settled = shown.ctime;
-  const bool is_settled = !entry.is_alone || entry.settled == shown.ctime;
-  Put(entry, chunk, shown.seal);
-  Bound();
-  return is_settled ? Verdict::kSettled : Verdict::kAsk;
-}
-
-void Ledger::Refuse(const Key& file) {
-  const std::lock_guard lock(mutex_);
-  if (const auto entry = entries_.find(file); entry != entries_.end()) entry->second.is_refused = true;
 }
 
 bool Ledger::SettleAlone(const Key& file, const FileTime& ctime) {

@@ -1,6 +1,5 @@
 // What this rank has read from the source, chunk by chunk: its seal (16 bytes), which stays when the bytes are evicted,
-// and the ctime of the file under which it may go on reading without asking (settling.h). Another one holds what this
-// rank's own kernel was shown, whoever has read it.
+// and the ctime of the file under which it may go on reading without asking (settling.h).
 //
 // Any thread. One lock, a leaf. What it holds counts in the budget and is bounded: what was read longest ago leaves
 // first, and that this may be so is told to whoever asks about it.
@@ -46,18 +45,11 @@ class Ledger {
   Noted Note(const Key& file, uint64_t chunk, const Seal& seal, const FileTime& ctime);
   // What was noted with this may be shown; it says nothing of what is read from now on if the file was compared since.
   void Settle(const Key& file, const FileTime& ctime, uint64_t comparison);
-  // Alone: true if all that was read was read under this ctime, or this was settled.
+  // Alone: true if all that was read was read under this ctime, or was found equal under it.
   bool SettleAlone(const Key& file, const FileTime& ctime);
   // Some of it is settled without the root of its name, or may be; and from now on it is.
   bool IsAlone(const Key& file);
   void SetAlone(const Key& file);
-
-  // Of what is shown, before it is. What roots of names have vouched for is of one version, whatever its ctime. Else
-  // kAsk, unless all was read under one ctime: then what was shown is to be compared. kChanged, too, if it was refused,
-  // or if some of what was shown may have been forgotten, and the file may have changed since.
-  Noted::Verdict Show(const Key& file, uint64_t chunk, const cache::Chunk& shown);
-  // Nothing of it is shown any more, until a refresh.
-  void Refuse(const Key& file);
 
   // What is to be compared; whatever is noted after this has to be asked for. Nothing of what has been read under
   // `but_under` alone. ENODATA if nothing is known of this file, ENOMEM if it may have been forgotten for want of room.
@@ -73,7 +65,6 @@ class Ledger {
     uint64_t comparison = 0;            // a number of its own, another after each
     bool may_lack = false;
     bool is_alone = false;
-    bool is_refused = false;
     std::map<uint64_t, Seal> seals;  // by chunk
   };
   struct KeyHash {
@@ -82,16 +73,13 @@ class Ledger {
   using Entries = std::unordered_map<Key, Entry, KeyHash>;
 
   Entry& Open(const Key& file, const FileTime& ctime);
-  void Put(Entry& entry, uint64_t chunk, const Seal& seal);
-  bool IsUnchanged(const Key& file, const FileTime& ctime) const;
   void Hold(size_t bytes);
   void Erase(Entries::iterator entry);
   void Bound();
 
   cache::Budget& budget_;
   const size_t most_;
-  const FileTime long_before_;  // this one was made
-  std::mutex mutex_;            // guards what follows
+  std::mutex mutex_;  // guards what follows
   Entries entries_;
   std::deque<Key> order_;  // as they were first read; may name what is forgotten
   size_t held_ = 0;

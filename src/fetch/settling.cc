@@ -56,7 +56,6 @@ Settling::Settling(const Context& context, Upstream& upstream)
     : context_(context),
       upstream_(upstream),
       ledger_(context.parts.cache.budget()),
-      shown_(context.parts.cache.budget()),
       most_(std::min<uint64_t>(kMost, context.parts.cache.budget().limit() / kPart)) {}
 
 // At the reader.
@@ -125,52 +124,57 @@ bool Settling::WasSilent(Rank rank) const {
 void Settling::SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done) {
   ledger_.SetAlone(file);
   if (ledger_.SettleAlone(file, ctime)) return done({});
-  context_.parts.detour.Submit([this, file, ctime, done = std::move(done)]() mutable {
+  context_.parts.detour.Submit([this, file, done = std::move(done)]() mutable {
     const Result<Ledger::Seals> seals = ledger_.BeginComparison(file, std::nullopt);
-    const bool is_same = seals && AreStill(file, *seals) == 0;
-    if (is_same) ledger_.Settle(file, ctime, seals->comparison);
-    done(is_same ? Status() : Fail(ESTALE));
+    if (!seals) return done(Fail(ESTALE));
+    const Equal equal = AreStill(file.path, file.version, seals->chunks);
+    if (equal && *equal) ledger_.Settle(file, **equal, seals->comparison);
+    done(equal ? Status() : Fail(ESTALE));
   });
 }
 
-void Settling::Show(const Ledger::Key& file, uint64_t chunk, const cache::Chunk& shown, Done done) {
-  using Verdict = Ledger::Noted::Verdict;
-  const Verdict verdict = shown_.Show(file, chunk, shown);
-  if (verdict != Verdict::kAsk) return done(verdict == Verdict::kSettled ? Status() : Fail(ESTALE));
-  context_.parts.detour.Submit(
-      [this, file, ctime = shown.ctime, done = std::move(done)]() mutable { done(CompareShown(file, ctime)); });
-}
-
-Status Settling::CompareShown(const Ledger::Key& file, const FileTime& ctime) {
-  if (shown_.SettleAlone(file, ctime)) return {};
-  const Result<Ledger::Seals> seals = shown_.BeginComparison(file, std::nullopt);
-  if (!seals) return Fail(ESTALE);
-  const int error = AreStill(file, *seals);
-  if (error == 0) shown_.Settle(file, ctime, seals->comparison);
-  if (error == ESTALE) shown_.Refuse(file);
-  return error == 0 ? Status() : Fail(ESTALE);
+void Settling::CompareShown(const File& file, Done done) {
+  context_.parts.detour.Submit([this, file, done = std::move(done)]() mutable {
+    const Shown::Seals seals = file.shown->BeginComparison();
+    const Equal equal = AreStill(file.path, file.version, seals.chunks);
+    if (equal && *equal) file.shown->Settle(seals.comparison, **equal, std::nullopt);
+    if (!equal && equal.error().code == ESTALE) file.shown->Refuse();
+    done(equal ? Status() : Fail(ESTALE));
+  });
 }
 
 Ledger::Key Settling::Current(const Ledger::Key& file) const {
   return {file.path, file.version, 0, context_.refreshes.Of(file.path, AskedOf::kSource)};
 }
 
-int Settling::CompareOwn(const Ledger::Key& file, const std::optional<FileTime>& but_under) {
+Settling::Equal Settling::CompareOwn(const Ledger::Key& file, const std::optional<FileTime>& but_under) {
   const Result<Ledger::Seals> seals = ledger_.BeginComparison(Current(file), but_under);
-  return seals ? AreStill(file, *seals) : seals.error().code;
+  if (!seals) return std::unexpected(seals.error());
+  return AreStill(file.path, file.version, seals->chunks);
 }
 
-int Settling::AreStill(const Ledger::Key& file, const Ledger::Seals& seals) {
-  if (!seals.chunks.empty()) context_.parts.store.Reopen(file.path, file.version);
-  for (const auto& [chunk, seal] : seals.chunks) {
-    const uint64_t offset = chunk * kChunkSize;
-    const size_t size = std::min<uint64_t>(kChunkSize, file.version.size - offset);
-    context_.parts.counters.Count(profile::Event::kReadsAtSource);
-    const Result<Bytes> bytes = context_.parts.store.Read(file.path, file.version, offset, size);
-    if (!bytes) return bytes.error().code;
-    if (!context_.IsWhole(rpc::Kind::kRead, file.path, file.version, chunk, *bytes, seal)) return ESTALE;
+Settling::Equal Settling::AreStill(const std::string& path, const FileVersion& version, const Seals& seals) {
+  if (!seals.empty()) context_.parts.store.Reopen(path, version);
+  std::optional<FileTime> first, other;
+  for (const auto& [chunk, seal] : seals) {
+    const Result<FileTime> ctime = IsStill(path, version, chunk, seal);
+    if (!ctime) return std::unexpected(ctime.error());
+    if (!first) first = *ctime;
+    if (first != *ctime) other = *ctime;
   }
-  return 0;
+  return other ? std::nullopt : first;
+}
+
+Result<FileTime> Settling::IsStill(const std::string& path, const FileVersion& version, uint64_t chunk,
+                                   const Seal& seal) {
+  const uint64_t offset = chunk * kChunkSize;
+  const size_t size = std::min<uint64_t>(kChunkSize, version.size - offset);
+  context_.parts.counters.Count(profile::Event::kReadsAtSource);
+  storage::Seen seen;
+  const Result<Bytes> bytes = context_.parts.store.Read(path, version, offset, size, seen);
+  if (!bytes) return std::unexpected(bytes.error());
+  if (!context_.IsWhole(rpc::Kind::kRead, path, version, chunk, *bytes, seal)) return Fail(ESTALE);
+  return seen.ctime;
 }
 
 void Settling::ServeCompare(const rpc::Request& request, rpc::Responder respond) {
@@ -180,7 +184,8 @@ void Settling::ServeCompare(const rpc::Request& request, rpc::Responder respond)
 void Settling::CompareOnPool(const rpc::Request& request, std::move_only_function<void(int)> done) {
   const auto but_under = request.argument == kButUnder ? std::optional(request.ctime) : std::nullopt;
   context_.parts.pool.Submit([this, file = FileOf(request), but_under, done = std::move(done)]() mutable {
-    done(CompareOwn(file, but_under));
+    const Equal equal = CompareOwn(file, but_under);
+    done(equal ? 0 : equal.error().code);
   });
 }
 
@@ -317,7 +322,6 @@ void Settling::End(Comparison& comparison) {
 
 void Settling::Forget(const std::string& top) {
   ledger_.Forget(top, context_.refreshes.Of(top, AskedOf::kSource));
-  shown_.Forget(top, context_.refreshes.Of(top, AskedOf::kSource));
   const std::lock_guard lock(mutex_);
   for (auto& [file, subject] : subjects_) {
     if (!IsAtOrBelow(file.path, top)) continue;

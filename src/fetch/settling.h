@@ -21,10 +21,9 @@
 // and who has forgotten says so, and is left out from then on.
 //
 // Who no longer knows what it has read can't compare: ESTALE. Where the name's root is lost, or one of those who have
-// read, a reader of the source compares what it has read itself, and the chunk says that it was settled alone. So each
-// rank keeps the seals of what its own kernel was shown, too: where something of it was settled alone, all of it must
-// be of one ctime, or be equal when it is read again; else ESTALE to this kernel, until a refresh. That is no more than
-// what one rank needs to see no mix, whoever is lost, and needs no one else. Another may see another version.
+// read, a reader of the source compares what it has read itself, and the chunk says that it was settled alone. What was
+// shown beside such a chunk is compared by whoever shows it (shown.h), which needs no one else: so no mount shows a
+// mix, whoever is lost; but another may show another version.
 #pragma once
 
 #include <atomic>
@@ -39,6 +38,7 @@
 
 #include "context.h"
 #include "ledger.h"
+#include "shown.h"
 #include "upstream.h"
 
 namespace copper::fetch {
@@ -55,9 +55,9 @@ class Settling {
   // called once, by any thread; must not block.
   void Ask(const Ledger::Key& file, const FileTime& ctime, const Ledger::Noted& noted, Done done);
 
-  // Whether a chunk may be shown to this node's own kernel, beside what it was shown before. `done` is called once, by
-  // any thread; must not block.
-  void Show(const Ledger::Key& file, uint64_t chunk, const cache::Chunk& shown, Done done);
+  // Whether all that was shown of a file is what the source has now: ESTALE if not, and from then on. `done` is called
+  // once, by any thread; must not block.
+  void CompareShown(const File& file, Done done);
 
   // At the name's root, and at those who have read. Must not be held up.
   void ServeSettle(Rank from, const rpc::Request& request, rpc::Responder respond);
@@ -112,20 +112,22 @@ class Settling {
   static void Judge(const Comparison& comparison, Subject& subject);
 
   void CompareOnPool(const rpc::Request& request, std::move_only_function<void(int)> done);
-  // These block. 0, ESTALE, or why it can't tell.
-  int CompareOwn(const Ledger::Key& file, const std::optional<FileTime>& but_under);
-  int AreStill(const Ledger::Key& file, const Ledger::Seals& seals);
+  // These block. ESTALE, or why it can't tell; else the ctime under which it has read all of it again, if that was one.
+  using Equal = Result<std::optional<FileTime>>;
+  using Seals = std::vector<std::pair<uint64_t, Seal>>;  // by chunk
+  Equal CompareOwn(const Ledger::Key& file, const std::optional<FileTime>& but_under);
+  Equal AreStill(const std::string& path, const FileVersion& version, const Seals& seals);
+  // The same of one chunk.
+  Result<FileTime> IsStill(const std::string& path, const FileVersion& version, uint64_t chunk, const Seal& seal);
   // Asks a rank that may be dead or frozen.
   void Call(Rank rank, rpc::Request request, Duration within, std::move_only_function<void(int)> done);
   void SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done);
-  Status CompareShown(const Ledger::Key& file, const FileTime& ctime);
   Ledger::Key Current(const Ledger::Key& file) const;
   void Bound();
 
   const Context& context_;
   Upstream& upstream_;
   Ledger ledger_;
-  Ledger shown_;
   const size_t most_;
 
   std::mutex mutex_;  // guards what follows; a leaf

@@ -53,7 +53,7 @@ std::shared_ptr<fetch::FileReader> Handlers::ReaderOf(Node& node) {
   bool made = false;
   auto reader = node.Reader([&] {
     made = true;
-    const fetch::File file{node.path(), node.version()};
+    const fetch::File file = parts_.fetcher.Open(node.path(), node.version());
     std::shared_ptr<fetch::AheadSink> sink;
     if (!node.live() && parts_.fetcher.IsCacheable(file)) {
       sink = std::make_shared<PageCacheSink>(parts_.notifier, node.id());

@@ -16,7 +16,16 @@ bool Node::Matches(const Attributes& attributes) const {
 }
 
 bool Node::IsUntouched(const Attributes& attributes) const {
-  return Matches(attributes) && (IsDirectory() || attributes.ctime == identity_.ctime);
+  if (!Matches(attributes)) return false;
+  if (IsDirectory()) return true;
+  const std::shared_ptr<fetch::FileReader> reader = known_reader();
+  const std::optional<bool> is_of = reader ? reader->IsOf(attributes.ctime) : std::nullopt;
+  return is_of.value_or(attributes.ctime == identity_.ctime);
+}
+
+std::shared_ptr<fetch::FileReader> Node::known_reader() const {
+  const std::lock_guard lock(mutex_);
+  return reader_;
 }
 
 Node::Known Node::known() const {

@@ -34,7 +34,7 @@ class Node {
     std::string path;
     uint32_t type = S_IFDIR;  // S_IFMT bits
     FileVersion version;      // none for directories
-    FileTime ctime{};         // when its bytes were first asked for: the version says nothing of bytes rewritten unseen
+    FileTime ctime{};         // when it was made: the version says nothing of bytes that are rewritten unseen
     Bytes content;            // of a live file
     bool lasting = true;      // whether the kernel may use the name again without asking
     uint64_t above = 0;       // st_ino of the directory that it was found in, where no path leads there (`live`)
@@ -62,8 +62,8 @@ class Node {
   bool IsDirectory() const { return S_ISDIR(identity_.type); }
   // Whether these are attributes of this node, and not of what came after it.
   bool Matches(const Attributes& attributes) const;
-  // Nor can anything else have changed since it was made: a file's bytes are surely the same. Of a directory, the names
-  // are asked for anyway.
+  // Nor can anything else have changed since: a file's bytes, as far as they were shown, are surely the same. Of a
+  // directory, the names are asked for anyway.
   bool IsUntouched(const Attributes& attributes) const;
 
   Known known() const;
@@ -94,6 +94,8 @@ class Node {
   size_t charge() const;
 
  private:
+  std::shared_ptr<fetch::FileReader> known_reader() const;
+
   const Identity identity_;
   std::atomic<uint64_t> number_{0};
   std::atomic<bool> used_{false};

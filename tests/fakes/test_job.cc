@@ -92,8 +92,19 @@ Result<fetch::Listed> TestNode::List(const std::string& path) {
   return Await<fetch::Listed>([&](auto done) { fetcher_.List(path, std::move(done)); });
 }
 
+fetch::File TestNode::Opened(const fetch::File& file) {
+  if (file.shown) return file;
+  const std::lock_guard lock(mutex_);
+  for (const fetch::File& opened : opened_) {
+    if (opened.path == file.path && opened.version == file.version) return opened;
+  }
+  return opened_.emplace_back(fetcher_.Open(file.path, file.version));
+}
+
 Result<std::string> TestNode::Read(const fetch::File& file, uint64_t offset, size_t size) {
-  const auto pieces = Await<std::vector<Bytes>>([&](auto done) { fetcher_.Read(file, offset, size, std::move(done)); });
+  const fetch::File opened = Opened(file);
+  const auto pieces =
+      Await<std::vector<Bytes>>([&](auto done) { fetcher_.Read(opened, offset, size, std::move(done)); });
   if (!pieces) return std::unexpected(pieces.error());
   std::string text;
   for (const Bytes& piece : *pieces) text.append(reinterpret_cast<const char*>(piece.data()), piece.size());
@@ -104,7 +115,7 @@ Result<std::string> TestNode::ReadWhole(const std::string& path) {
   const auto found = Look(path);
   if (!found) return std::unexpected(found.error());
   if (!found->attributes) return Fail(ENOENT);
-  return Read({path, found->attributes->version()}, 0, found->attributes->size);
+  return Read(fetcher_.Open(path, found->attributes->version()), 0, found->attributes->size);
 }
 
 TestJob::TestJob(uint32_t ranks, fetch::Fetcher::Options options, uint32_t fanout, uint32_t trees,

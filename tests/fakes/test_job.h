@@ -67,11 +67,14 @@ class TestNode {
 
   Result<fetch::Found> Look(const std::string& path);
   Result<fetch::Listed> List(const std::string& path);
+  // As it was opened; else by whoever read this version of it here before.
   Result<std::string> Read(const fetch::File& file, uint64_t offset, size_t size);
-  // Looks, then reads all of it.
+  // Looks, opens it anew, then reads all of it.
   Result<std::string> ReadWhole(const std::string& path);
 
  private:
+  fetch::File Opened(const fetch::File& file);
+
   Logger log_;
   cache::Cache cache_;
   profile::Counters counters_;
@@ -80,6 +83,8 @@ class TestNode {
   rpc::FabricChannel channel_;
   fetch::Fetcher fetcher_;
   CountingHandler handler_{fetcher_};
+  std::mutex mutex_;  // guards what follows
+  std::vector<fetch::File> opened_;
 };
 
 class TestJob {

@@ -18,7 +18,7 @@ class Checks(unittest.TestCase):
     def setUp(self):
         place = tempfile.TemporaryDirectory(prefix="copper-soak-checks-")
         self.addCleanup(place.cleanup)
-        self.entries = source.plan(7, restored=True)
+        self.entries = source.plan(7)
         self.board = Board(f"{place.name}/board", len(self.entries), 8, 1)
         self.place = pathlib.Path(place.name)
 

@@ -33,7 +33,7 @@ class Reader:
         self.mount, self.rank, self.number = settings["mount"], settings["rank"], settings["number"]
         self.rate, self.quiet = settings["rate"], settings["all"]
         self.random = random.Random(f"{settings['seed']}/reader/{self.number}")
-        self.entries = plan(settings["seed"], settings["restored"])
+        self.entries = plan(settings["seed"])
         self.board = Board(settings["board"], len(self.entries), settings["ranks"], settings["readers"])
         self.directories = names_by_directory(self.entries)
         self.files = [entry for entry in self.entries if entry.kind != "link"]

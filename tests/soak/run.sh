@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the release preset and runs the soak test, 3 minutes by default.
 #
-#   tests/soak/run.sh [--minutes N] [--seed N] [--kills 0..3] [--readers N] [--rate N] [--restored]
+#   tests/soak/run.sh [--minutes N] [--seed N] [--kills 0..3] [--readers N] [--rate N]
 #                     [--notes FILE] [--markdown FILE] [--keep]
 #
 # README.md says what happens and what counts. COPPER_BUILD_DIR names a build that is there already.

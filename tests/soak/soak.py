@@ -45,7 +45,7 @@ class Reader:
         self.path = f"{soak.root}/reader-{number}{'-all' if everything else ''}"
         settings = {"mount": soak.job.mounts[rank], "rank": rank, "number": number, "rate": soak.options.rate / PATIENCE,
                     "seed": soak.seed, "board": soak.board_path, "ranks": RANKS, "readers": soak.readers_count,
-                    "all": everything, "restored": soak.options.restored}
+                    "all": everything}
         with open(self.path, "w", encoding="utf-8") as out, open(f"{self.path}.errors", "w", encoding="utf-8") as errors:
             self.process = subprocess.Popen([sys.executable, str(HERE / "reader.py"), json.dumps(settings)],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
@@ -74,7 +74,7 @@ class Soak:
         self.seed, self.seconds = options.seed, options.minutes * 60
         self.ranks, self.readers_count = RANKS, RANKS * options.readers
         self.deadline = 2 * DEPTH * PATIENCE + 3  # every rank on the way is lost, one after the other; a busy machine
-        self.entries = plan(self.seed, options.restored)
+        self.entries = plan(self.seed)
         (root / "source").mkdir()
         self.source = Source(root / "source", root)
         self.stalling = places.stalling_source(root)
@@ -268,7 +268,6 @@ def options_of(words):
     line.add_argument("--readers", type=int, default=2, help="of each mount")
     line.add_argument("--rate", type=float, default=25, help="operations a second of each reader, about")
     line.add_argument("--any-memory", action="store_true", help="resident memory is not judged (sanitizers keep some)")
-    line.add_argument("--restored", action="store_true", help="files are rewritten with their times set back, too")
     line.add_argument("--end", choices=("stop", "parent"), help="how the job ends: by `copper stop`, or by a killed helper")
     line.add_argument("--notes", metavar="FILE", help="all figures as JSON")
     line.add_argument("--markdown", metavar="FILE", help="rewrites the table of figures in this file (README.md)")

@@ -44,10 +44,15 @@ struct Listed {
   TimePoint valid_until = kNever;
 };
 
+class Shown;
+
 // One version of one file.
 struct File {
   std::string path;
   FileVersion version;
+  // What was shown of it so far to whom it was opened for (Fetcher::Open): so that he never sees parts of two versions,
+  // whatever its times say. Null: for nobody in particular.
+  std::shared_ptr<Shown> shown{};
 };
 
 // Told when a directory was read again and had changed, so that the kernel can be told: `added` are the names that
@@ -128,6 +133,9 @@ class Fetcher final : public rpc::Handler {
   // The same for nobody's request, so counted nowhere: ETIMEDOUT at `until`.
   void LookAgain(const std::string& path, TimePoint until, std::move_only_function<void(Result<Found>)> done);
   void ListAgain(const std::string& path, TimePoint until, std::move_only_function<void(Result<Listed>)> done);
+  // A file as one node of the kernel has it: what is read of it, by Read and ReadChunk, is of one version, and ESTALE
+  // where that can't be had any more. Costs 24 bytes a chunk that is read.
+  File Open(const std::string& path, const FileVersion& version);
   // The bytes of [offset, offset+size), cut at the end of the file, as the pieces of chunks that they lie in.
   void Read(const File& file, uint64_t offset, size_t size,
             std::move_only_function<void(Result<std::vector<Bytes>>)> done, profile::UsePtr use = {});

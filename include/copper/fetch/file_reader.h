@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "copper/fetch/fetcher.h"
@@ -26,6 +27,9 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
   FileReader(Fetcher& fetcher, File file, std::shared_ptr<AheadSink> sink);
 
   const File& file() const { return file_; }
+  // Whether all that was read of it is what the file is under this ctime; nullopt if nothing was read, or each node
+  // reads it for itself.
+  std::optional<bool> IsOf(const FileTime& ctime) const;
   // As Fetcher::Read; and starts what should come ahead. Any thread.
   void Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done,
             profile::UsePtr use = {});

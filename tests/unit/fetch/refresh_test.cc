@@ -188,7 +188,7 @@ TEST_F(RefreshTest, AFlightOfBeforeIsNeitherJoinedNorKept) {
   WaitForHeld();  // the old bytes are on their way
   store().RewriteUnseen("/f", "new bytes");
   Refresh("/f");
-  EXPECT_EQ(job_.node(1).Read(file, 0, 9).value_or("error"), "new bytes") << "not joined";
+  EXPECT_EQ(job_.node(1).ReadWhole("/f").value_or("error"), "new bytes") << "not joined";
   job_.fabric().ReleaseHeld();
   reader.join();
   EXPECT_EQ(early.value_or("error"), "old bytes") << "whoever asked before hears what was true before";

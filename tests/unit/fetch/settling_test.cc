@@ -31,6 +31,10 @@ class SettlingTest : public testing::TestWithParam<uint32_t> {
     return node.Read(file, chunk * kChunkSize, kChunkSize);
   }
   uint64_t reads() { return store().counts(kPath).reads; }
+  void Refresh(uint64_t number) {
+    for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().BeginRefresh({0, number}, kPath, kNever);
+    for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().EndRefresh({0, number}, kPath, [] {});
+  }
 
   const std::string old_ = TextOf('o');
   const std::string new_ = TextOf('n');
@@ -102,8 +106,7 @@ TEST_P(SettlingTest, ARefreshMovesOn) {
   ASSERT_TRUE(Chunk(last(), file_, 0));
   store().RewriteRestoring(kPath, new_);
   ASSERT_FALSE(Chunk(last(), file_, 9));
-  for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().BeginRefresh({0, 1}, kPath, kNever);
-  for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().EndRefresh({0, 1}, kPath, [] {});
+  Refresh(1);
   for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).ReadWhole(kPath).value_or(""), new_);
 }
 
@@ -122,10 +125,50 @@ TEST_P(SettlingTest, ARefreshOfWhatOnlyHasAnotherCtimeDisturbsNobody) {
   for (uint64_t number = 1; number <= 3; ++number) {
     for (Rank rank = 0; rank < job_.ranks(); ++rank) EXPECT_EQ(job_.node(rank).ReadWhole(kPath).value_or(""), old_);
     store().TouchCtime(kPath);
-    for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().BeginRefresh({0, number}, kPath, kNever);
-    for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().EndRefresh({0, number}, kPath, [] {});
+    Refresh(number);
   }
   EXPECT_LE(reads(), 3 * kChunks) << "nothing is read for a comparison with what was before a refresh";
+}
+
+// Who has it open still has what he has read before the refresh.
+TEST_P(SettlingTest, WhoHasItOpenSeesNoMixAcrossARefreshEither) {
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) ASSERT_TRUE(Chunk(job_.node(rank), file_, 3 * rank));
+  store().RewriteRestoring(kPath, new_);
+  Refresh(1);
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    for (uint64_t chunk = 0; chunk < kChunks; chunk += 3) {
+      const Result<std::string> other = Chunk(job_.node(rank), file_, chunk);
+      ASSERT_FALSE(other) << rank << " " << chunk;
+      EXPECT_EQ(other.error().code, ESTALE);
+    }
+    EXPECT_EQ(job_.node(rank).ReadWhole(kPath).value_or(""), new_) << "who opens it now";
+  }
+}
+
+TEST_P(SettlingTest, WhoHasItOpenGoesOnAcrossARefreshAndTheSourceIsReadOnce) {
+  constexpr uint64_t kBefore = 10;
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    for (uint64_t chunk = 0; chunk < kBefore; ++chunk) ASSERT_TRUE(Chunk(job_.node(rank), file_, chunk));
+  }
+  store().TouchCtime(kPath);
+  Refresh(1);
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    for (uint64_t chunk = kBefore; chunk < kChunks; ++chunk) {
+      EXPECT_EQ(Chunk(job_.node(rank), file_, chunk).value_or(""), old_.substr(chunk * kChunkSize, kChunkSize));
+    }
+  }
+  EXPECT_LE(reads(), kChunks + kBefore) << "compared through the trees";
+}
+
+TEST_P(SettlingTest, APartThatWasChangedAcrossARefreshIsFound) {
+  for (uint64_t chunk = 0; chunk < 5; ++chunk) ASSERT_TRUE(Chunk(last(), file_, chunk));
+  std::string changed = old_;
+  changed[4 * kChunkSize + 7] ^= 1;
+  store().RewriteRestoring(kPath, changed);
+  Refresh(1);
+  const Result<std::string> other = Chunk(last(), file_, 9);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ESTALE);
 }
 
 TEST_P(SettlingTest, WhatIsReadWhileItIsComparedIsReadAgain) {

@@ -266,6 +266,54 @@ TEST_F(ServedRefresh, TheSameVersionTouchedSinceIsANewNodeWithBytesOfItsOwn) {
   EXPECT_EQ(kernel_.Read(now.out.nodeid, 0, 100).body, "new bytes");
 }
 
+// Whoever has the old one open must not go on with the new one's bytes.
+TEST_F(ServedRefresh, WhoHasItOpenSeesNoMixOfWhatWasRewrittenUnderTheSameTimes) {
+  Start();
+  const std::string old_text(2 * kChunkSize, 'o'), new_text(2 * kChunkSize, 'n');
+  store().AddFile("/f", old_text);
+  const auto old = kernel_.Lookup(1, "f");
+  EXPECT_EQ(kernel_.Read(old.out.nodeid, 0, 4096).body, old_text.substr(0, 4096));
+  store().RewriteRestoring("/f", new_text);
+  Refresh("/");
+  for (int looked = 0; looked < 2; ++looked) {
+    EXPECT_EQ(kernel_.Read(old.out.nodeid, kChunkSize, 4096).error, ESTALE);
+    const auto now = kernel_.Lookup(1, "f");
+    EXPECT_NE(now.out.nodeid, old.out.nodeid);
+    EXPECT_EQ(kernel_.Read(now.out.nodeid, kChunkSize, 4096).body, new_text.substr(0, 4096));
+  }
+}
+
+TEST_F(ServedRefresh, WhoHasItOpenGoesOnIfOnlyItsCtimeHasChanged) {
+  Start();
+  const std::string text(3 * kChunkSize, 'o');
+  store().AddFile("/f", text);
+  const auto file = kernel_.Lookup(1, "f");
+  EXPECT_EQ(kernel_.Read(file.out.nodeid, 0, 4096).body, text.substr(0, 4096));
+  for (uint64_t chunk = 1; chunk <= 2; ++chunk) {
+    store().TouchCtime("/f");
+    Refresh("/");
+    EXPECT_EQ(kernel_.Read(file.out.nodeid, chunk * kChunkSize, 4096).body, text.substr(0, 4096)) << chunk;
+  }
+  EXPECT_EQ(kernel_.Lookup(1, "f").out.nodeid, file.out.nodeid) << "all of it was found equal under the last ctime";
+}
+
+TEST_F(ServedRefresh, WhatWasReadBeforeItWasRewrittenIsNeverTakenForTheNewOne) {
+  Start();
+  const std::string old_text(2 * kChunkSize, 'o'), new_text(2 * kChunkSize, 'n');
+  store().AddFile("/f", old_text);
+  ASSERT_EQ(kernel_.Read(kernel_.Lookup(1, "f").out.nodeid, 0, 4096).error, 0);
+  store().RewriteRestoring("/f", new_text);
+  job_->node(0).fetcher().BeginRefresh({0, ++number_}, "/f", kNever);
+  const auto between =
+      kernel_.Lookup(1, "f");  // the attributes are the new ones, the bytes that the kernel has are not
+  job_->node(0).fetcher().EndRefresh({0, number_}, "/f", [] {});
+  EXPECT_EQ(kernel_.Read(between.out.nodeid, kChunkSize, 4096).error, ESTALE);
+  Refresh("/f");
+  const auto now = kernel_.Lookup(1, "f");
+  EXPECT_NE(now.out.nodeid, between.out.nodeid);
+  EXPECT_EQ(kernel_.Read(now.out.nodeid, 0, 4096).body, new_text.substr(0, 4096));
+}
+
 TEST_F(ServedRefresh, AnOpenFileOfTheOldVersionIsStaleAndKeepsItsAttributes) {
   Start();
   store().AddFile("/f", "old bytes");
