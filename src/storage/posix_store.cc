@@ -169,7 +169,8 @@ Result<Filled> PosixStore::ReadUnchanged(const std::string& path, const FileVers
   Filled before;
   for (int tries = 0; tries < kReads; ++tries) {
     seen.ctime = file.ctime();
-    AwaitEndOfTick(std::max(version.mtime, seen.ctime));  // with the file open: it may be replaced meanwhile
+    // With the file open: it may be replaced meanwhile. Of both: a time in the future says nothing.
+    for (const FileTime& change : {version.mtime, seen.ctime}) AwaitEndOfTick(change);
     Result<Filled> filled = ReadFully(chunks_, file.get(), offset, length);
     if (!filled) return filled;
     const Result<FileTime> now = CheckVersion(path, version, file);

@@ -65,6 +65,19 @@ TEST_F(TickTest, AFileIsReadWhenTheTickOfItsLastChangeIsOver) {
   EXPECT_GE(Between(version.mtime, FileTime::Now()), kTick);
 }
 
+// As from an archive, or by a clock that was wrong; the ctime is the kernel's.
+TEST_F(TickTest, OfTheLastChangeAlsoWhereTheMtimeLiesInTheFuture) {
+  tree_.Write("/fresh", "content");
+  const timespec future{.tv_sec = 4'000'000'000, .tv_nsec = 1};
+  const timespec times[] = {future, future};
+  const std::string path = tree_.root() + "/fresh";
+  ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  struct stat found{};
+  ASSERT_EQ(stat(path.c_str(), &found), 0);
+  EXPECT_EQ(ReadText("/fresh", VersionOf("/fresh"), 0, 7), "content");
+  EXPECT_GE(Between(FileTime::From(found.st_ctim), FileTime::Now()), kTick);
+}
+
 // A file system whose times move with the kernel's ticks, whoever looks; in a mount namespace of its own.
 class RamTree : public SourceTest {
  protected:
