@@ -40,13 +40,13 @@ std::optional<TimePoint> AbsentNames::TakeOne(const std::string& path) {
   return taken.mapped();
 }
 
-std::vector<std::string> AbsentNames::Take(const std::string& path) {
-  std::vector<std::string> taken;
+std::vector<AbsentNames::Absent> AbsentNames::Take(const std::string& path) {
+  std::vector<Absent> taken;
   const std::lock_guard lock(mutex_);
   drop_next_ = {};
   std::erase_if(names_, [&](const auto& name) {
     if (!IsAtOrBelow(name.first, path)) return false;
-    taken.push_back(name.first);
+    taken.push_back({name.first, name.second});
     return true;
   });
   return taken;

@@ -15,6 +15,10 @@ namespace copper::fuse {
 // Any thread; the lock is a leaf.
 class AbsentNames {
  public:
+  struct Absent {
+    std::string path;
+    TimePoint until;  // the kernel believes it so long
+  };
   // At most so many, some 5 MB; beyond them the kernel is to ask each time.
   static constexpr size_t kMax = 32768;
 
@@ -23,7 +27,7 @@ class AbsentNames {
   // Forgets this one path, and says how long the kernel may believe it; nullopt: not noted.
   std::optional<TimePoint> TakeOne(const std::string& path);
   // Forgets this path and all below it, and says which they were.
-  std::vector<std::string> Take(const std::string& path);
+  std::vector<Absent> Take(const std::string& path);
   size_t size() const;
 
  private:

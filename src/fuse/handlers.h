@@ -123,7 +123,11 @@ class Handlers {
   fuse_entry_param ShownEntry(const PageRequest& page, const Listing& listing, const DirectoryEntry& entry,
                               TimePoint valid_until);
 
-  void TakeBackName(uint64_t directory, const std::string& name) const;
+  // By name: it is dropped where it can't be expired, if it `is_still` to be when the kernel is told. Somebody may have
+  // looked it up by then, and what he found is his to use.
+  void TakeBackName(uint64_t directory, std::string name, std::move_only_function<bool()> is_still) const;
+  // Which the kernel believes in until then.
+  void TakeBackAbsent(uint64_t directory, const std::string& path, TimePoint until) const;
   // Its path means another directory now.
   void TakeBackReplaced(Node& directory) const;
   void TakeBackListings(Node& directory) const;

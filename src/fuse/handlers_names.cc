@@ -90,7 +90,7 @@ void Handlers::LookIn(Reply reply, NodePtr parent, std::string path) {
         const NodePtr node = SendFound(open, *parent, path, *found, before);
         if (!CameBefore(before)) return;
         if (node) return TakeBack({node});
-        if (!found->attributes) TakeBackName(parent->id(), std::string(BaseName(path)));
+        if (!found->attributes) TakeBackAbsent(parent->id(), path, found->valid_until);
       });
 }
 

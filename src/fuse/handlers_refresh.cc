@@ -31,16 +31,15 @@ void Handlers::OnGreeting(const fuse_conn_info& connection) {
 }
 
 // A new name is told where the kernel has it as absent. No other: it may be in use already, by whoever's lookup it was
-// that brought the new listing. Where names can't be expired this one's own absence may be over, too, and it be in use.
+// that brought the new listing.
 void Handlers::OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) {
   const NodePtr directory = parts_.inodes.FindDirectory(path);
   if (!directory) return;  // the kernel knows nothing of it
   directory->Expire();
   parts_.streamed.Outdate(*directory);
-  const TimePoint now = parts_.clock.Now();
   for (const std::string& name : added) {
-    const auto until = parts_.absent.TakeOne(JoinPath(path, name));
-    if (until && (parts_.notifier->abilities().expires || *until > now)) TakeBackName(directory->id(), name);
+    const std::string new_path = JoinPath(path, name);
+    if (const auto until = parts_.absent.TakeOne(new_path)) TakeBackAbsent(directory->id(), new_path, *until);
   }
   parts_.notifier->InvalidateInode(directory->id());
 }
@@ -52,26 +51,37 @@ void Handlers::OnDirectoryReplaced(const std::string& path, const Attributes& no
 
 void Handlers::OnRefreshed(const std::string& path, std::move_only_function<void()> told) {
   const std::vector<NodePtr> suspects = parts_.inodes.Suspect(path);
-  for (const std::string& absent : parts_.absent.Take(path)) {
+  for (const auto& [absent, until] : parts_.absent.Take(path)) {
     const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(absent)));
-    if (parent) TakeBackName(parent->id(), std::string(BaseName(absent)));
+    if (parent) TakeBackAbsent(parent->id(), absent, until);
   }
   // The directory that names it; the root is its own.
   if (const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(path)))) TakeBackListings(*parent);
   TakeBack(suspects, std::move(told));
 }
 
-void Handlers::TakeBackName(uint64_t directory, const std::string& name) const {
-  if (parts_.notifier->abilities().expires) return parts_.notifier->ExpireName(directory, name);
-  parts_.notifier->InvalidateName(directory, name);
+void Handlers::TakeBackName(uint64_t directory, std::string name, std::move_only_function<bool()> is_still) const {
+  if (parts_.notifier->abilities().expires) return parts_.notifier->ExpireName(directory, std::move(name));
+  auto if_still = [directory, is_still = std::move(is_still)]() mutable {
+    return is_still() ? std::optional(directory) : std::nullopt;
+  };
+  parts_.notifier->InvalidateName(std::move(if_still), std::move(name));
+}
+
+// When its time is over the kernel looks it up by itself.
+void Handlers::TakeBackAbsent(uint64_t directory, const std::string& path, TimePoint until) const {
+  TakeBackName(directory, std::string(BaseName(path)), [until, &clock = parts_.clock] { return until > clock.Now(); });
 }
 
 // Once a lookup has found the other one there is nothing more to tell.
 void Handlers::TakeBackReplaced(Node& directory) const {
   directory.Expire();
-  if (parts_.inodes.FindDirectory(directory.path()).get() != &directory) return;
+  auto is_still = [&inodes = parts_.inodes, path = directory.path(), id = directory.id()] {
+    const NodePtr found = inodes.FindDirectory(path);
+    return found && found->id() == id;
+  };
   const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(directory.path())));
-  if (parent) TakeBackName(parent->id(), std::string(BaseName(directory.path())));
+  if (parent && is_still()) TakeBackName(parent->id(), std::string(BaseName(directory.path())), is_still);
 }
 
 void Handlers::TakeBack(std::vector<NodePtr> suspects, std::move_only_function<void()> told) const {

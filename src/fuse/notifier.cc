@@ -37,10 +37,6 @@ void Notifier::InvalidateInode(uint64_t id) {
   Add({.kind = Note::Kind::kInode, .id = id});
 }
 
-void Notifier::InvalidateName(uint64_t directory, std::string name) {
-  Add({.kind = Note::Kind::kName, .id = directory, .name = std::move(name)});
-}
-
 void Notifier::InvalidateName(IfStill directory, std::string name) {
   Add({.kind = Note::Kind::kName, .name = std::move(name), .directory = std::move(directory)});
 }
@@ -122,7 +118,7 @@ void Notifier::Tell(Note& note) {
 }
 
 void Notifier::Invalidate(Note& note) {
-  const std::optional<uint64_t> directory = note.directory ? note.directory() : note.id;
+  const std::optional<uint64_t> directory = note.directory();
   if (directory) fuse_lowlevel_notify_inval_entry(session_, *directory, note.name.c_str(), note.name.size());
 }
 

@@ -48,10 +48,9 @@ class Notifier {
   // The kernel's attributes and pages of a file, or names of a directory, are no longer true.
   void InvalidateInode(uint64_t id);
   // Whatever the kernel knows of this name is no longer true. A name that somebody uses is dropped, too: what is open
-  // there goes on, but getcwd(2) fails for good, /proc says "(deleted)", and what is mounted there goes.
-  void InvalidateName(uint64_t directory, std::string name);
-  // The same, if it is still to be told when its turn has come: `directory` says so then, in the notifier's thread. Who
-  // begins to use the name while this waits, having looked it up, must not lose it.
+  // there goes on, but getcwd(2) fails for good, /proc says "(deleted)", and what is mounted there goes. So `directory`
+  // says, when its turn has come, in the notifier's thread, whether it is to be told still, and of which directory: who
+  // has looked the name up while this waited must not lose it.
   using IfStill = std::move_only_function<std::optional<uint64_t>()>;
   void InvalidateName(IfStill directory, std::string name);
   // The same, but the name stays until it is looked up again, and for good if that gives the same node: who uses it is
@@ -71,7 +70,7 @@ class Notifier {
     Bytes bytes{};
     std::string name{};
     std::vector<uint64_t> ids{};
-    IfStill directory{};  // takes the place of the id
+    IfStill directory{};
     std::move_only_function<void()> then{};
   };
   void Add(Note note);

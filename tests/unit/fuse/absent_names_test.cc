@@ -12,12 +12,18 @@ using testing::UnorderedElementsAre;
 
 const TimePoint kNow{seconds(1000)};
 
+auto Is(const std::string& path, TimePoint until) {
+  return testing::AllOf(testing::Field(&AbsentNames::Absent::path, path),
+                        testing::Field(&AbsentNames::Absent::until, until));
+}
+
 TEST(AbsentNames, AreTakenBackByPath) {
   AbsentNames names;
-  for (const char* path : {"/a", "/a/b", "/a/b/c", "/ab"}) EXPECT_TRUE(names.Note(path, kNever, kNow));
-  EXPECT_THAT(names.Take("/a/b"), UnorderedElementsAre("/a/b", "/a/b/c"));
+  for (const char* path : {"/a", "/a/b", "/ab"}) EXPECT_TRUE(names.Note(path, kNever, kNow));
+  EXPECT_TRUE(names.Note("/a/b/c", kNow + seconds(2), kNow));
+  EXPECT_THAT(names.Take("/a/b"), UnorderedElementsAre(Is("/a/b", kNever), Is("/a/b/c", kNow + seconds(2))));
   EXPECT_THAT(names.Take("/a/b"), IsEmpty());
-  EXPECT_THAT(names.Take("/"), UnorderedElementsAre("/a", "/ab"));
+  EXPECT_THAT(names.Take("/"), UnorderedElementsAre(Is("/a", kNever), Is("/ab", kNever)));
 }
 
 TEST(AbsentNames, OneIsTakenBackOnce) {

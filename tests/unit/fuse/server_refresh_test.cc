@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <future>
 #include <set>
 #include <string>
 #include <thread>
@@ -343,6 +344,76 @@ TEST_F(ServedRefresh, ADirectoryStaysItselfWithNewNames) {
   fuse_attr_out attr{};
   ASSERT_EQ(kernel_.Getattr(directory, attr).error, 0);
   EXPECT_EQ(attr.attr.mode & 07777, 0700U);
+}
+
+// What is told late: somebody may have looked the name up by then, and what he found is his to use.
+
+class ToldLate : public ServedRefreshOfAnOldKernel {
+ protected:
+  // The notifier waits in here until LetGo.
+  void HoldUp() {
+    std::promise<void> waits;
+    fetch::Fetcher& fetcher = job_->node(0).fetcher();
+    fetcher.BeginRefresh({0, ++number_}, "/no/such/path", kNever);
+    fetcher.EndRefresh({0, number_}, "/no/such/path", [this, &waits] {
+      waits.set_value();
+      go_on_.get_future().wait();
+    });
+    ASSERT_EQ(waits.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  }
+  void BeginRefresh(const std::string& path) {
+    fetch::Fetcher& fetcher = job_->node(0).fetcher();
+    fetcher.BeginRefresh({0, ++number_}, path, kNever);
+    fetcher.EndRefresh({0, number_}, path, [] {});
+  }
+  std::vector<std::string> LetGo() {
+    const size_t before = kernel_.notices().size();
+    go_on_.set_value();
+    Refresh("/no/such/path");
+    const auto notices = kernel_.notices();
+    std::vector<std::string> texts;
+    for (size_t at = before; at < notices.size(); ++at) texts.push_back(TextOf(notices[at]));
+    return texts;
+  }
+  std::promise<void> go_on_;
+};
+
+TEST_F(ToldLate, AnAbsentNameThatIsThereByThenStays) {
+  Start();
+  store().AddFile("/d/old", "a");
+  const uint64_t directory = kernel_.Lookup(1, "d").out.nodeid;
+  ASSERT_EQ(kernel_.Lookup(directory, "new").out.nodeid, 0U);
+  HoldUp();
+  store().AddFile("/d/new", "b");
+  BeginRefresh("/d");
+  job_->clock().Advance(std::chrono::seconds(10));  // the kernel's time, too
+  ASSERT_NE(kernel_.Lookup(directory, "new").out.nodeid, 0U);
+  EXPECT_THAT(LetGo(), Not(Contains(Dropped(directory, "new"))));
+}
+
+TEST_F(ToldLate, AnAbsentNameThatTheKernelBelievesInIsDropped) {
+  Start();
+  store().AddFile("/d/old", "a");
+  const uint64_t directory = kernel_.Lookup(1, "d").out.nodeid;
+  ASSERT_EQ(kernel_.Lookup(directory, "new").out.nodeid, 0U);
+  HoldUp();
+  store().AddFile("/d/new", "b");
+  BeginRefresh("/d");
+  EXPECT_THAT(LetGo(), Contains(Dropped(directory, "new")));
+}
+
+TEST_F(ToldLate, ADirectoryInThePlaceOfAnotherStaysOnceItWasLookedUp) {
+  Start();
+  store().AddFile("/d/old", "a");
+  const uint64_t old = kernel_.Lookup(1, "d").out.nodeid;
+  ASSERT_NE(kernel_.Lookup(old, "old").out.nodeid, 0U);
+  HoldUp();
+  store().Remove("/d");
+  store().AddFile("/d/new", "b");
+  job_->clock().Advance(std::chrono::seconds(10));
+  ASSERT_EQ(kernel_.Lookup(old, "absent").error, ESTALE);
+  ASSERT_NE(kernel_.Lookup(1, "d").out.nodeid, old);
+  EXPECT_THAT(LetGo(), Not(Contains(Dropped(1, "d"))));
 }
 
 // Another directory is in the place of one that somebody has open, or works in.
