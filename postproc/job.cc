@@ -204,6 +204,7 @@ Result<Json> Ask(const JobDirectory& job, const Json& request, Duration timeout,
 }
 
 Processes::Processes(const JobDirectory& job) {
+  if (job.root().empty()) return;
   const Result<Json> ready = ReadJsonObject(job.ready_file());
   if (!ready || TextOf(*ready, "pid_namespace") != Namespace("pid")) return;
   const std::vector<RankProcess> all = ProcessesOf(*ready);

@@ -56,7 +56,7 @@ std::string DescribeRemains(const JobDirectory& job);
 // them.
 class Processes {
  public:
-  // None where nothing runs.
+  // None where nothing runs, or `job` has no path.
   explicit Processes(const JobDirectory& job);
 
   // Whether it is known that none is left: only where all are on this host.

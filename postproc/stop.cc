@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdio>
 
@@ -94,14 +93,6 @@ std::optional<Exit> ReadEnd(const JobDirectory& job, bool is_gone, const JobDire
   return exit ? exit : ReadExit(elsewhere);
 }
 
-// A record that was made for whoever waits for the end, and has no profile beside it.
-void RemoveRecord(const JobDirectory& elsewhere) {
-  if (access((elsewhere.root() + "/profiling").c_str(), F_OK) == 0) return;
-  unlink(elsewhere.exit_file().c_str());
-  rmdir(elsewhere.logs().c_str());
-  rmdir(elsewhere.root().c_str());
-}
-
 // Once this host's mount is gone.
 int AwaitEnd(const Place& place, bool is_gone, const Processes& processes, TimePoint deadline) {
   const JobDirectory elsewhere(TextOf(*place.mount_status, "elsewhere"));
@@ -116,7 +107,6 @@ int AwaitEnd(const Place& place, bool is_gone, const Processes& processes, TimeP
       return Refuse("some rank of the job has not ended in time" + (is_gone ? "; " + gone : ""));
     PauseBetweenLooks();
   }
-  RemoveRecord(elsewhere);
   NameRemaining(processes);
   if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
   return Refuse("the job has ended, but not well: " + exit->reason);
@@ -126,7 +116,7 @@ int StopByMount(const Place& place, TimePoint deadline) {
   const std::optional<dev_t> device = DeviceOf(place.path);
   const bool job_is_here = IsRecorded(place.job, TextOf(*place.mount_status, "job"));
   const bool is_gone = !job_is_here && HasLostDirectory(place);
-  const Processes processes(place.job);
+  const Processes processes(is_gone ? JobDirectory("") : place.job);
   if (const Status sent = SendStop(place.path); !sent) return Refuse(sent.error().Describe());
   while (DeviceOf(place.path) == device) {
     if (std::chrono::steady_clock::now() >= deadline) return Refuse(place.path + " is still mounted");

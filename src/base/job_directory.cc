@@ -119,6 +119,15 @@ std::string TakeElsewhere(const std::string& base) {
   return "";
 }
 
+// Whether the request says more than its empty file does, which has its verb for a name.
+bool SaysMore(const Json& request, const std::string& file) {
+  if (!file.ends_with("." + TextOf(request, "verb") + std::string(kRequestSuffix))) return false;
+  for (const auto& [name, value] : request.items()) {
+    if (name != "verb" && value != Json("")) return true;
+  }
+  return false;
+}
+
 // ENOENT where there is none yet.
 Result<Json> TakeAnswer(const JobDirectory& job, const std::string& base) {
   if (const Result<std::string> text = ReadWholeFile(base + ".answer")) {
@@ -242,7 +251,11 @@ Result<Json> AskJob(const JobDirectory& job, const Json& request, Duration timeo
   bool is_dead = false;
   TimePoint next_check = begin;
   while (std::chrono::steady_clock::now() < give_up) {
-    if (Result<Json> answer = TakeAnswer(job, base); answer || answer.error().code != ENOENT) return answer;
+    if (Result<Json> answer = TakeAnswer(job, base); answer || answer.error().code != ENOENT) {
+      if (answer && SaysMore(request, *asked))
+        (*answer)["message"] = TextOf(*answer, "message") + "; there was room to ask for the verb alone";
+      return answer;
+    }
     if (is_dead) return Fail(ESRCH, "the job in " + job.root() + " has died meanwhile: none of its processes is left");
     if (std::chrono::steady_clock::now() >= next_check) {
       is_dead = has_died();  // then there is one more look for an answer

@@ -16,6 +16,11 @@ class Ends(copper_job.Scenario):
         for number in range(20):
             self.write(f"directory/file{number}", f"content {number}")
 
+    def save_below_root(self):
+        """What a job directory does not take goes with the test's own."""
+        os.environ["TMPDIR"] = str(self.root)
+        self.addCleanup(os.environ.pop, "TMPDIR")
+
     def read_all(self, mounts, numbers=range(20)):
         for mount in mounts:
             for number in numbers:

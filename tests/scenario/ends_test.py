@@ -166,6 +166,10 @@ class Unmounted(Ends):
 class NoSpace(Ends):
     """The job directory lies on a file system that is full."""
 
+    def setUp(self):
+        super().setUp()
+        self.save_below_root()
+
     @AS_ROOT
     def test_it_serves_and_stops(self):
         job, tiny = self.start_on_tiny()
@@ -178,6 +182,8 @@ class NoSpace(Ends):
             asked = job.copper(verb, job.directory)
             self.assertEqual(status, asked.returncode, asked.stderr)
             self.assertIn(f"the file system of {job.directory} is full: the job could not say more", asked.stderr + asked.stdout)
+            self.assertNotIn("the verb alone", asked.stdout)
+        self.assertIn("there was room to ask for the verb alone", job.copper("refresh", job.directory, "/directory").stdout)
         self.stop(job)
         self.gone(job)
 
@@ -201,6 +207,10 @@ class NoSpace(Ends):
 
 
 class NoDirectory(Ends):
+    def setUp(self):
+        super().setUp()
+        self.save_below_root()
+
     def remove(self, job):
         copper_job.run("rm", "-rf", job.directory)
 
