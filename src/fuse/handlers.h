@@ -125,16 +125,18 @@ class Handlers {
 
   // By name: it is dropped where it can't be expired, if it `is_still` to be when the kernel is told. Somebody may have
   // looked it up by then, and what he found is his to use.
-  void TakeBackName(uint64_t directory, std::string name, std::move_only_function<bool()> is_still) const;
+  void TakeBackName(uint64_t directory, std::string name, std::move_only_function<bool()> is_still,
+                    const Notifier::Purpose& purpose = {}) const;
   // Which the kernel believes in until then.
-  void TakeBackAbsent(uint64_t directory, const std::string& path, TimePoint until) const;
+  void TakeBackAbsent(uint64_t directory, const std::string& path, TimePoint until,
+                      const Notifier::Purpose& purpose = {}) const;
   // Its path means another directory now.
   void TakeBackReplaced(Node& directory) const;
-  void TakeBackListings(Node& directory) const;
-  // These are suspect; `told`, which may be empty: when the kernel knows. An answer that was asked for before a refresh
+  void TakeBackListings(Node& directory, const Notifier::Purpose& purpose = {}) const;
+  // These are suspect; `purpose`: see Notifier. An answer that was asked for before a refresh
   // and sent after it is taken back, too: each who asks notes how many refreshes there had been, and looks at it again
   // when the kernel has the answer.
-  void TakeBack(std::vector<NodePtr> suspects, std::move_only_function<void()> told = [] {}) const;
+  void TakeBack(std::vector<NodePtr> suspects, const Notifier::Purpose& purpose = {}) const;
   bool CameBefore(uint64_t refreshes) const { return parts_.inodes.refreshes() != refreshes; }
   // Of a TextCommand.
   void Obey(Reply reply, const Server::TextCommandHook& hook, std::span<const std::byte> in, size_t out_size);

@@ -50,27 +50,32 @@ void Handlers::OnDirectoryReplaced(const std::string& path, const Attributes& no
 }
 
 void Handlers::OnRefreshed(const std::string& path, std::move_only_function<void()> told) {
+  const Notifier::Purpose purpose = parts_.notifier->WhenAllTold(std::move(told));
   const std::vector<NodePtr> suspects = parts_.inodes.Suspect(path);
   for (const auto& [absent, until] : parts_.absent.Take(path)) {
     const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(absent)));
-    if (parent) TakeBackAbsent(parent->id(), absent, until);
+    if (parent) TakeBackAbsent(parent->id(), absent, until, purpose);
   }
   // The directory that names it; the root is its own.
-  if (const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(path)))) TakeBackListings(*parent);
-  TakeBack(suspects, std::move(told));
+  if (const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(path))))
+    TakeBackListings(*parent, purpose);
+  TakeBack(suspects, purpose);
 }
 
-void Handlers::TakeBackName(uint64_t directory, std::string name, std::move_only_function<bool()> is_still) const {
-  if (parts_.notifier->abilities().expires) return parts_.notifier->ExpireName(directory, std::move(name));
+void Handlers::TakeBackName(uint64_t directory, std::string name, std::move_only_function<bool()> is_still,
+                            const Notifier::Purpose& purpose) const {
+  if (parts_.notifier->abilities().expires) return parts_.notifier->ExpireName(directory, std::move(name), purpose);
   auto if_still = [directory, is_still = std::move(is_still)]() mutable {
     return is_still() ? std::optional(directory) : std::nullopt;
   };
-  parts_.notifier->InvalidateName(std::move(if_still), std::move(name));
+  parts_.notifier->InvalidateName(std::move(if_still), directory, std::move(name), purpose);
 }
 
 // When its time is over the kernel looks it up by itself.
-void Handlers::TakeBackAbsent(uint64_t directory, const std::string& path, TimePoint until) const {
-  TakeBackName(directory, std::string(BaseName(path)), [until, &clock = parts_.clock] { return until > clock.Now(); });
+void Handlers::TakeBackAbsent(uint64_t directory, const std::string& path, TimePoint until,
+                              const Notifier::Purpose& purpose) const {
+  auto is_still = [until, &clock = parts_.clock] { return until > clock.Now(); };
+  TakeBackName(directory, std::string(BaseName(path)), is_still, purpose);
 }
 
 // Once a lookup has found the other one there is nothing more to tell.
@@ -84,19 +89,19 @@ void Handlers::TakeBackReplaced(Node& directory) const {
   if (parent && is_still()) TakeBackName(parent->id(), std::string(BaseName(directory.path())), is_still);
 }
 
-void Handlers::TakeBack(std::vector<NodePtr> suspects, std::move_only_function<void()> told) const {
+void Handlers::TakeBack(std::vector<NodePtr> suspects, const Notifier::Purpose& purpose) const {
   for (const NodePtr& node : suspects) {
-    if (node->IsDirectory()) TakeBackListings(*node);
+    if (node->IsDirectory()) TakeBackListings(*node, purpose);
   }
   const TimePoint until = parts_.clock.Now() + Server::kMostRechecking;
   const Recheck::Parts parts{parts_.fetcher, parts_.clock, parts_.inodes, parts_.notifier};
-  std::make_shared<Recheck>(parts, std::move(suspects), until, std::move(told))->Begin();
+  std::make_shared<Recheck>(parts, std::move(suspects), until, purpose)->Begin();
 }
 
-void Handlers::TakeBackListings(Node& directory) const {
+void Handlers::TakeBackListings(Node& directory, const Notifier::Purpose& purpose) const {
   directory.Expire();
   parts_.streamed.Outdate(directory);
-  parts_.notifier->InvalidateInode(directory.id());
+  parts_.notifier->InvalidateInode(directory.id(), purpose);
 }
 
 }  // namespace copper::fuse

@@ -3,9 +3,21 @@
 #include <linux/fuse.h>
 #include <sys/uio.h>
 
+#include <exception>
+#include <iterator>
+#include <utility>
+
 #include "copper/base/worker_pool.h"
 
 namespace copper::fuse {
+namespace {
+
+// What a call may take before it counts as one that hangs: a lock is held by a request that waits for the source.
+constexpr auto kPatience = std::chrono::milliseconds(100);
+// One for each directory in which somebody waits for a source that hangs; beyond that everything is told late.
+constexpr size_t kMostThreads = 64;
+
+}  // namespace
 
 Notifier::~Notifier() {
   Stop();
@@ -13,19 +25,36 @@ Notifier::~Notifier() {
 
 void Notifier::Start(fuse_session* session) {
   session_ = session;
-  thread_ = std::thread([this] { Run(); });
+  const std::lock_guard lock(mutex_);
+  threads_.emplace_back([this] { Run(); });
 }
 
 void Notifier::Stop() {
-  std::deque<Note> dropped;
+  Notes dropped;
+  std::unordered_map<uint64_t, Notes> dropped_too;
+  std::vector<std::thread> threads;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     notes_.swap(dropped);
+    held_.swap(dropped_too);
+    threads_.swap(threads);
     queued_ = 0;
   }
   work_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  for (std::thread& thread : threads) thread.join();
+}
+
+Notifier::Purpose Notifier::WhenAllTold(std::move_only_function<void()> told) {
+  struct Last {
+    Notifier& notifier;
+    std::move_only_function<void()> told;
+    Last(Notifier& one, std::move_only_function<void()> then) : notifier(one), told(std::move(then)) {}
+    Last(const Last&) = delete;
+    Last& operator=(const Last&) = delete;
+    ~Last() { notifier.Then(std::move(told)); }
+  };
+  return std::make_shared<Last>(*this, std::move(told));
 }
 
 void Notifier::Store(uint64_t id, uint64_t offset, Bytes bytes, std::move_only_function<void()> stored) {
@@ -33,16 +62,20 @@ void Notifier::Store(uint64_t id, uint64_t offset, Bytes bytes, std::move_only_f
   Add({.kind = Note::Kind::kStore, .id = id, .offset = offset, .bytes = std::move(bytes), .then = std::move(stored)});
 }
 
-void Notifier::InvalidateInode(uint64_t id) {
-  Add({.kind = Note::Kind::kInode, .id = id});
+void Notifier::InvalidateInode(uint64_t id, Purpose purpose) {
+  Add({.kind = Note::Kind::kInode, .id = id, .purpose = std::move(purpose)});
 }
 
-void Notifier::InvalidateName(IfStill directory, std::string name) {
-  Add({.kind = Note::Kind::kName, .name = std::move(name), .directory = std::move(directory)});
+void Notifier::InvalidateName(IfStill directory, uint64_t likely, std::string name, Purpose purpose) {
+  Add({.kind = Note::Kind::kName,
+       .id = likely,
+       .name = std::move(name),
+       .directory = std::move(directory),
+       .purpose = std::move(purpose)});
 }
 
-void Notifier::ExpireName(uint64_t directory, std::string name) {
-  Add({.kind = Note::Kind::kExpire, .id = directory, .name = std::move(name)});
+void Notifier::ExpireName(uint64_t directory, std::string name, Purpose purpose) {
+  Add({.kind = Note::Kind::kExpire, .id = directory, .name = std::move(name), .purpose = std::move(purpose)});
 }
 
 void Notifier::Prune(std::vector<uint64_t> ids) {
@@ -55,36 +88,91 @@ void Notifier::Then(std::move_only_function<void()> told) {
 
 void Notifier::Add(Note note) {
   // An invalidation has no bytes, so it always fits.
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_ || queued_ + note.bytes.size() > most_queued_) return;
-    queued_ += note.bytes.size();
-    notes_.push_back(std::move(note));
-  }
-  work_.notify_one();
+  const std::lock_guard lock(mutex_);
+  if (stopping_ || queued_ + note.bytes.size() > most_queued_) return;
+  queued_ += note.bytes.size();
+  notes_.push_back(std::move(note));
+  CallSomebody();
+}
+
+// To tell, or to stand by.
+void Notifier::CallSomebody() {
+  if (!call_ || (call_->may_hang && !is_watched_)) work_.notify_one();
+}
+
+// Where the host allows none, there are fewer.
+void Notifier::AddThread() try {
+  if (threads_.size() < kMostThreads) threads_.emplace_back([this] { Run(); });
+} catch (const std::exception&) {  // the next call tries again
 }
 
 void Notifier::Run() {
   NameThread("copper-notify");
-  std::unique_lock lock(mutex_);
-  while (true) {
-    work_.wait(lock, [this] { return stopping_ || !notes_.empty(); });
-    if (stopping_) return;
-    TellFirst(lock);
+  Lock lock(mutex_);
+  while (!stopping_) {
+    if (notes_.empty() || (call_ && (is_watched_ || !call_->may_hang))) {
+      work_.wait(lock);
+    } else if (call_) {
+      StandBy(lock);
+    } else {
+      TellFirst(lock);
+    }
   }
 }
 
-void Notifier::TellFirst(std::unique_lock<std::mutex>& lock) {
-  size_t told = 0;
-  {
-    Note note = std::move(notes_.front());
-    notes_.pop_front();
-    lock.unlock();
-    Tell(note);
-    told = note.bytes.size();
-  }  // what the note holds is freed outside the lock
+// Until the call that is under way has lasted too long, or there was another one since.
+void Notifier::StandBy(Lock& lock) {
+  const auto begun = call_->begun;
+  is_watched_ = true;
+  work_.wait_until(lock, begun + kPatience);
+  is_watched_ = false;
+  if (stopping_ || !call_ || call_->begun != begun) return;
+  if (std::chrono::steady_clock::now() >= begun + kPatience) Relieve();
+}
+
+// What comes for the same file or directory is held up from now on.
+void Notifier::Relieve() {
+  call_->hangs = true;
+  held_.try_emplace(call_->id);
+  call_ = nullptr;
+}
+
+void Notifier::TellFirst(Lock& lock) {
+  Note note = std::move(notes_.front());
+  notes_.pop_front();
+  if (held_.contains(note.id)) return HoldUp(std::move(note), lock);
+  TellOne(std::move(note), lock);
+}
+
+void Notifier::HoldUp(Note note, Lock& lock) {
+  if (note.bytes.empty()) return held_[note.id].push_back(std::move(note));
+  queued_ -= std::min(queued_, note.bytes.size());
+  lock.unlock();
+  Free(std::move(note));
+  lock.lock();
+}
+
+void Notifier::TellOne(Note note, Lock& lock) {
+  Call call{.begun = std::chrono::steady_clock::now(), .id = note.id, .may_hang = note.id != 0};
+  call_ = &call;
+  if (call.may_hang && held_.size() + 2 > threads_.size()) AddThread();
+  if (!notes_.empty()) CallSomebody();
+  lock.unlock();
+  Tell(note);
+  const size_t told = note.bytes.size();
+  Free(std::move(note));  // what the note holds is freed outside the lock
   lock.lock();
   queued_ -= std::min(queued_, told);
+  if (call.hangs) return LetGoOn(call.id);
+  call_ = nullptr;
+}
+
+// What was held up comes next, in its order.
+void Notifier::LetGoOn(uint64_t id) {
+  const auto held = held_.extract(id);
+  if (held.empty()) return;  // the notifier stops
+  notes_.insert(notes_.begin(), std::make_move_iterator(held.mapped().begin()),
+                std::make_move_iterator(held.mapped().end()));
 }
 
 // Errors are not looked at: ENOENT, the kernel has forgotten the inode or the name; anything else means that the

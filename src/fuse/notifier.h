@@ -1,10 +1,14 @@
 // Tells the kernel what it did not ask for: bytes that arrived ahead of their reads, names that are true no longer.
 //
-// One thread ("copper-notify"), which never answers requests: these calls wait for page and directory locks that
-// unanswered requests hold. Stores are an optimisation and are dropped when too many wait; invalidations never are.
+// By threads of its own ("copper-notify"), which never answer requests: these calls wait for page and directory locks
+// that unanswered requests hold, which may be for as long as the source hangs. One of them tells at a time, in the
+// order in which notes were added, and another one stands by: it goes on when a call has lasted for 100 ms, and what is
+// about the same file or directory is held up behind that call, and nothing else. Stores are an optimisation, and are
+// dropped when too many wait or they would be held up; invalidations never are.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -15,6 +19,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "copper/base/bytes.h"
@@ -39,27 +44,34 @@ class Notifier {
 
   // The session must live until Stop.
   void Start(fuse_session* session);
-  // Drops what has not been told. Waits for the call under way, so requests must still be answered, or the connection
+  // Drops what has not been told. Waits for the calls under way, so requests must still be answered, or the connection
   // be gone. Idempotent.
   void Stop();
+
+  // What a number of notes are for; it may be null. Whoever adds them has it, and so has each of them until it is told.
+  using Purpose = std::shared_ptr<void>;
+  // `told` is called, as by Then, when nobody has this any more: not at all once the notifier stops. Then this must
+  // still be there, as long as anybody has it.
+  Purpose WhenAllTold(std::move_only_function<void()> told);
 
   // Any thread; none of these blocks. `stored` is called when the kernel has the bytes; not if they were dropped.
   void Store(uint64_t id, uint64_t offset, Bytes bytes, std::move_only_function<void()> stored = {});
   // The kernel's attributes and pages of a file, or names of a directory, are no longer true.
-  void InvalidateInode(uint64_t id);
+  void InvalidateInode(uint64_t id, Purpose purpose = {});
   // Whatever the kernel knows of this name is no longer true. A name that somebody uses is dropped, too: what is open
   // there goes on, but getcwd(2) fails for good, /proc says "(deleted)", and what is mounted there goes. So `directory`
   // says, when its turn has come, in the notifier's thread, whether it is to be told still, and of which directory: who
-  // has looked the name up while this waited must not lose it.
+  // has looked the name up while this waited must not lose it. `likely` is the directory that it will say.
   using IfStill = std::move_only_function<std::optional<uint64_t>()>;
-  void InvalidateName(IfStill directory, std::string name);
+  void InvalidateName(IfStill directory, uint64_t likely, std::string name, Purpose purpose = {});
   // The same, but the name stays until it is looked up again, and for good if that gives the same node: who uses it is
   // left alone. Only a kernel that expires names; others would drop it.
-  void ExpireName(uint64_t directory, std::string name);
+  void ExpireName(uint64_t directory, std::string name, Purpose purpose = {});
   // The kernel should forget these nodes. It does so with all that nobody uses, and keeps the others, names and all.
   // Only a kernel that prunes; others refuse it.
   void Prune(std::vector<uint64_t> ids);
-  // Called when the kernel has been told what was added before; not at all once the notifier stops.
+  // Called, by one thread at a time, when the kernel has been told what was added before, but for what is held up; not
+  // at all once the notifier stops.
   void Then(std::move_only_function<void()> told);
 
  private:
@@ -72,10 +84,31 @@ class Notifier {
     std::vector<uint64_t> ids{};
     IfStill directory{};
     std::move_only_function<void()> then{};
+    Purpose purpose{};
   };
+  using Notes = std::deque<Note>;
+  using Lock = std::unique_lock<std::mutex>;
+  // Of the kernel, about one file or directory.
+  struct Call {
+    std::chrono::steady_clock::time_point begun;
+    uint64_t id = 0;
+    bool may_hang = false;
+    bool hangs = false;  // another thread goes on meanwhile
+  };
+
   void Add(Note note);
   void Run();
-  void TellFirst(std::unique_lock<std::mutex>& lock);
+  // With the lock; those that are given it let it go meanwhile.
+  void AddThread();
+  void CallSomebody();
+  void StandBy(Lock& lock);
+  void Relieve();
+  void TellFirst(Lock& lock);
+  void TellOne(Note note, Lock& lock);
+  void HoldUp(Note note, Lock& lock);
+  static void Free(Note) {}
+  void LetGoOn(uint64_t id);
+
   void Tell(Note& note);
   void Invalidate(Note& note);
   void Expire(uint64_t directory, const std::string& name);
@@ -86,10 +119,13 @@ class Notifier {
   fuse_session* session_ = nullptr;
   std::mutex mutex_;  // guards what follows; not held while the kernel is told
   std::condition_variable work_;
-  std::deque<Note> notes_;
-  size_t queued_ = 0;  // bytes
+  Notes notes_;
+  Call* call_ = nullptr;                      // of the thread that tells, if any does
+  std::unordered_map<uint64_t, Notes> held_;  // behind calls that hang, by what these are about
+  size_t queued_ = 0;                         // bytes
+  bool is_watched_ = false;                   // by a thread that stands by, and looks at the time
   bool stopping_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 // Takes the chunks of one file that were fetched ahead of its page faults.

@@ -19,17 +19,23 @@ void Pruner::PruneOldest() {
 
 void Pruner::BeginLook() {
   oldest_ = inodes_.TakeOldest();
-  if (notifier_->abilities().expires) {
-    for (const NodePtr& node : oldest_) {
-      const NodePtr parent = inodes_.FindDirectory(std::string(ParentPath(node->path())));
-      if (parent) notifier_->ExpireName(parent->id(), std::string(BaseName(node->path())));
-    }
-  }
-  notifier_->Then([this] {
+  const Notifier::Purpose expired = notifier_->WhenAllTold([this] {
     if (thread_.StartFirst()) return thread_.Submit([this] { DropUnused(); });
     oldest_.clear();
     looking_ = false;  // perhaps there is one to be had when more come
   });
+  if (notifier_->abilities().expires) {
+    for (const NodePtr& node : oldest_) {
+      const uint64_t directory = DirectoryOf(*node);
+      if (directory != 0) notifier_->ExpireName(directory, std::string(BaseName(node->path())), expired);
+    }
+  }
+}
+
+// 0: it is not known.
+uint64_t Pruner::DirectoryOf(const Node& node) const {
+  const NodePtr parent = inodes_.FindDirectory(std::string(ParentPath(node.path())));
+  return parent ? parent->id() : 0;
 }
 
 std::optional<FilesInUse::Seen> Pruner::Look() const try { return in_use_->Look(); } catch (const std::bad_alloc&) {
@@ -38,15 +44,17 @@ std::optional<FilesInUse::Seen> Pruner::Look() const try { return in_use_->Look(
 
 // A look takes no more than a third of a core, however many nodes come.
 void Pruner::DropUnused() {
+  const Notifier::Purpose dropped = notifier_->WhenAllTold([this] { OnLooked(); });
   const TimePoint began = clock_.Now();
   const auto seen = oldest_.empty() ? std::nullopt : Look();
   for (NodePtr& node : std::exchange(oldest_, {})) {
     if (!seen || seen->numbers.contains(node->number()) || seen->paths.contains(node->path())) continue;
     std::string name(BaseName(node->path()));
-    notifier_->InvalidateName([this, unused = std::move(node)] { return inodes_.LetGo(unused); }, std::move(name));
+    const uint64_t likely = DirectoryOf(*node);
+    notifier_->InvalidateName([this, unused = std::move(node)] { return inodes_.LetGo(unused); }, likely,
+                              std::move(name), dropped);
   }
   Rest(2 * (clock_.Now() - began));
-  notifier_->Then([this] { OnLooked(); });
 }
 
 void Pruner::Rest(Duration time) {

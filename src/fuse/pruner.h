@@ -39,6 +39,7 @@ class Pruner {
  private:
   void PruneOldest();
   void BeginLook();
+  uint64_t DirectoryOf(const Node& node) const;
   std::optional<FilesInUse::Seen> Look() const;
   void DropUnused();
   void Rest(Duration time);

@@ -5,11 +5,11 @@
 
 namespace copper::fuse {
 
-Recheck::Recheck(Parts parts, std::vector<NodePtr> suspects, TimePoint until, std::move_only_function<void()> done)
+Recheck::Recheck(Parts parts, std::vector<NodePtr> suspects, TimePoint until, Notifier::Purpose purpose)
     : parts_(std::move(parts)),
       until_(until),
       asked_(parts_.inodes.refreshes()),
-      done_(std::move(done)),
+      purpose_(std::move(purpose)),
       suspects_(std::move(suspects)) {}
 
 void Recheck::Begin() {
@@ -27,9 +27,9 @@ void Recheck::ExpireSome() {
   for (const size_t end = std::min(next_ + kTurn, suspects_.size()); next_ < end; ++next_) {
     const Node& node = *suspects_[next_];
     const auto directory = DirectoryOf(node, parts_.inodes);
-    if (directory) parts_.notifier->ExpireName(*directory, std::string(BaseName(node.path())));
+    if (directory) parts_.notifier->ExpireName(*directory, std::string(BaseName(node.path())), purpose_);
   }
-  if (next_ == suspects_.size()) return parts_.notifier->Then(std::move(done_));
+  if (next_ == suspects_.size()) return purpose_.reset();
   parts_.notifier->Then([self = shared_from_this()] { self->ExpireSome(); });
 }
 
@@ -65,8 +65,8 @@ void Recheck::Run() {
   const std::lock_guard lock(mutex_);
   if (!answers_.empty() || more) {
     if (!std::exchange(is_due_, true)) parts_.notifier->Then([self = shared_from_this()] { self->Run(); });
-  } else if (under_way_ == 0 && next_ == tasks_.size() && done_) {
-    parts_.notifier->Then(std::exchange(done_, nullptr));
+  } else if (under_way_ == 0 && next_ == tasks_.size()) {
+    purpose_.reset();
   }
 }
 
@@ -118,7 +118,8 @@ void Recheck::Drop(const NodePtr& node) {
     if (inodes.Confirm(*node, nullptr, asked)) return std::nullopt;
     return DirectoryOf(*node, inodes);
   };
-  parts_.notifier->InvalidateName(if_still, std::string(BaseName(node->path())));
+  const uint64_t likely = DirectoryOf(*node, parts_.inodes).value_or(0);
+  parts_.notifier->InvalidateName(if_still, likely, std::string(BaseName(node->path())), purpose_);
 }
 
 // Then nobody need be asked. It is told all the same: what is in use there would be found again with its directory.

@@ -7,7 +7,6 @@
 // time is dropped, so that nobody sees the old one.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,9 +33,9 @@ class Recheck : public std::enable_shared_from_this<Recheck> {
     std::shared_ptr<Notifier> notifier;
   };
 
-  Recheck(Parts parts, std::vector<NodePtr> suspects, TimePoint until, std::move_only_function<void()> done);
+  Recheck(Parts parts, std::vector<NodePtr> suspects, TimePoint until, Notifier::Purpose purpose);
 
-  // `done`, if it is called at all: when the kernel has been told whatever there was to tell. Once. Any thread.
+  // Has the purpose until there is nothing more to tell.
   void Begin();
 
  private:
@@ -67,7 +66,7 @@ class Recheck : public std::enable_shared_from_this<Recheck> {
   const Parts parts_;
   const TimePoint until_;
   const uint64_t asked_;  // after so many refreshes
-  std::move_only_function<void()> done_;
+  Notifier::Purpose purpose_;
   Nodes suspects_;
   std::vector<Task> tasks_;
   size_t next_ = 0;                          // suspect or task

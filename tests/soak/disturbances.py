@@ -62,6 +62,7 @@ class Refresher(Disturbance):
     """`copper refresh` of files, directories and everything, by the job directory or any mount."""
 
     LONGEST = 40
+    TELLING = 10  # seconds: most of what a rank has for it
 
     def __init__(self, soak):
         super().__init__("refresher", soak)
@@ -118,10 +119,16 @@ class Refresher(Disturbance):
         # A refresh need not reach who is frozen, and its leader may itself be frozen or killed.
         excused = leader is not None and (soak.was_frozen(leader, began, ended) or leader in soak.killed)
         excused |= leader is None and any(soak.was_frozen(rank, began, ended) for rank in range(soak.ranks))
-        if not excused and not all(isinstance(rank, int) and soak.was_frozen(rank, began, ended) for rank in missed):
+        stalled = self.was_stalled(path, began, ended)
+        if not excused and not all(isinstance(rank, int) and (stalled or soak.was_frozen(rank, began, ended)) for rank in missed):
             self.complaints.append(f"refresh of /{path} by {place} after {ended - began:.1f} s missed {missed}"
                                    f" {done.stderr if done else ''}")
         return False
+
+    def was_stalled(self, path, began, ended):
+        """While the kernels were to be told of names there: a reader who waits for one keeps the directory locked."""
+        concerns_it = f"{STALLING}/".startswith(f"{path}/" if path else "")
+        return concerns_it and self.soak.staller.stalls.overlap(STALLING, began, ended) > self.TELLING
 
 
 class Freezer(Disturbance):

@@ -7,6 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <future>
+#include <thread>
+
 #include "real_mount.h"
 
 namespace copper::fuse {
@@ -47,6 +50,32 @@ class NamesInUse : public RealMount, public testing::WithParamInterface<uint32_t
 
   uint64_t refreshes_ = 0;
 };
+
+// A lookup holds a lock of the kernel's on its directory, for which whoever says that a name there is no longer true
+// waits.
+TEST_P(NamesInUse, WhatHangsInOneDirectoryMakesNoRefreshOfAnotherLate) {
+  for (const char* name : {"/hanging/a", "/hanging/b", "/other/file"}) store().AddFile(name, "old");
+  store().SetAnswersAbsence("/hanging", false);
+  for (const char* name : {"/hanging/a", "/hanging/b", "/other/file"}) ASSERT_EQ(ReadFile(In(name)), "old");
+  store().Block(fakes::MemoryStore::Kind::kLook, "/hanging/absent");
+  std::thread waiting([&] { EXPECT_NE(access(In("/hanging/absent").c_str(), F_OK), 0); });
+  EXPECT_TRUE(store().WaitUntilBlocked(fakes::MemoryStore::Kind::kLook, "/hanging/absent", 1));
+  for (const char* name : {"/hanging/a", "/hanging/b", "/other/file"}) store().AddFile(name, "new");
+
+  fetch::Fetcher& fetcher = job_->node(0).fetcher();
+  std::promise<void> all_told;
+  std::future<void> is_all_told = all_told.get_future();
+  fetcher.BeginRefresh({1, 1}, "/", kNever);
+  fetcher.EndRefresh({1, 1}, "/", [&] { all_told.set_value(); });
+  Refresh("/other");
+  EXPECT_EQ(ReadFile(In("/other/file")), "new");
+  EXPECT_EQ(is_all_told.wait_for(std::chrono::seconds(0)), std::future_status::timeout) << "that one still hangs";
+
+  store().Release(fakes::MemoryStore::Kind::kLook, "/hanging/absent");
+  waiting.join();
+  EXPECT_EQ(is_all_told.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  for (const char* name : {"/hanging/a", "/hanging/b"}) EXPECT_EQ(ReadFile(In(name)), "new");
+}
 
 TEST_P(NamesInUse, ANewDirectoryAfterItsListingWasRenewed) {
   store().AddFile("/d/old", "a");

@@ -10,9 +10,9 @@ TEST_F(NotifierTest, WhetherANameIsStillToBeDroppedIsAskedInItsTurn) {
   HoldUp(asked);
   bool is_used = false;
   const auto if_still = [&] { return is_used ? std::nullopt : std::optional<uint64_t>(7); };
-  notifier_->InvalidateName(if_still, "used");
+  notifier_->InvalidateName(if_still, 7, "used");
   notifier_->Then([&] { is_used = false; });
-  notifier_->InvalidateName(if_still, "unused");
+  notifier_->InvalidateName(if_still, 7, "unused");
   is_used = true;
   asked.set_value();
   EXPECT_THAT(Dropped(), testing::ElementsAre("unused"));

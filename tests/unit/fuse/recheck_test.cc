@@ -29,7 +29,7 @@ class RecheckTest : public Told {
   // Of these names nothing can be had in time, so all are to be dropped.
   void Begin() {
     const Recheck::Parts parts{job_.node(0).fetcher(), clock_, inodes_, notifier_};
-    std::make_shared<Recheck>(parts, inodes_.Suspect("/"), clock_.Now(), [] {})->Begin();
+    std::make_shared<Recheck>(parts, inodes_.Suspect("/"), clock_.Now(), Notifier::Purpose())->Begin();
   }
   Watched clock_;
   InodeTable inodes_;
