@@ -18,10 +18,13 @@ constexpr auto kUntil = std::chrono::seconds(60);
 
 Result<std::string> Tell(const std::string& path, const std::set<Rank>& lost, uint32_t ranks) {
   if (lost.empty()) return fmt::format("refreshed {} on {} rank{}", path, ranks, ranks == 1 ? "" : "s");
-  return Fail(ETIMEDOUT,
-              fmt::format("refreshed {} on {} of {} ranks; no answer from rank {}: what was cached there may "
-                          "still be seen, so refresh again when they answer",
-                          path, ranks - lost.size(), ranks, fmt::join(lost, ", ")));
+  return Fail(
+      ETIMEDOUT,
+      fmt::format(
+          "refreshed {} on {} of {} ranks; no answer from rank {}: what was cached there may "
+          "still be seen, so refresh again when they answer (copper status shows who is lost, and who waits for "
+          "a source that hangs)",
+          path, ranks - lost.size(), ranks, fmt::join(lost, ", ")));
 }
 
 }  // namespace
