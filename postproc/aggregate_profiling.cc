@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "copper/base/file.h"
+#include "analyses.h"
 #include "coverage.h"
 #include "job_profile.h"
 #include "output_files.h"
 #include "profile_summary.h"
 #include "profile_totals.h"
+#include "refuse.h"
 #include "text.h"
 #include "usage_roots.h"
-#include "verbs.h"
 
 namespace copper::postproc {
 namespace {

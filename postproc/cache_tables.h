@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "copper/base/json.h"
 #include "copper/base/result.h"
+#include "copper/jobdir/json.h"
 #include "copper/profile/table_occupancy.h"
 
 namespace copper::postproc {

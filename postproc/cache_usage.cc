@@ -4,12 +4,13 @@
 
 #include <cstdio>
 
+#include "analyses.h"
 #include "cache_tables.h"
-#include "job.h"
+#include "copper/jobdir/place.h"
 #include "job_profile.h"
 #include "output_files.h"
+#include "refuse.h"
 #include "text.h"
-#include "verbs.h"
 
 namespace copper::postproc {
 namespace {

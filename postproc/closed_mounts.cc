@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "copper/base/file.h"
 #include "copper/base/mount_info.h"
+#include "copper/base/path.h"
 
 namespace copper::postproc {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "ancestors.h"
 #include "closed_mounts.h"
-#include "copper/base/file.h"
+#include "copper/base/path.h"
 #include "progress_bar.h"
 #include "usage_roots.h"
 

@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "copper/profile/profile_file.h"
-#include "verbs.h"
 
 namespace copper::postproc {
 namespace {

@@ -3,7 +3,7 @@
 #include <iterator>
 #include <map>
 
-#include "copper/base/file.h"
+#include "copper/base/path.h"
 
 namespace copper::postproc {
 namespace {

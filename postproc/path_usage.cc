@@ -4,13 +4,14 @@
 #include <cstdio>
 #include <iterator>
 
+#include "analyses.h"
 #include "coverage.h"
 #include "job_profile.h"
 #include "output_files.h"
 #include "path_lists.h"
+#include "refuse.h"
 #include "text.h"
 #include "usage_roots.h"
-#include "verbs.h"
 
 namespace copper::postproc {
 namespace {

@@ -1,6 +1,6 @@
 #include <cstdio>
 
-#include "verbs.h"
+#include "refuse.h"
 
 namespace copper::postproc {
 

@@ -11,7 +11,7 @@
 
 #include "ancestors.h"
 #include "closed_mounts.h"
-#include "copper/base/file.h"
+#include "copper/base/path.h"
 
 namespace copper::postproc {
 namespace {

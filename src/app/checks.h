@@ -18,7 +18,4 @@ Result<std::string> ResolveTarget(const std::string& target, std::span<const sto
 Result<std::vector<std::string>> ResolveShared(const std::vector<std::string>& paths,
                                                std::span<const storage::Mount> mounts);
 
-// The job directory can be used, or made: one's own, writable, not reached through somebody else's symlink.
-Status CheckJobDirectory(const std::string& path);
-
 }  // namespace copper::app

@@ -40,7 +40,7 @@ Daemon::Outcome Daemon::Serve() {
     // Without its loop a rank can't wait for the others.
     log_.Fatal("{}", ran.error().Describe());
     record_.Reason(ran.error().Describe());
-    ending_->Request(StopReason::kFailure);
+    ending_->Request(job::StopReason::kFailure);
     end_reason_ = ran.error().Describe();
     LeaveMount();
   }
@@ -51,7 +51,7 @@ Daemon::Outcome Daemon::Serve() {
 std::optional<Duration> Daemon::TickPause() const {
   if (!end_reason_.empty()) return kEndPause;
   if (Acts()) return kControlPause;
-  if (deputy_) return Deputy::kPause;
+  if (deputy_) return job::Deputy::kPause;
   return std::nullopt;
 }
 
@@ -63,7 +63,7 @@ void Daemon::OnTick() {
     ending_->Left(still_mounted_.empty());
   }
   if (deputy_ && clock_.Now() >= next_look_) {
-    next_look_ = clock_.Now() + Deputy::kPause;
+    next_look_ = clock_.Now() + job::Deputy::kPause;
     deputy_->Look();
   }
   if (Acts() && claim_->Holds()) {
@@ -76,7 +76,7 @@ void Daemon::OnTick() {
 void Daemon::OnSignal(int signal, pid_t sender) {
   if (signal != SIGUSR1) {
     log_.Info("signal {} from process {}", signal, sender);
-    ending_->Request(StopReason::kSignal);
+    ending_->Request(job::StopReason::kSignal);
     return;
   }
   // So Hydra tells that a rank has died, where it was asked not to end the job then.
@@ -102,10 +102,10 @@ void Daemon::OnUnmounted() {
   peers_->TellUnmounted();
 }
 
-void Daemon::OnEnd(StopReason reason, Rank asked_by) {
+void Daemon::OnEnd(job::StopReason reason, Rank asked_by) {
   if (!end_reason_.empty()) return;
   end_reason_ = Describe(reason, asked_by);
-  stopped_by_mount_ = reason == StopReason::kIoctl;
+  stopped_by_mount_ = reason == job::StopReason::kIoctl;
   log_.Info("ending: {}", end_reason_);
   loop_->TickEvery(TickPause());
   // The others may still ask for files until all have come here. In the loop, so that it is after what follows, whether
@@ -125,9 +125,9 @@ void Daemon::OnEnd(StopReason reason, Rank asked_by) {
   LeaveMount();
 }
 
-void Daemon::OnGo(const JobEnd& end) {
+void Daemon::OnGo(const job::JobEnd& end) {
   end_ = end;
-  log_.Info("this rank served {}", Describe(ServedBy(counters_)));
+  log_.Info("this rank served {}", Describe(job::ServedBy(counters_)));
   if (end.conducted) log_.Info("the job served {}", Describe(end.served));
   loop_->End();
 }
@@ -178,7 +178,7 @@ void Daemon::NoteHeld(std::string_view what) {
 void Daemon::EndHeld(int status) {
   static_cast<void>(log_.Flush());
   leaving_(status, kExits);
-  static_cast<void>(fuse::Mounter(std::move(mounter_)));  // its destructor says farewell
+  static_cast<void>(mount::Mounter(std::move(mounter_)));  // its destructor says farewell
   std::fflush(nullptr);
   // The launcher waits for the end of what it gave to this process.
   CloseStandard();

@@ -1,4 +1,4 @@
-// One rank of the job: builds and owns everything, in the order of DESIGN section 3, and takes it down in the reverse.
+// One rank of the job: builds and owns everything, bottom up (app/start.cc), and takes it down in the reverse order.
 //
 // Main thread only. Other threads reach it through the main loop.
 #pragma once
@@ -12,22 +12,12 @@
 #include <string_view>
 #include <vector>
 
-#include "app/control.h"
-#include "app/deputy.h"
-#include "app/ending.h"
-#include "app/job_lock.h"
 #include "app/job_profile.h"
-#include "app/job_record.h"
 #include "app/main_loop.h"
 #include "app/open_files.h"
 #include "app/options.h"
-#include "app/peers.h"
 #include "app/profiling.h"
-#include "app/refresh.h"
-#include "app/rpc_reducer.h"
-#include "app/status.h"
 #include "copper/base/clock.h"
-#include "copper/base/job_directory.h"
 #include "copper/base/log.h"
 #include "copper/base/unique_fd.h"
 #include "copper/base/worker_pool.h"
@@ -37,8 +27,18 @@
 #include "copper/cache/cache.h"
 #include "copper/fabric/endpoint.h"
 #include "copper/fetch/fetcher.h"
-#include "copper/fuse/mounter.h"
 #include "copper/fuse/server.h"
+#include "copper/job/deputy.h"
+#include "copper/job/ending.h"
+#include "copper/job/peers.h"
+#include "copper/job/refresh.h"
+#include "copper/job/rpc_reducer.h"
+#include "copper/job/status.h"
+#include "copper/jobdir/control.h"
+#include "copper/jobdir/job_directory.h"
+#include "copper/jobdir/job_lock.h"
+#include "copper/jobdir/job_record.h"
+#include "copper/mount/mounter.h"
 #include "copper/profile/counters.h"
 #include "copper/rpc/channel.h"
 #include "copper/storage/file_systems.h"
@@ -54,7 +54,7 @@ class Daemon {
   using Leaving = std::function<void(int status, Duration longest)>;
 
   // `started` is when the process began.
-  Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootstrap::World world, TimePoint started,
+  Daemon(Options options, JobRecord& record, mount::Mounter mounter, bootstrap::World world, TimePoint started,
          Leaving leaving);
   ~Daemon();  // takes down what is still up; not to be called where IsHeld
 
@@ -68,7 +68,7 @@ class Daemon {
     bool whole = false;       // the world was left in order; else MPI must not be touched again, not by exit(3) either
     std::string elsewhere{};  // what was saved where the job directory did not take it
   };
-  // Until the job ends; then ends this rank: unmounts, waits for the others (app/ending.h), leaves MPI.
+  // Until the job ends; then ends this rank: unmounts, waits for the others (copper/job/ending.h), leaves MPI.
   Outcome Serve();
   // A rank was lost, or is there again. Any thread.
   void OnLoss(Rank rank, bool lost);
@@ -110,7 +110,7 @@ class Daemon {
   // Once serving; any thread. Takes as long as sorting the paths that were used.
   profile::Profile OwnProfile(const std::string& tag);
   JobProfile::Options ProfileOptions() const;
-  void Refresh(const std::string& given, Refresher::Done done);  // in the loop
+  void Refresh(const std::string& given, job::Refresher::Done done);  // in the loop
 
   void OnSignal(int signal, pid_t sender);
   void OnMountTable();
@@ -118,8 +118,8 @@ class Daemon {
   void OnAllUnmounted(Rank last);
   void OnTick();
   void OnActing();  // as the job's first rank, since those before it are lost
-  void OnEnd(StopReason reason, Rank asked_by);
-  void OnGo(const JobEnd& end);
+  void OnEnd(job::StopReason reason, Rank asked_by);
+  void OnGo(const job::JobEnd& end);
 
   std::optional<Duration> TickPause() const;
   bool Acts() const { return deputy_ && deputy_->IsActing(); }
@@ -154,7 +154,7 @@ class Daemon {
   const TimePoint started_;
   const Leaving leaving_;
   const SteadyClock clock_;
-  fuse::Mounter mounter_;
+  mount::Mounter mounter_;
   bootstrap::World world_;
   const std::string host_;
   const std::string boot_id_;
@@ -174,7 +174,7 @@ class Daemon {
   bootstrap::AddressBook address_book_;
   std::vector<bootstrap::PeerAddress> peer_addresses_;
   JobIdentity identity_;
-  RankIdentity who_;
+  job::RankIdentity who_;
   std::string job_directory_id_;  // JobDirectory::Id at the start; empty where this node does not see it
   UniqueFd connection_;
   std::atomic<bool> mounted_{false};
@@ -191,15 +191,15 @@ class Daemon {
   std::unique_ptr<fabric::Endpoint> endpoint_;
   std::unique_ptr<rpc::FabricChannel> channel_;
   std::unique_ptr<fetch::Fetcher> fetcher_;
-  Losses losses_;
+  job::Losses losses_;
   std::set<Rank> named_lost_;  // in the log
-  std::unique_ptr<Ending> ending_;
-  std::unique_ptr<Peers> peers_;
-  std::unique_ptr<Refresher> refresher_;
+  std::unique_ptr<job::Ending> ending_;
+  std::unique_ptr<job::Peers> peers_;
+  std::unique_ptr<job::Refresher> refresher_;
   std::unique_ptr<WorkerPool> reducing_;
-  std::unique_ptr<RpcReducer> rpc_reducer_;
+  std::unique_ptr<job::RpcReducer> rpc_reducer_;
   std::unique_ptr<JobProfile> profile_;
-  std::unique_ptr<Deputy> deputy_;  // the first ranks, as the next two
+  std::unique_ptr<job::Deputy> deputy_;  // the first ranks, as the next two
   std::unique_ptr<JobClaim> claim_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<fuse::Server> server_;
@@ -211,7 +211,7 @@ class Daemon {
   TimePoint next_look_{};   // of a deputy, at those before it
   std::string end_reason_;  // set once the job ends
   bool stopped_by_mount_ = false;
-  std::optional<JobEnd> end_;
+  std::optional<job::JobEnd> end_;
 };
 
 }  // namespace copper::app

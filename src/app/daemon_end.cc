@@ -29,7 +29,7 @@ constexpr std::string_view kTag = "final";
 }  // namespace
 
 Daemon::Outcome Daemon::Leave() {
-  const JobEnd end = end_.value_or(JobEnd{.alone = true});
+  const job::JobEnd end = end_.value_or(job::JobEnd{.alone = true});
   Outcome outcome{.status = 0, .reason = end_reason_ + NameLost(end.lost)};
   if (end.alone) {
     outcome = {.status = 1, .reason = outcome.reason + "; no word from the other ranks came in time"};

@@ -16,16 +16,17 @@ constexpr auto kNoteOnName = std::chrono::seconds(5);
 
 void Daemon::MeetPeers() {
   const Rank rank = world_.rank();
-  ending_ = std::make_unique<Ending>(rank, JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
-                                     Ending::Hooks{.begin = [this](StopReason reason, Rank by) { OnEnd(reason, by); },
-                                                   .go = [this](const JobEnd& end) { OnGo(end); },
-                                                   .served = [this] { return ServedBy(counters_); }});
-  peers_ = std::make_unique<Peers>(rank, JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
-                                   Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
-                                                .status = [this] { return OwnStatus(); }});
-  refresher_ = std::make_unique<Refresher>(
-      rank, Refresher::Parts{*channel_, *forest_, *loop_, clock_},
-      Refresher::Hooks{
+  ending_ = std::make_unique<job::Ending>(
+      rank, job::JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
+      job::Ending::Hooks{.begin = [this](job::StopReason reason, Rank by) { OnEnd(reason, by); },
+                         .go = [this](const job::JobEnd& end) { OnGo(end); },
+                         .served = [this] { return job::ServedBy(counters_); }});
+  peers_ = std::make_unique<job::Peers>(rank, job::JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
+                                        job::Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
+                                                          .status = [this] { return OwnStatus(); }});
+  refresher_ = std::make_unique<job::Refresher>(
+      rank, job::Refresher::Parts{*channel_, *forest_, *loop_, clock_, fuse::Server::kMostRechecking},
+      job::Refresher::Hooks{
           .begin = [this](const fetch::RefreshId& id, const std::string& path,
                           TimePoint until) { fetcher_->BeginRefresh(id, path, until); },
           .end = [this](const fetch::RefreshId& id, const std::string& path,
@@ -38,12 +39,12 @@ void Daemon::MeetPeers() {
     peers_->Handle(from, request, std::move(respond));
   });
   fetcher_->SetLossListener([this](Rank parent, bool lost) { OnLoss(parent, lost); });
-  deputy_ = Deputy::Make(rank, world_.size(), *peers_, log_, [this] { OnActing(); });
+  deputy_ = job::Deputy::Make(rank, world_.size(), *peers_, log_, [this] { OnActing(); });
   if (!deputy_) return;
   control_ = std::make_unique<Control>(
       job_,
       Control::Hooks{
-          .stop = [this] { ending_->Conduct(StopReason::kRequest, world_.rank()); },
+          .stop = [this] { ending_->Conduct(job::StopReason::kRequest, world_.rank()); },
           .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); },
           .refresh = [this](const std::string& path, Control::Done done) { Refresh(path, std::move(done)); },
           .snapshot = [this](const std::string& tag, Control::Done done) { profile_->Snapshot(tag, std::move(done)); }},
@@ -55,8 +56,8 @@ void Daemon::MeetReducers() {
   claim_ = std::make_unique<JobClaim>(job_, ToHex(identity_.id), std::move(job_lock_));
   reducing_ = std::make_unique<WorkerPool>("copper-reduce", kReducingThreads);
   const auto own = [this](const std::string& tag) { return OwnProfile(tag); };
-  rpc_reducer_ = std::make_unique<RpcReducer>(
-      world_.rank(), RpcReducer::Parts{*channel_, *forest_, losses_, *reducing_, clock_, log_}, own);
+  rpc_reducer_ = std::make_unique<job::RpcReducer>(
+      world_.rank(), job::RpcReducer::Parts{*channel_, *forest_, losses_, *reducing_, clock_, log_}, own);
   profile_ = std::make_unique<JobProfile>(
       ProfileOptions(), job_, JobProfile::Parts{*rpc_reducer_, *reducing_, *loop_, clock_, log_, *claim_}, own);
 }
@@ -109,16 +110,16 @@ std::string Daemon::NameLost(const std::set<Rank>& lost) const {
 }
 
 void Daemon::OnAllUnmounted(Rank last) {
-  if (Acts()) ending_->Conduct(StopReason::kUnmounted, last);
+  if (Acts()) ending_->Conduct(job::StopReason::kUnmounted, last);
 }
 
-void Daemon::Refresh(const std::string& given, Refresher::Done done) {
+void Daemon::Refresh(const std::string& given, job::Refresher::Done done) {
   std::vector<std::string> mounts;
   for (const bootstrap::Member& member : members_) mounts.push_back(member.mount_point);
-  const Result<std::string> path = PathInSource(given, target_, mounts);
+  const Result<std::string> path = job::PathInSource(given, target_, mounts);
   if (!path) return done(std::unexpected(path.error()));
   const auto note = std::make_shared<std::promise<std::string>>();
-  detour_->Submit([this, note, path = *path] { note->set_value(NoteOnName(path, target_)); });
+  detour_->Submit([this, note, path = *path] { note->set_value(job::NoteOnName(path, target_)); });
   refresher_->Refresh(*path, [this, note, done = std::move(done)](const Result<std::string>& outcome) mutable {
     if (!outcome) {
       log_.Warning("{}", outcome.error().Describe());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "app/cache_usage.h"
 #include "app/daemon.h"
 #include "app/profiling.h"
 #include "copper/base/memory_limit.h"
@@ -73,18 +74,18 @@ fuse::Server::Options Daemon::ServerOptions() {
   fuse::Server::Options options;
   options.threads = options_.threads;
   options.node_budget_bytes = NodeBudget();
-  options.in_use = std::make_shared<fuse::ProcFilesInUse>(mount_point_);
+  options.in_use = std::make_shared<ProcFilesInUse>(mount_point_);
   options.most_protocol_minor = MostProtocolMinor();
   options.store_ahead_bytes = std::min<uint64_t>(options.store_ahead_bytes, MemoryBudget() / 8);
   options.live_files["status.json"] = [this, print] { return print(LiveStatus()); };
   options.live_files["job_directory.json"] = [this, print] { return print(LookAtJobDirectory()); };
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
   options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
-  options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(StopReason::kIoctl); }); };
+  options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(job::StopReason::kIoctl); }); };
   options.on_snapshot_command = [this](const std::string& tag, JobProfile::Done done) {
     loop_->Submit([this, tag, done = std::move(done)]() mutable { profile_->Snapshot(tag, std::move(done)); });
   };
-  options.on_refresh_command = [this](const std::string& path, Refresher::Done done) {
+  options.on_refresh_command = [this](const std::string& path, job::Refresher::Done done) {
     loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
   };
   options.recorder = recorder_.get();
@@ -101,8 +102,9 @@ std::string Daemon::AddressBookText() const {
 }
 
 Json Daemon::OwnStatus() {
-  Json status = RankStatus(who_, clock_.Now() - started_, mounted_, counters_, *cache_, channel_->counters(), *forest_);
-  status["waits"] = WaitsJson(who_.rank, fetcher_->LongWaits(kMostWaits));
+  Json status = job::RankStatus(who_, clock_.Now() - started_, mounted_, counters_, CacheUsage(*cache_),
+                                channel_->counters(), *forest_);
+  status["waits"] = job::WaitsJson(who_.rank, fetcher_->LongWaits(job::kMostWaits));
   return status;
 }
 

@@ -1,24 +1,25 @@
 // The profile of the whole job: snapshots while it serves, and the one of its end. What is in them is reduced over all
 // ranks first (copper/profile/reducer.h).
 //
-//   profiling/TAG/copper_profile.h5      a snapshot; TAG "pre-destroy" at the start of the shutdown, "interval-0001"
-//   ...
-//                                        by --profile-snapshot-interval-s
-//   profiling/final/copper_profile.h5    of the end
-//   profiling/final/rank-<r>.h5          of one rank, where it could not hand its profile on
-//   tables/final/                        the occupancy of the tables, profiling or not; with full paths their table
+// clang-format off
+//   profiling/TAG/copper_profile.h5     a snapshot; TAG "pre-destroy" at the start of the shutdown, "interval-0001" ... by
+//                                       --profile-snapshot-interval-s
+//   profiling/final/copper_profile.h5   of the end
+//   profiling/final/rank-<r>.h5         of one rank, where it could not hand its profile on
+//   tables/final/                       the occupancy of the tables, profiling or not; with full paths their table
+// clang-format on
 #pragma once
 
 #include <functional>
 #include <optional>
 #include <string>
 
-#include "app/job_lock.h"
 #include "copper/base/clock.h"
-#include "copper/base/job_directory.h"
 #include "copper/base/log.h"
 #include "copper/base/result.h"
 #include "copper/base/worker_pool.h"
+#include "copper/jobdir/job_directory.h"
+#include "copper/jobdir/job_lock.h"
 #include "copper/profile/reducer.h"
 
 namespace copper::app {

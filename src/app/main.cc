@@ -9,7 +9,6 @@
 #include <optional>
 
 #include "app/daemon.h"
-#include "app/job_record.h"
 #include "app/main_loop.h"
 #include "app/mpi_guard.h"
 #include "app/open_files.h"
@@ -17,6 +16,7 @@
 #include "app/supervisor.h"
 #include "copper/base/memory_limit.h"
 #include "copper/base/open_files_limit.h"
+#include "copper/jobdir/job_record.h"
 
 namespace copper::app {
 namespace {
@@ -76,7 +76,7 @@ int RefuseAlone(const std::string& message, bool is_first, const JobRecord& reco
 std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, bool is_first, TimePoint started,
                                     const Supervisor& supervisor) try {
   // Before threads, MPI and the fabric: nothing may fork later.
-  Result<fuse::Mounter> mounter = fuse::Mounter::Fork([&record, parent = getppid()](pid_t daemon) {
+  Result<mount::Mounter> mounter = mount::Mounter::Fork([&record, parent = getppid()](pid_t daemon) {
     if (AwaitEnd(parent, daemon)) record.Death(daemon, 0);
   });
   if (!mounter) return RefuseAlone(mounter.error().Describe(), is_first, record), nullptr;

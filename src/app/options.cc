@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <map>
 
-#include "copper/base/command_line.h"
+#include "copper/jobdir/command_line.h"
 
 namespace copper::app {
 namespace {

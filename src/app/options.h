@@ -1,4 +1,4 @@
-// The command line of cu_fuse (DESIGN section 2 is its contract). An option exists only when what it says works.
+// The command line of cu_fuse; README.md has a table of it. An option exists only when what it says works.
 #pragma once
 
 #include <algorithm>

@@ -5,10 +5,10 @@
 #include <string>
 
 #include "app/options.h"
-#include "app/status.h"
 #include "copper/base/clock.h"
 #include "copper/bootstrap/members.h"
 #include "copper/cache/cache.h"
+#include "copper/job/status.h"
 #include "copper/profile/profile.h"
 #include "copper/profile/recorder.h"
 #include "copper/tree/forest.h"
@@ -21,7 +21,7 @@ std::unique_ptr<profile::Recorder> MakeRecorder(const Options& options, uint64_t
 struct ProfileParts {
   std::string tag;
   std::string target;
-  const RankIdentity& who;
+  const job::RankIdentity& who;
   const bootstrap::StartTimings& timings;
   Duration registration;
   Duration uptime;

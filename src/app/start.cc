@@ -10,6 +10,7 @@
 #include "app/core_files.h"
 #include "app/daemon.h"
 #include "app/source_share.h"
+#include "copper/base/chunk_size.h"
 #include "copper/base/open_files_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
 #include "copper/wire/header.h"
@@ -28,7 +29,7 @@ std::string Resolve(const std::string& path) {
 
 }  // namespace
 
-Daemon::Daemon(Options options, JobRecord& record, fuse::Mounter mounter, bootstrap::World world, TimePoint started,
+Daemon::Daemon(Options options, JobRecord& record, mount::Mounter mounter, bootstrap::World world, TimePoint started,
                Leaving leaving)
     : options_(std::move(options)),
       record_(record),
@@ -82,9 +83,9 @@ Status Daemon::CheckHost() {
     return checked;
   }
   if (const Status checked = CheckJobDirectory(job_.root()); !checked) return checked;
-  if (const Status checked = fuse::CheckFuse(); !checked) return checked;
-  if (const Status checked = fuse::CheckMountPoint(mount_point_); !checked) return checked;
-  Result<std::string> mount_point = fuse::ResolveMountPoint(mount_point_);
+  if (const Status checked = mount::CheckFuse(); !checked) return checked;
+  if (const Status checked = mount::CheckMountPoint(mount_point_); !checked) return checked;
+  Result<std::string> mount_point = mount::ResolveMountPoint(mount_point_);
   if (!mount_point) return std::unexpected(mount_point.error());
   mount_point_ = std::move(*mount_point);
   if (const Status planned = PlanTrees(); !planned) return planned;
@@ -270,7 +271,7 @@ void Daemon::AnnounceReady() {
   if (ready) return;
   log_.Fatal("{}", ready.error().Describe());
   record_.Reason("cannot tell that the job is ready: " + ready.error().Describe());
-  ending_->Conduct(StopReason::kFailure, 0);
+  ending_->Conduct(job::StopReason::kFailure, 0);
 }
 
 }  // namespace copper::app

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <new>
 
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 
 namespace copper {
 namespace {

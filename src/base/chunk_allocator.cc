@@ -8,7 +8,7 @@
 #include <new>
 #include <vector>
 
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 
 namespace copper {
 namespace {

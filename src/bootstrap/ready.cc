@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "copper/base/files.h"
-#include "copper/base/json.h"
 #include "copper/bootstrap/members.h"
+#include "copper/jobdir/json.h"
 
 namespace copper::bootstrap {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 
 namespace copper::cache {
 namespace {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <thread>
 
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 #include "copper/base/worker_pool.h"
 #include "copper/fabric/net_type.h"
 #include "fabric/loopback.h"

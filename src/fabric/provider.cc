@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 #include "copper/base/log.h"
 #include "copper/fabric/libfabric_endpoint.h"
 

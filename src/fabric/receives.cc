@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "copper/base/attempt.h"
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 #include "fabric/descriptors.h"
 
 namespace copper::fabric {

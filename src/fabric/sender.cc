@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "copper/base/file.h"
 #include "copper/base/log.h"
 
 namespace copper::fabric {

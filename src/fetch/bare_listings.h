@@ -17,8 +17,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "copper/base/file.h"
-#include "copper/base/listing.h"
+#include "copper/names/attributes.h"
+#include "copper/names/listing.h"
 #include "copper/storage/backing_store.h"
 
 namespace copper::fetch {

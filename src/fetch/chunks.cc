@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "copper/base/attempt.h"
+#include "copper/base/chunk_size.h"
+#include "copper/base/path.h"
 #include "copper/rpc/payload.h"
 #include "vouched_comparison.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "context.h"
-#include "copper/fetch/single_flight.h"
+#include "fetch/single_flight.h"
 #include "pool_calls.h"
 #include "settling.h"
 #include "upstream.h"

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "copper/fetch/fetcher.h"
-#include "copper/fetch/single_flight.h"
+#include "fetch/single_flight.h"
 #include "refreshes.h"
 #include "waits.h"
 

@@ -2,6 +2,8 @@
 
 #include "chunks.h"
 #include "context.h"
+#include "copper/base/path.h"
+#include "copper/names/attributes.h"
 #include "deadlines.h"
 #include "listings.h"
 #include "names.h"

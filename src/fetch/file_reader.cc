@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "copper/base/chunk_size.h"
 #include "shown.h"
 
 namespace copper::fetch {

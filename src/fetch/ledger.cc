@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "copper/base/path.h"
+
 namespace copper::fetch {
 namespace {
 

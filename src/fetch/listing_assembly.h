@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "copper/base/bytes.h"
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 #include "copper/base/result.h"
 
 namespace copper::fetch {

@@ -1,7 +1,9 @@
 #include "listings.h"
 
-#include "copper/base/listing_builder.h"
-#include "copper/base/same_directory.h"
+#include "copper/base/chunk_size.h"
+#include "copper/base/path.h"
+#include "copper/names/listing_builder.h"
+#include "copper/names/same_directory.h"
 #include "copper/rpc/payload.h"
 #include "deadlines.h"
 

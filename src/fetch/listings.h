@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "context.h"
-#include "copper/fetch/single_flight.h"
+#include "fetch/single_flight.h"
 #include "listing_assembly.h"
 #include "pool_calls.h"
 #include "upstream.h"

@@ -2,7 +2,8 @@
 #include "listings.h"
 
 #include "copper/base/attempt.h"
-#include "copper/base/listing_builder.h"
+#include "copper/base/path.h"
+#include "copper/names/listing_builder.h"
 
 namespace copper::fetch {
 namespace {

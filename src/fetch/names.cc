@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "copper/base/attempt.h"
+#include "copper/base/path.h"
 #include "copper/rpc/payload.h"
 #include "deadlines.h"
 

@@ -6,7 +6,7 @@
 
 #include "bare_listings.h"
 #include "context.h"
-#include "copper/fetch/single_flight.h"
+#include "fetch/single_flight.h"
 #include "listings.h"
 #include "pool_calls.h"
 #include "upstream.h"

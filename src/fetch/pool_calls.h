@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "copper/base/worker_pool.h"
-#include "copper/fetch/single_flight.h"
+#include "fetch/single_flight.h"
 #include "waits.h"
 
 namespace copper::fetch {

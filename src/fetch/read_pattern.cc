@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 
 namespace copper::fetch {
 namespace {

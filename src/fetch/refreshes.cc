@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include "copper/base/file.h"
+#include "copper/base/path.h"
 
 namespace copper::fetch {
 namespace {

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "copper/base/chunk_size.h"
+#include "copper/base/path.h"
+
 namespace copper::fetch {
 namespace {
 
@@ -137,7 +140,7 @@ void Settling::CompareShown(const File& file, Done done) {
   context_.parts.detour.Submit([this, file, done = std::move(done)]() mutable {
     const Shown::Seals seals = file.shown->BeginComparison();
     const Equal equal = AreStill(file.path, file.version, seals.chunks);
-    if (equal && *equal) file.shown->Settle(seals.comparison, **equal, std::nullopt);
+    if (equal) file.shown->Settle(seals.comparison, *equal, std::nullopt);
     if (!equal && equal.error().code == ESTALE) file.shown->Refuse();
     done(equal ? Status() : Fail(ESTALE));
   });

@@ -21,11 +21,12 @@ Shown::Verdict Shown::Show(uint64_t chunk, const cache::Chunk& shown, Vouched vo
     settled_ = shown.ctime;
     vouched_ = vouched;
   }
-  if (vouched && vouched == vouched_) {
+  const bool is_comparing = ended_ != comparisons_;
+  if (!is_comparing && vouched && vouched == vouched_) {
     settled_ = std::max(settled_, std::optional(shown.ctime));
     return Verdict::kSettled;
   }
-  if (settled_ == shown.ctime) {
+  if (!is_comparing && settled_ == shown.ctime) {
     // Who vouches in another epoch knows nothing of the others; nor does anybody of a chunk that was read alone.
     if (!vouched) vouched_.reset();
     return Verdict::kSettled;
@@ -49,14 +50,13 @@ bool Shown::Note(uint64_t chunk, const Seal& seal) {
 
 Shown::Seals Shown::BeginComparison() {
   const std::lock_guard lock(mutex_);
-  settled_.reset();
-  vouched_.reset();
   return {++comparisons_, noted_};
 }
 
-void Shown::Settle(uint64_t comparison, const FileTime& ctime, Vouched vouched) {
+void Shown::Settle(uint64_t comparison, const std::optional<FileTime>& ctime, Vouched vouched) {
   const std::lock_guard lock(mutex_);
   if (comparison != comparisons_) return;
+  ended_ = comparison;
   settled_ = ctime;
   vouched_ = vouched;
 }

@@ -45,13 +45,14 @@ class Shown {
   };
   // All that is to be compared. Whatever is shown from now on has to be compared, too.
   Seals BeginComparison();
-  // All was found equal, to what the file is under this ctime, or to what roots vouch for. Says nothing if another
-  // comparison has begun since.
-  void Settle(uint64_t comparison, const FileTime& ctime, Vouched vouched);
+  // All was found equal, to what the file is under this ctime (nullopt: it has moved meanwhile), or to what roots vouch
+  // for. Says nothing if another comparison has begun since.
+  void Settle(uint64_t comparison, const std::optional<FileTime>& ctime, Vouched vouched);
   // Something was not: nothing is shown any more.
   void Refuse();
 
-  // Whether all of it is what the file is under this ctime; nullopt if there is nothing yet.
+  // Whether all that was shown is what the file is under this ctime; nullopt if there is nothing yet. What is being
+  // compared is not shown yet.
   std::optional<bool> IsOf(const FileTime& ctime) const;
 
  private:
@@ -65,7 +66,7 @@ class Shown {
   size_t held_ = 0;           // bytes, in the budget
   std::optional<FileTime> settled_;
   Vouched vouched_;  // all of it
-  uint64_t comparisons_ = 0;
+  uint64_t comparisons_ = 0, ended_ = 0;  // the last that has begun, and that has found all equal
   bool lacks_ = false;  // more was shown than is noted
   bool is_refused_ = false;
 };

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "copper/base/file.h"
+#include "copper/base/path.h"
 
 namespace copper::fuse {
 namespace {

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "copper/base/clock.h"
-#include "copper/base/file.h"
+#include "copper/names/attributes.h"
 
 namespace copper::fuse {
 

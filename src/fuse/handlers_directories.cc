@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "attributes.h"
+#include "copper/base/path.h"
 #include "handlers.h"
 
 namespace copper::fuse {

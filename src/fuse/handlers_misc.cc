@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "copper/base/control_ioctl.h"
+#include "copper/names/attributes.h"
 #include "handlers.h"
 
 namespace copper::fuse {

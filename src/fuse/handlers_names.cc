@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "attributes.h"
+#include "copper/base/path.h"
 #include "handlers.h"
 
 namespace copper::fuse {

@@ -7,6 +7,7 @@
 // at and listed again.
 #include <algorithm>
 
+#include "copper/base/path.h"
 #include "handlers.h"
 #include "recheck.h"
 

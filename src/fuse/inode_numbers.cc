@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "copper/base/hash.h"
+#include "copper/names/attributes.h"
 
 namespace copper::fuse {
 namespace {

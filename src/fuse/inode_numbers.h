@@ -13,7 +13,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "copper/base/file.h"
+#include "copper/names/attributes.h"
 
 namespace copper::fuse {
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "copper/base/path.h"
+
 namespace copper::fuse {
 namespace {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "copper/base/fatal_signals.h"
 #include "copper/base/worker_pool.h"
-#include "fatal_signals.h"
 
 namespace copper::fuse {
 

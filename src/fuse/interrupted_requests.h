@@ -17,8 +17,8 @@
 #include <thread>
 #include <vector>
 
+#include "copper/base/caller_threads.h"
 #include "copper/base/clock.h"
-#include "copper/fuse/caller_threads.h"
 
 namespace copper::fuse {
 

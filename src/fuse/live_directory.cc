@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include "copper/base/hash.h"
-#include "copper/base/listing_builder.h"
+#include "copper/base/path.h"
+#include "copper/names/attributes.h"
+#include "copper/names/listing_builder.h"
 
 namespace copper::fuse {
 namespace {

@@ -1,6 +1,6 @@
 #include "node.h"
 
-#include "copper/base/same_directory.h"
+#include "copper/names/same_directory.h"
 
 namespace copper::fuse {
 

@@ -13,8 +13,8 @@
 
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
-#include "copper/base/file.h"
 #include "copper/fetch/file_reader.h"
+#include "copper/names/attributes.h"
 
 namespace copper::fuse {
 

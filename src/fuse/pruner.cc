@@ -3,6 +3,8 @@
 #include <new>
 #include <utility>
 
+#include "copper/base/path.h"
+
 namespace copper::fuse {
 
 void Pruner::Relieve() {

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/files_in_use.h"
 #include "copper/base/worker_pool.h"
-#include "copper/fuse/files_in_use.h"
 #include "inode_table.h"
 #include "notifier.h"
 

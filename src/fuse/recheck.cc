@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "copper/base/path.h"
+
 namespace copper::fuse {
 
 Recheck::Recheck(Parts parts, std::vector<NodePtr> suspects, TimePoint until, Notifier::Purpose purpose)

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "copper/profile/schema.h"
 #include "hdf5_handle.h"
+#include "profile/schema.h"
 
 namespace copper::profile {
 

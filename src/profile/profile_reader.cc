@@ -3,11 +3,11 @@
 #include <stdexcept>
 
 #include "copper/profile/profile_file.h"
-#include "copper/profile/schema.h"
 #include "file_image.h"
 #include "hdf5_file.h"
 #include "hdf5_paths.h"
 #include "hdf5_table.h"
+#include "profile/schema.h"
 
 namespace copper::profile {
 namespace {

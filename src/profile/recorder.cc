@@ -4,8 +4,8 @@
 #include <cerrno>
 #include <new>
 
-#include "copper/base/per_thread.h"
 #include "path_table.h"
+#include "profile/per_thread.h"
 #include "space_saving.h"
 #include "top_paths.h"
 

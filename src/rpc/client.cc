@@ -4,6 +4,7 @@
 #include "copper/base/attempt.h"
 #include "copper/base/cursor.h"
 
+#include "copper/base/chunk_size.h"
 #include "rpc/state.h"
 
 namespace copper::rpc {

@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "copper/base/listing_builder.h"
+#include "copper/base/path.h"
+#include "copper/names/listing_builder.h"
 #include "storage/file_identity.h"
 #include "storage/retry.h"
 #include "storage/stat.h"

@@ -5,10 +5,9 @@
 #include <vector>
 
 #include "copper/base/clock.h"
-#include "copper/base/file.h"
-#include "copper/base/listing.h"
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
+#include "copper/names/listing.h"
 #include "copper/storage/backing_store.h"
 #include "copper/storage/file_systems.h"
 #include "look_cost.h"

@@ -1,6 +1,7 @@
 #include "storage/file_identity.h"
 
 #include "copper/base/hash.h"
+#include "copper/names/attributes.h"
 
 namespace copper::storage {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "copper/base/file.h"
+#include "copper/names/attributes.h"
 #include "copper/storage/file_systems.h"
 
 namespace copper::storage {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "copper/base/file.h"
 #include "copper/base/hash.h"
+#include "copper/names/attributes.h"
 
 namespace copper::storage {
 namespace {

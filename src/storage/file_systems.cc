@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "copper/base/path.h"
+#include "copper/names/attributes.h"
 #include "storage/file_system_numbers.h"
 #include "storage/mount_digest.h"
 #include "storage/paths.h"

@@ -3,7 +3,7 @@
 #include <set>
 #include <utility>
 
-#include "copper/base/file.h"
+#include "copper/base/path.h"
 #include "copper/storage/file_systems.h"
 #include "storage/paths.h"
 

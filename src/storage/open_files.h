@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "copper/base/file.h"
 #include "copper/base/file_time.h"
 #include "copper/base/unique_fd.h"
+#include "copper/names/attributes.h"
 
 namespace copper::storage {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "copper/base/file.h"
+#include "copper/base/path.h"
 
 namespace copper::storage {
 

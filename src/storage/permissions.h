@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "copper/base/file.h"
 #include "copper/base/unique_fd.h"
+#include "copper/names/attributes.h"
 
 namespace copper::storage {
 

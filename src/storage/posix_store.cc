@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "copper/base/chunk_size.h"
+#include "copper/names/attributes.h"
 #include "storage/busy_time.h"
 #include "storage/directory_reader.h"
 #include "storage/file_identity.h"

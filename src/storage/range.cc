@@ -4,7 +4,7 @@
 
 #include <new>
 
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 #include "storage/retry.h"
 
 namespace copper::storage {

@@ -2,11 +2,12 @@
 // elsewhere none at the end of a path.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "copper/base/file.h"
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
 

@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "copper/base/file.h"
 #include "copper/base/result.h"
+#include "copper/names/attributes.h"
 
 namespace copper::storage {
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "copper/base/clock.h"
-#include "copper/base/file.h"
+#include "copper/names/attributes.h"
 
 namespace copper::storage {
 

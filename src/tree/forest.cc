@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "copper/base/file.h"
 #include "copper/base/hash.h"
+#include "copper/base/path.h"
 
 namespace copper::tree {
 

@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "copper/base/packed_attributes.h"
+#include "copper/names/packed_attributes.h"
 
 namespace copper::wire {
 

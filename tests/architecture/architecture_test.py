@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The product keeps to the design's table of modules; and these checks can fail.
+"""The product keeps to the table of modules; and these checks can fail.
 
     architecture_test.py ROOT LIBRARY... [-- unittest options]
 """
@@ -71,7 +71,7 @@ class Rules(unittest.TestCase):
 
     def test_a_module_outside_the_table(self):
         self.put("src/extra/extra.cc", "")
-        self.assertIn("not in the design's table", rules.check_include_graph(self.root)[0])
+        self.assertIn("not in the table of modules", rules.check_include_graph(self.root)[0])
 
     def test_a_link_that_is_not_in_the_table(self):
         self.put("src/cache/CMakeLists.txt", "copper_module(cache USES base storage PRIVATE_LIBRARIES fetch)\n")

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "copper/fuse/caller_threads.h"
+#include "copper/base/caller_threads.h"
 
 namespace copper::fakes {
 
@@ -39,7 +39,7 @@ struct ThreadStatus {
   }
 };
 
-class FakeThreads final : public fuse::CallerThreads {
+class FakeThreads final : public CallerThreads {
  public:
   // All that are not set: alive and undisturbed.
   void Set(pid_t thread, Seen seen) {

@@ -8,6 +8,10 @@
 #include <stdexcept>
 #include <utility>
 
+#include "copper/base/chunk_size.h"
+#include "copper/base/path.h"
+#include "copper/names/attributes.h"
+
 namespace copper::fakes {
 namespace {
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/names/attributes.h"
 #include "copper/storage/backing_store.h"
 
 namespace copper::fakes {

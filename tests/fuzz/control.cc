@@ -1,13 +1,13 @@
 // What a user asks of a job: a request as a file in control/, and the text of an ioctl on .copper/control. Every
 // request is taken away, and one that can be understood is answered.
-#include "app/control.h"
+#include "copper/jobdir/control.h"
 
 #include <unistd.h>
 
 #include <filesystem>
 
-#include "app/refresh.h"
 #include "copper/base/files.h"
+#include "copper/job/refresh.h"
 #include "expect.h"
 
 using namespace copper;

@@ -1,8 +1,8 @@
 // The messages of the end and of a refresh, whose payloads are numbers and lists of ranks.
 #include <algorithm>
 
-#include "app/ending_messages.h"
 #include "expect.h"
+#include "job/ending_messages.h"
 
 using namespace copper;
 

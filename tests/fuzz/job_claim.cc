@@ -3,9 +3,9 @@
 
 #include <filesystem>
 
-#include "app/job_lock.h"
 #include "copper/base/files.h"
-#include "copper/base/json.h"
+#include "copper/jobdir/job_lock.h"
+#include "copper/jobdir/json.h"
 #include "expect.h"
 
 using namespace copper;

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "copper/base/files.h"
+#include "copper/jobdir/place.h"
 #include "expect.h"
-#include "job.h"
 
 using namespace copper;
 

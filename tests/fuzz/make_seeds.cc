@@ -6,15 +6,15 @@
 #include <fstream>
 #include <string>
 
-#include "app/ending_messages.h"
 #include "bootstrap/messages.h"
-#include "copper/base/listing_builder.h"
+#include "copper/names/listing_builder.h"
 #include "copper/profile/profile_file.h"
 #include "copper/profile/profile_stream.h"
 #include "copper/wire/header.h"
 #include "copper/wire/payload.h"
 #include "fakes/sample_profile.h"
-#include "fuse/mounter_protocol.h"
+#include "job/ending_messages.h"
+#include "mount/mounter_protocol.h"
 
 namespace {
 

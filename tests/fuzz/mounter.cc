@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "expect.h"
-#include "fuse/mounter_protocol.h"
+#include "mount/mounter_protocol.h"
 
 using namespace copper::fuse;
 

@@ -13,7 +13,7 @@
 
 #include "copper/base/files.h"
 #include "expect.h"
-#include "fuse/mounter_process.h"
+#include "mount/mounter_process.h"
 #include "pieces.h"
 
 using namespace copper;

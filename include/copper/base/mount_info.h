@@ -30,4 +30,9 @@ struct MountInfo {
 std::vector<MountInfo> ParseMountInfo(std::string_view text);
 Result<std::vector<MountInfo>> ReadMountInfo(const std::string& file = kMountInfoFile);
 
+// All mounts at this point, the one on top last.
+Result<std::vector<MountInfo>> MountsAt(const std::string& point);
+// The user who mounted it; -1 where it is not said (no FUSE mount).
+int64_t UserOf(const MountInfo& mount);
+
 }  // namespace copper

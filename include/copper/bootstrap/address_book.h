@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "copper/base/job_directory.h"
 #include "copper/base/result.h"
 #include "copper/bootstrap/members.h"
 #include "copper/bootstrap/world.h"
 #include "copper/fabric/net_type.h"
+#include "copper/jobdir/job_directory.h"
 
 namespace copper::bootstrap {
 

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "copper/base/ids.h"
-#include "copper/base/job_directory.h"
 #include "copper/base/result.h"
 #include "copper/bootstrap/world.h"
 #include "copper/fabric/endpoint.h"
+#include "copper/jobdir/job_directory.h"
 
 namespace copper::bootstrap {
 

@@ -7,11 +7,11 @@
 
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
-#include "copper/base/file.h"
-#include "copper/base/listing.h"
 #include "copper/base/seal.h"
 #include "copper/cache/budget.h"
 #include "copper/cache/table.h"
+#include "copper/names/attributes.h"
+#include "copper/names/listing.h"
 
 namespace copper::cache {
 

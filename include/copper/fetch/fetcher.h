@@ -13,11 +13,11 @@
 
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
-#include "copper/base/file.h"
-#include "copper/base/listing.h"
 #include "copper/base/log.h"
 #include "copper/base/worker_pool.h"
 #include "copper/cache/cache.h"
+#include "copper/names/attributes.h"
+#include "copper/names/listing.h"
 #include "copper/profile/counters.h"
 #include "copper/profile/recorder.h"
 #include "copper/rpc/channel.h"

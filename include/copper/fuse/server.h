@@ -7,12 +7,12 @@
 #include <memory>
 #include <string>
 
+#include "copper/base/caller_threads.h"
 #include "copper/base/clock.h"
+#include "copper/base/files_in_use.h"
 #include "copper/base/log.h"
 #include "copper/base/unique_fd.h"
 #include "copper/fetch/fetcher.h"
-#include "copper/fuse/caller_threads.h"
-#include "copper/fuse/files_in_use.h"
 #include "copper/profile/counters.h"
 #include "copper/profile/recorder.h"
 

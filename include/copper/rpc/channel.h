@@ -20,7 +20,6 @@
 
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
-#include "copper/base/file.h"
 #include "copper/base/ids.h"
 #include "copper/base/log.h"
 #include "copper/base/result.h"
@@ -31,6 +30,8 @@
 namespace copper::rpc {
 
 using wire::Kind;
+using wire::kMaxPayload;         // of a reply, bytes
+using wire::kMaxRequestPayload;  // of a request
 
 struct Request {
   Kind kind = Kind::kLook;

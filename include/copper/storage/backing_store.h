@@ -8,10 +8,10 @@
 #include <string>
 
 #include "copper/base/bytes.h"
-#include "copper/base/file.h"
-#include "copper/base/listing.h"
-#include "copper/base/listing_builder.h"
 #include "copper/base/result.h"
+#include "copper/names/attributes.h"
+#include "copper/names/listing.h"
+#include "copper/names/listing_builder.h"
 
 namespace copper::storage {
 

@@ -15,6 +15,7 @@
 #include "copper/base/chunk_allocator.h"
 #include "copper/base/clock.h"
 #include "copper/base/unique_fd.h"
+#include "copper/names/attributes.h"
 #include "copper/storage/backing_store.h"
 #include "copper/storage/file_systems.h"
 

@@ -10,9 +10,10 @@
 #include <vector>
 
 #include "copper/base/bytes.h"
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 #include "copper/base/ids.h"
 #include "copper/base/result.h"
+#include "copper/names/attributes.h"
 #include "copper/wire/keys.h"
 
 namespace copper::wire {

@@ -20,10 +20,10 @@
 #include <string_view>
 
 #include "copper/base/bytes.h"
-#include "copper/base/file.h"
 #include "copper/base/ids.h"
 #include "copper/base/seal.h"
 #include "copper/base/secret.h"
+#include "copper/names/attributes.h"
 
 namespace copper::wire {
 

@@ -2,9 +2,10 @@
 #pragma once
 
 #include "copper/base/bytes.h"
-#include "copper/base/file.h"
-#include "copper/base/listing.h"
+#include "copper/base/chunk_size.h"
 #include "copper/base/result.h"
+#include "copper/names/attributes.h"
+#include "copper/names/listing.h"
 
 namespace copper::wire {
 

@@ -9,10 +9,10 @@
 #include <filesystem>
 #include <thread>
 
-#include "app/job_lock.h"
-#include "app/job_record.h"
 #include "copper/base/files.h"
-#include "copper/base/last_reason.h"
+#include "copper/jobdir/job_lock.h"
+#include "copper/jobdir/job_record.h"
+#include "copper/jobdir/last_reason.h"
 #include "fakes/temporary_directory.h"
 
 namespace copper::app {

@@ -27,7 +27,7 @@ class ProfilingTest : public testing::Test {
   }
 
   fakes::FakeClock clock_;
-  const RankIdentity who_ = {.rank = 3, .host = "node3", .pid = 4242, .address = "tcp://10.0.0.3:5"};
+  const job::RankIdentity who_ = {.rank = 3, .host = "node3", .pid = 4242, .address = "tcp://10.0.0.3:5"};
   const bootstrap::StartTimings timings_ = {.mpi_us = 1, .fabric_us = 2, .mount_us = 3, .serving_us = 4};
   const tree::Forest forest_{7, 2, 1};
   profile::Counters counters_;

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string>
 
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 
 namespace copper {
 namespace {

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "copper/base/file.h"
+#include "copper/base/chunk_size.h"
 
 namespace copper {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "copper/base/hash.h"
 #include "copper/base/ids.h"
-#include "copper/base/json.h"
 #include "copper/base/unique_fd.h"
+#include "copper/jobdir/json.h"
 
 namespace copper {
 namespace {

@@ -11,9 +11,9 @@
 #include <memory>
 
 #include "copper/base/files.h"
-#include "copper/base/json.h"
 #include "copper/bootstrap/address_book.h"
 #include "copper/bootstrap/members.h"
+#include "copper/jobdir/json.h"
 #include "in_ranks.h"
 
 namespace copper::bootstrap {

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "copper/base/file.h"
 #include "copper/fabric/libfabric_endpoint.h"
 
 namespace copper::fabric {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "copper/base/chunk_size.h"
 #include "endpoint_harness.h"
 
 // The provider `net` of libfabric 1.17 forgets an fi_info with every endpoint; tcp;ofi_rxm shows that the rest is

@@ -9,6 +9,7 @@
 #include <array>
 #include <optional>
 
+#include "copper/base/chunk_size.h"
 #include "copper/base/unique_fd.h"
 #include "endpoint_harness.h"
 

@@ -1,5 +1,5 @@
 // A listing without attributes never costs more requests than it spares looks.
-#include "../../../src/fetch/bare_listings.h"  // private to the module
+#include "fetch/bare_listings.h"  // private to the module
 
 #include <dirent.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,8 @@
 
 #include <thread>
 
-#include "copper/base/listing_builder.h"
+#include "copper/base/path.h"
+#include "copper/names/listing_builder.h"
 #include "fakes/test_job.h"
 
 namespace copper::fetch {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <string>
 
+#include "copper/base/chunk_size.h"
 #include "fakes/test_job.h"
 
 namespace copper::fetch {

@@ -1,9 +1,10 @@
-// What is asked for is counted as what it was, once (DESIGN 5.11): known sequences, exact counts.
+// What is asked for is counted as what it was, once: known sequences, exact counts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <future>
 
+#include "copper/base/chunk_size.h"
 #include "copper/fetch/fetcher.h"
 #include "fakes/test_job.h"
 

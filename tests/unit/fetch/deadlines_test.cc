@@ -1,4 +1,4 @@
-#include "../../../src/fetch/deadlines.h"  // private to the module
+#include "fetch/deadlines.h"  // private to the module
 
 #include <gtest/gtest.h>
 

@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "copper/base/chunk_size.h"
 #include "fakes/test_job.h"
 
 namespace copper::fetch {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <random>
 
+#include "copper/base/chunk_size.h"
 #include "copper/fetch/fetcher.h"
 #include "fakes/test_job.h"
 

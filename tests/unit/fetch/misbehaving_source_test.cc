@@ -4,6 +4,7 @@
 #include <future>
 #include <vector>
 
+#include "copper/base/chunk_size.h"
 #include "copper/fetch/fetcher.h"
 #include "fakes/test_job.h"
 

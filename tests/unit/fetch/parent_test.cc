@@ -1,4 +1,4 @@
-#include "../../../src/fetch/parent.h"  // private to the module
+#include "fetch/parent.h"  // private to the module
 
 #include <gtest/gtest.h>
 

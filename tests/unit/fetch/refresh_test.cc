@@ -4,8 +4,9 @@
 #include <atomic>
 #include <thread>
 
-#include "../../../src/fetch/refreshes.h"  // private to the module
+#include "copper/base/chunk_size.h"
 #include "fakes/test_job.h"
+#include "fetch/refreshes.h"  // private to the module
 
 namespace copper::fetch {
 namespace {

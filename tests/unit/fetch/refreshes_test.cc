@@ -1,4 +1,4 @@
-#include "../../../src/fetch/refreshes.h"  // private to the module
+#include "fetch/refreshes.h"  // private to the module
 
 #include <gtest/gtest.h>
 

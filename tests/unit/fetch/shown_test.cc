@@ -1,9 +1,9 @@
 // What one node of the kernel was shown of its file.
-#include "../../../src/fetch/shown.h"  // private to the module
+#include "fetch/shown.h"  // private to the module
 
 #include <gtest/gtest.h>
 
-#include "../../../src/fetch/vouched_comparison.h"  // private to the module
+#include "fetch/vouched_comparison.h"  // private to the module
 
 namespace copper::fetch {
 namespace {

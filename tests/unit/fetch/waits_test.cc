@@ -1,4 +1,4 @@
-#include "../../../src/fetch/waits.h"  // private to the module
+#include "fetch/waits.h"  // private to the module
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "../../../src/fuse/absent_names.h"  // private to the module
+#include "fuse/absent_names.h"  // private to the module
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -4,10 +4,10 @@
 
 #include <climits>
 
-#include "../../../src/fuse/attributes.h"  // private to their modules
-#include "../../../src/storage/stat.h"
-#include "copper/base/listing_builder.h"
+#include "copper/names/listing_builder.h"
 #include "copper/wire/payload.h"
+#include "fuse/attributes.h"  // private to their modules
+#include "storage/stat.h"
 #include "unit/storage/same_attributes.h"
 
 namespace copper::fuse {

@@ -1,5 +1,5 @@
 // What /proc says of the use of a mount: here of the file system that a temporary directory lies on.
-#include "copper/fuse/files_in_use.h"
+#include "copper/base/files_in_use.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -70,9 +70,9 @@ TEST_F(FilesInUseOfAMount, MountedElsewhereAndUponInANamespaceOfItsOwn) {
   ASSERT_EQ(mkdir(elsewhere.c_str(), 0700), 0);
   const pid_t child = fork();
   if (child == 0) {
-    const bool done = unshare(CLONE_NEWNS) == 0 && mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                      mount(In("/d/bound").c_str(), elsewhere.c_str(), nullptr, MS_BIND, nullptr) == 0 &&
-                      mount("none", In("/d/upon").c_str(), "tmpfs", 0, nullptr) == 0;
+    const bool done = unshare(CLONE_NEWNS) == 0 && ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                      ::mount(In("/d/bound").c_str(), elsewhere.c_str(), nullptr, MS_BIND, nullptr) == 0 &&
+                      ::mount("none", In("/d/upon").c_str(), "tmpfs", 0, nullptr) == 0;
     static_cast<void>(!write(is_ready.get(), done ? "y" : "n", 1));
     while (true) pause();
   }
@@ -96,8 +96,8 @@ TEST_F(FilesInUseOfAMount, OfAProcessWithARootOfItsOwnInANamespaceOfItsOwn) {
   ASSERT_TRUE(std::filesystem::create_directories(root + "/inside"));
   const pid_t child = fork();
   if (child == 0) {
-    const bool done = unshare(CLONE_NEWNS) == 0 && mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                      mount(point_.c_str(), (root + "/inside").c_str(), nullptr, MS_BIND, nullptr) == 0 &&
+    const bool done = unshare(CLONE_NEWNS) == 0 && ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                      ::mount(point_.c_str(), (root + "/inside").c_str(), nullptr, MS_BIND, nullptr) == 0 &&
                       umount2(point_.c_str(), MNT_DETACH) == 0 && chroot(root.c_str()) == 0 && chdir("/inside/d") == 0;
     static_cast<void>(!write(is_ready.get(), done ? "y" : "n", 1));
     while (true) pause();

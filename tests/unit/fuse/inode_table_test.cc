@@ -1,10 +1,12 @@
-#include "../../../src/fuse/inode_table.h"  // private to the module
+#include "fuse/inode_table.h"  // private to the module
 
 #include <gtest/gtest.h>
 
 #include <set>
 #include <string>
 #include <vector>
+
+#include "copper/names/attributes.h"
 
 namespace copper::fuse {
 namespace {

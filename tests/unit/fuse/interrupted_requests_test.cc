@@ -1,4 +1,4 @@
-#include "../../../src/fuse/interrupted_requests.h"  // private to the module
+#include "fuse/interrupted_requests.h"  // private to the module
 
 #include <gtest/gtest.h>
 

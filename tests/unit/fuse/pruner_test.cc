@@ -1,5 +1,5 @@
 // What becomes of nodes beyond their budget on kernels that can't tell what is in use, thread by thread.
-#include "../../../src/fuse/pruner.h"  // private to the module
+#include "fuse/pruner.h"  // private to the module
 
 #include <atomic>
 #include <functional>

@@ -11,8 +11,8 @@
 #include <sstream>
 #include <string>
 
-#include "copper/fuse/mounter.h"
 #include "copper/fuse/server.h"
+#include "copper/mount/mounter.h"
 #include "fakes/temporary_directory.h"
 #include "fakes/test_job.h"
 
@@ -23,8 +23,8 @@ class RealMount : public testing::Test {
   void SetUp() override { Start({}); }
 
   void Start(Server::Options options) {
-    if (!CheckFuse()) GTEST_SKIP() << "no FUSE here: " << CheckFuse().error().Describe();
-    auto mounter = Mounter::Fork();  // before any thread
+    if (!mount::CheckFuse()) GTEST_SKIP() << "no FUSE here: " << mount::CheckFuse().error().Describe();
+    auto mounter = mount::Mounter::Fork();  // before any thread
     ASSERT_TRUE(mounter);
     mounter_.emplace(std::move(*mounter));
     auto connection = mounter_->Mount({.point = point_});
@@ -60,7 +60,7 @@ class RealMount : public testing::Test {
   const std::string point_ = directory_.path() + "/mnt";
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   profile::Counters counters_;
-  std::optional<Mounter> mounter_;
+  std::optional<mount::Mounter> mounter_;
   std::unique_ptr<fakes::TestJob> job_;
   std::atomic<int> renderings_{0}, stop_commands_{0}, unmounted_{0};
   std::unique_ptr<Server> server_;

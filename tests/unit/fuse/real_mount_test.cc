@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "copper/base/chunk_size.h"
 #include "copper/base/control_ioctl.h"
 #include "real_mount.h"
 

@@ -1,5 +1,5 @@
 // Names that a refresh has made suspect, on a kernel that can't expire them.
-#include "../../../src/fuse/recheck.h"  // private to the module
+#include "fuse/recheck.h"  // private to the module
 
 #include <atomic>
 #include <functional>

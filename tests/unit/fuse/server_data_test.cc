@@ -1,5 +1,6 @@
 #include <string>
 
+#include "copper/base/chunk_size.h"
 #include "gmock/gmock.h"
 #include "served.h"
 

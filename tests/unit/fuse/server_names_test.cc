@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "copper/names/attributes.h"
 #include "gmock/gmock.h"
 #include "served.h"
 

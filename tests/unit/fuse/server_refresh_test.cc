@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "copper/base/chunk_size.h"
 #include "copper/base/control_ioctl.h"
 #include "gmock/gmock.h"
 #include "served.h"

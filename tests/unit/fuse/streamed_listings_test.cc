@@ -1,8 +1,8 @@
-#include "../../../src/fuse/streamed_listings.h"  // private to the module
+#include "fuse/streamed_listings.h"  // private to the module
 
 #include <gtest/gtest.h>
 
-#include "copper/base/listing_builder.h"
+#include "copper/names/listing_builder.h"
 
 namespace copper::fuse {
 namespace {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "../../../src/fuse/inode_table.h"  // private to the module
-#include "../../../src/fuse/notifier.h"
-#include "../../../src/fuse/session.h"
 #include "fakes/fake_kernel.h"
+#include "fuse/inode_table.h"  // private to the module
+#include "fuse/notifier.h"
+#include "fuse/session.h"
 
 namespace copper::fuse {
 

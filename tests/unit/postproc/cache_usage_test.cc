@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "cache_tables.h"
-#include "copper/base/json.h"
+#include "copper/jobdir/json.h"
 #include "copper/profile/table_occupancy.h"
 #include "fakes/sample_profile.h"
 #include "verb_run.h"

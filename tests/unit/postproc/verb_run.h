@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "analyses.h"
 #include "copper/base/files.h"
 #include "copper/profile/profile_file.h"
 #include "fakes/temporary_directory.h"
-#include "verbs.h"
 
 namespace copper::postproc {
 

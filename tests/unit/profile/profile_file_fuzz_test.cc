@@ -10,9 +10,9 @@
 
 #include "copper/base/files.h"
 #include "copper/profile/profile_file.h"
-#include "copper/profile/schema.h"
 #include "fakes/sample_profile.h"
 #include "fakes/temporary_directory.h"
+#include "profile/schema.h"
 
 namespace copper::profile {
 namespace {

@@ -1,5 +1,5 @@
 // postproc/README.md, tests/data/small_profile.h5 and the code say the same. COPPER_UPDATE_DATA=1 makes them anew.
-#include "copper/profile/schema.h"
+#include "profile/schema.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "../../../src/profile/space_saving.h"  // private to the module
+#include "profile/space_saving.h"  // private to the module
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <map>
 #include <random>
 
-#include "../../../src/profile/top_paths.h"
+#include "profile/top_paths.h"
 
 namespace copper::profile {
 namespace {

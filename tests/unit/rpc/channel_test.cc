@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "copper/base/chunk_size.h"
 #include "copper/base/files.h"
 #include "fixture.h"
 

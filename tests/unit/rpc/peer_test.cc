@@ -1,5 +1,5 @@
 // The window of requests to one peer, without a fabric.
-#include "../../../src/rpc/peer.h"  // private to the module
+#include "rpc/peer.h"  // private to the module
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "../../../src/rpc/replay_window.h"
+#include "rpc/replay_window.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "copper/base/file.h"
+#include "copper/names/attributes.h"
 #include "copper/storage/file_systems.h"
 
 namespace copper::storage {

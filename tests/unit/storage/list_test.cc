@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "../../../src/storage/directory_reader.h"  // private to the module
+#include "storage/directory_reader.h"  // private to the module
 #include "unit/storage/temp_tree.h"
 
 namespace copper::storage {

@@ -1,11 +1,11 @@
-#include "../../../src/storage/look_cost.h"  // private to the module
+#include "storage/look_cost.h"  // private to the module
 
 #include <gtest/gtest.h>
 
 #include <thread>
 
-#include "../../../src/storage/busy_time.h"
 #include "fakes/fake_clock.h"
+#include "storage/busy_time.h"
 
 namespace copper::storage {
 namespace {

@@ -1,6 +1,7 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
+#include "copper/names/attributes.h"
 #include "unit/storage/same_attributes.h"
 #include "unit/storage/temp_tree.h"
 

@@ -1,4 +1,4 @@
-#include "../../../src/storage/permissions.h"  // private to the module
+#include "storage/permissions.h"  // private to the module
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -2,6 +2,7 @@
 #include <random>
 #include <thread>
 
+#include "copper/base/chunk_size.h"
 #include "copper/base/files.h"
 #include "unit/storage/temp_tree.h"
 

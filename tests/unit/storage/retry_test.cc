@@ -1,4 +1,4 @@
-#include "../../../src/storage/retry.h"  // private to the module
+#include "storage/retry.h"  // private to the module
 
 #include <gtest/gtest.h>
 

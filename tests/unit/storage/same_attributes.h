@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "copper/base/file.h"
+#include "copper/names/attributes.h"
 
 namespace copper::storage {
 

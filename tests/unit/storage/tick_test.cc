@@ -1,4 +1,4 @@
-#include "../../../src/storage/tick.h"  // private to the module
+#include "storage/tick.h"  // private to the module
 
 #include <fcntl.h>
 #include <sched.h>
@@ -10,6 +10,7 @@
 #include <cstring>
 #include <thread>
 
+#include "copper/base/chunk_size.h"
 #include "copper/base/unique_fd.h"
 #include "unit/storage/temp_tree.h"
 

@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "copper/base/chunk_size.h"
 #include "copper/wire/header.h"
 
 namespace copper::wire {

@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "copper/base/listing_builder.h"
-#include "copper/base/packed_attributes.h"
+#include "copper/names/listing_builder.h"
+#include "copper/names/packed_attributes.h"
 
 namespace copper::wire {
 namespace {

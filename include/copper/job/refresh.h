@@ -1,0 +1,79 @@
+// `copper refresh`: the two passes of a refresh over all ranks (src/wire/README.md, "Refresh"). Any rank may lead one;
+// the messages go down a tree of which it is the root.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "copper/base/clock.h"
+#include "copper/base/result.h"
+#include "copper/base/worker_pool.h"
+#include "copper/fetch/fetcher.h"
+#include "copper/rpc/channel.h"
+#include "copper/tree/forest.h"
+
+namespace copper::job {
+
+// What a user means by a path, as the source has it: absolute below one of the mounts or below the target, or relative
+// to the target, with or without a slash before it; empty is everything. EINVAL for what lies outside, ENAMETOOLONG.
+Result<std::string> PathInSource(const std::string& given, const std::string& target,
+                                 const std::vector<std::string>& mounts);
+
+// What whoever refreshes this path should know of it, to follow what the job says: that the source (`target`, resolved)
+// has no such name, or another one for what is meant; empty where there is nothing to tell. Blocks on the source.
+std::string NoteOnName(const std::string& path, const std::string& target);
+
+class Refresher {
+ public:
+  struct Parts {  // all outlive it
+    rpc::Channel& channel;
+    const tree::Forest& forest;  // of the job
+    Executor& loop;              // where hooks are called
+    const Clock& clock;
+    Duration telling{};  // how long a rank's kernel may take to be told
+  };
+  struct Hooks {  // of this rank; see fetch::Fetcher
+    std::function<void(const fetch::RefreshId&, const std::string& path, TimePoint until)> begin;
+    std::function<void(const fetch::RefreshId&, const std::string& path, std::move_only_function<void()> told)> end;
+  };
+  using Done = std::move_only_function<void(Result<std::string>)>;
+
+  Refresher(Rank self, Parts parts, Hooks hooks);
+
+  // kRefresh of other ranks. The progress thread; does not block.
+  void Handle(const rpc::Request& request, rpc::Responder respond);
+  // Leads one, of a path in the source. `done` is called in the loop, with what to say to the user: an error names the
+  // ranks that were not reached. Any thread.
+  void Refresh(const std::string& path, Done done);
+
+ private:
+  struct Pass;
+  struct Gathering;
+  struct Leading;
+  struct Answers {
+    uint64_t reached = 0;
+    std::vector<Rank> lost;
+  };
+  using Gathered = std::move_only_function<void(const Answers&)>;
+
+  // In the loop.
+  void Ask(const Pass& pass, const std::vector<Rank>& ranks, bool here, Gathered done);
+  void Call(const Pass& pass, Rank rank, const std::shared_ptr<Gathering>& gathering);
+  void DoHere(const Pass& pass, const std::shared_ptr<Gathering>& gathering);
+  void Round(const std::shared_ptr<Leading>& leading, const std::vector<Rank>& ranks, bool here);
+  void OnRound(const std::shared_ptr<Leading>& leading, const Answers& answers);
+  std::vector<Rank> Living(const Leading& leading) const;
+  Duration Budget(const Pass& pass) const;
+  static void Arrived(Gathering& gathering);
+
+  const Rank self_;
+  const Parts parts_;
+  const Hooks hooks_;
+  const tree::Forest everyone_;  // tree n has rank n as its root
+  uint64_t last_ = 0;            // in the loop
+};
+
+}  // namespace copper::job

@@ -1,0 +1,143 @@
+// copper stop: ends the job on every node, and returns when it has ended.
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+
+#include "cli/verbs.h"
+#include "copper/base/control_ioctl.h"
+#include "copper/base/files.h"
+#include "copper/base/unique_fd.h"
+#include "copper/jobdir/place.h"
+#include "refuse.h"
+
+namespace copper::cli {
+
+using postproc::Refuse;
+namespace {
+
+constexpr auto kProcessesEnd = std::chrono::seconds(4);
+constexpr auto kMargin = kProcessesEnd + std::chrono::seconds(2);
+
+// Well; but who waits for the job should know that some rank did not.
+int Ended(const std::string& reason, bool lost_ranks) {
+  if (lost_ranks) std::fprintf(stderr, "copper: the job has ended: %s\n", reason.c_str());
+  return 0;
+}
+
+// The job's last acts come before the end of its processes. What is stopped, or the kernel does not let go (a thread
+// that waits for a source which answers nothing), is not to be missed by whoever looks for the job's remains.
+void NameRemaining(const Processes& processes) {
+  for (const auto& [name, is_stopped] : processes.RemainingAfter(kProcessesEnd)) {
+    const char* why = is_stopped
+                          ? "it is stopped, and ends when it is continued (kill -CONT)"
+                          : "the kernel holds a thread of it, which waits for the source; it goes when that answers";
+    std::fprintf(stderr, "copper: the job has ended, but %s, is still there: %s\n", name.c_str(), why);
+  }
+}
+
+// Whoever was to answer is gone (its launcher was killed, say): what the job has recorded of its end counts.
+int WithoutAnswer(const JobDirectory& job, const Processes& processes, const std::string& exit_before,
+                  const Error& error) {
+  const std::string recorded = FileStamp(job.exit_file());
+  const std::optional<Exit> exit = ReadExit(job);
+  if (!exit || recorded.empty() || recorded == exit_before) {
+    const bool all_ended = processes.HaveEnded();
+    return Refuse(all_ended && error.code == ETIMEDOUT
+                      ? "the job in " + job.root() + " has died meanwhile: none of its processes is left" +
+                            DescribeRemains(job)
+                      : error.Describe() + DescribeRemains(job));
+  }
+  NameRemaining(processes);
+  if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
+  return Refuse("the job has ended, but not well: " + exit->reason);
+}
+
+int StopByDirectory(const JobDirectory& job, Duration timeout) {
+  const Processes processes(job);
+  const std::string exit_before = FileStamp(job.exit_file());
+  const Result<Json> answer = Ask(job, {{"verb", "stop"}}, timeout, processes);
+  if (!answer) return WithoutAnswer(job, processes, exit_before, answer.error());
+  NameRemaining(processes);
+  const std::string message = answer->value("message", std::string("no reason given"));
+  if (answer->value("ok", false)) return Ended(message, !answer->value("whole", true));
+  return Refuse("the job has ended, but not well: " + message);
+}
+
+// The device changes when the mount is gone, and the directory with it if Copper had made it.
+std::optional<dev_t> DeviceOf(const std::string& path) {
+  struct stat found{};
+  if (lstat(path.c_str(), &found) != 0) return std::nullopt;
+  return found.st_dev;
+}
+
+// Whether the job of a mount has lost its directory: removed, or another job's by now. Where it is not to be seen from
+// here, the daemon knows.
+bool HasLostDirectory(const Place& place) {
+  const Result<std::string> text = ReadWholeFile(place.path + "/.copper/job_directory.json");
+  const Result<Json> there = text ? ParseJson(*text) : Fail(ENOENT);
+  return there && there->is_object() && there->value("is_gone", Json()) == Json(true);
+}
+
+Status SendStop(const std::string& mount) {
+  const std::string control = mount + "/.copper/control";
+  const UniqueFd file(open(control.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return FailErrno("cannot open " + control);
+  if (ioctl(file.get(), kStopCommand) != 0) return FailErrno("cannot stop the job through " + control);
+  return {};
+}
+
+// How the job ended. Where its directory has been removed, or is another job's by now, only the other place knows.
+std::optional<Exit> ReadEnd(const JobDirectory& job, bool is_gone, const JobDirectory& elsewhere) {
+  std::optional<Exit> exit;
+  if (!is_gone) exit = ReadExit(job);
+  return exit ? exit : ReadExit(elsewhere);
+}
+
+// Once this host's mount is gone.
+int AwaitEnd(const Place& place, bool is_gone, const Processes& processes, TimePoint deadline) {
+  const JobDirectory elsewhere(TextOf(*place.mount_status, "elsewhere"));
+  const std::string host = TextOf(*place.mount_status, "first_host");
+  const std::string there = elsewhere.root() + " on " + host;
+  const std::string gone = "its directory " + place.job.root() + " is gone";
+  if (is_gone && host != ShortHost())
+    return Refuse("the job has ended here, but " + gone + ": look for how it ended, and for its profile, in " + there);
+  std::optional<Exit> exit;
+  while (!(exit = ReadEnd(place.job, is_gone, elsewhere))) {
+    if (std::chrono::steady_clock::now() >= deadline)
+      return Refuse("some rank of the job has not ended in time" + (is_gone ? "; " + gone : ""));
+    PauseBetweenLooks();
+  }
+  NameRemaining(processes);
+  if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
+  return Refuse("the job has ended, but not well: " + exit->reason);
+}
+
+int StopByMount(const Place& place, TimePoint deadline) {
+  const std::optional<dev_t> device = DeviceOf(place.path);
+  const bool job_is_here = IsRecorded(place.job, TextOf(*place.mount_status, "job"));
+  const bool is_gone = !job_is_here && HasLostDirectory(place);
+  const Processes processes(is_gone ? JobDirectory("") : place.job);
+  if (const Status sent = SendStop(place.path); !sent) return Refuse(sent.error().Describe());
+  while (DeviceOf(place.path) == device) {
+    if (std::chrono::steady_clock::now() >= deadline) return Refuse(place.path + " is still mounted");
+    PauseBetweenLooks();
+  }
+  if (!job_is_here && !is_gone) return 0;  // another host's directory: what this host can see has ended
+  return AwaitEnd(place, is_gone, processes, deadline);
+}
+
+}  // namespace
+
+int Stop(const std::string& place, std::chrono::duration<double> timeout) {
+  const auto patience = std::chrono::duration_cast<Duration>(timeout);
+  const Result<Place> found = FindJob(place);
+  if (!found) return Refuse(found.error().Describe());
+  if (!found->mount_status) return StopByDirectory(found->job, patience);
+  return WithDeadline(timeout + kMargin, found->path + " does not answer any more",
+                      [&] { return StopByMount(*found, std::chrono::steady_clock::now() + patience); });
+}
+
+}  // namespace copper::cli

@@ -1,0 +1,153 @@
+#include "copper/job/refresh.h"
+
+#include <algorithm>
+#include <span>
+
+#include "copper/base/chunk_size.h"
+#include "copper/base/log.h"
+#include "job/rank_list.h"
+
+namespace copper::job {
+namespace {
+
+// What a rank gives those below it for an answer: time for their kernel to be told, and for every level below.
+constexpr auto kBase = std::chrono::seconds(3);
+constexpr auto kPerLevel = std::chrono::milliseconds(250);
+// When a rank makes the second pass by itself.
+constexpr auto kUntil = std::chrono::seconds(60);
+
+Result<std::string> Tell(const std::string& path, const std::set<Rank>& lost, uint32_t ranks) {
+  if (lost.empty()) return fmt::format("refreshed {} on {} rank{}", path, ranks, ranks == 1 ? "" : "s");
+  return Fail(
+      ETIMEDOUT,
+      fmt::format(
+          "refreshed {} on {} of {} ranks; no answer from rank {}: what was cached there may "
+          "still be seen, so refresh again when they answer (copper status shows who is lost, and who waits for "
+          "a source that hangs)",
+          path, ranks - lost.size(), ranks, fmt::join(lost, ", ")));
+}
+
+}  // namespace
+
+struct Refresher::Pass {
+  fetch::RefreshId id;
+  bool end = false;
+  std::string path;
+};
+
+// The answers to one pass that are still out.
+struct Refresher::Gathering {
+  size_t pending = 0;
+  Answers answers;
+  Gathered done;
+};
+
+struct Refresher::Leading {
+  Pass pass;
+  std::set<Rank> lost;  // in either pass
+  Done done;
+};
+
+Refresher::Refresher(Rank self, Parts parts, Hooks hooks)
+    : self_(self),
+      parts_(parts),
+      hooks_(std::move(hooks)),
+      everyone_(parts.forest.ranks(), parts.forest.fanout(), parts.forest.ranks()) {}
+
+Duration Refresher::Budget(const Pass& pass) const {
+  const Duration base = pass.end ? kBase + parts_.telling : kBase;
+  return base + kPerLevel * (everyone_.MaxDepth() - everyone_.Depth(self_, pass.id.leader));
+}
+
+void Refresher::Handle(const rpc::Request& request, rpc::Responder respond) {
+  const Rank leader = request.argument2;
+  if (leader >= everyone_.ranks() || leader == self_) return respond({.error = EINVAL});
+  const Pass pass{{leader, request.argument / 2}, request.argument % 2 != 0, request.path};
+  parts_.loop.Submit([this, pass, respond = std::move(respond)]() mutable {
+    Ask(pass, everyone_.Children(self_, pass.id.leader), true,
+        [respond = std::move(respond)](const Answers& answers) mutable {
+          respond({.argument = answers.reached, .payload = Bytes::Copy(PackRanks(answers.lost, kChunkSize))});
+        });
+  });
+}
+
+void Refresher::Ask(const Pass& pass, const std::vector<Rank>& ranks, bool here, Gathered done) {
+  const auto gathering = std::make_shared<Gathering>();
+  gathering->pending = ranks.size() + 1;
+  gathering->done = std::move(done);
+  for (const Rank rank : ranks) Call(pass, rank, gathering);
+  if (here) return DoHere(pass, gathering);
+  Arrived(*gathering);
+}
+
+void Refresher::Call(const Pass& pass, Rank rank, const std::shared_ptr<Gathering>& gathering) {
+  rpc::Request request;
+  request.kind = rpc::Kind::kRefresh;
+  request.path = pass.path;
+  request.argument = pass.id.number * 2 + (pass.end ? 1 : 0);
+  request.argument2 = pass.id.leader;
+  parts_.channel.Call(
+      rank, std::move(request), parts_.clock.Now() + Budget(pass), [this, rank, gathering](Result<rpc::Reply> reply) {
+        parts_.loop.Submit([this, rank, gathering, reply = std::move(reply)] {
+          Answers& answers = gathering->answers;
+          if (reply && reply->error == 0) {
+            answers.reached += reply->argument;
+            std::ranges::copy(UnpackRanks(reply->payload.span(), everyone_.ranks()), std::back_inserter(answers.lost));
+          } else {
+            answers.lost.push_back(rank);
+          }
+          Arrived(*gathering);
+        });
+      });
+}
+
+void Refresher::DoHere(const Pass& pass, const std::shared_ptr<Gathering>& gathering) {
+  const auto arrived = [gathering] {
+    ++gathering->answers.reached;
+    Arrived(*gathering);
+  };
+  if (!pass.end) {
+    hooks_.begin(pass.id, pass.path, parts_.clock.Now() + kUntil);
+    return arrived();
+  }
+  hooks_.end(pass.id, pass.path, [this, arrived] { parts_.loop.Submit(arrived); });
+}
+
+void Refresher::Arrived(Gathering& gathering) {
+  if (--gathering.pending == 0) gathering.done(gathering.answers);
+}
+
+void Refresher::Refresh(const std::string& path, Done done) {
+  parts_.loop.Submit([this, path, done = std::move(done)]() mutable {
+    const auto leading = std::make_shared<Leading>();
+    leading->pass = {{self_, ++last_}, false, path};
+    leading->done = std::move(done);
+    Round(leading, Living(*leading), true);
+  });
+}
+
+void Refresher::Round(const std::shared_ptr<Leading>& leading, const std::vector<Rank>& ranks, bool here) {
+  Ask(leading->pass, ranks, here, [this, leading](const Answers& answers) { OnRound(leading, answers); });
+}
+
+void Refresher::OnRound(const std::shared_ptr<Leading>& leading, const Answers& answers) {
+  std::vector<Rank> below_lost;
+  for (const Rank lost : answers.lost) {
+    if (!leading->lost.insert(lost).second) continue;
+    for (const Rank child : everyone_.Children(lost, self_)) below_lost.push_back(child);
+  }
+  if (!below_lost.empty()) return Round(leading, below_lost, false);
+  if (leading->pass.end) return leading->done(Tell(leading->pass.path, leading->lost, everyone_.ranks()));
+  leading->pass.end = true;
+  Round(leading, Living(*leading), true);
+}
+
+// Whom this rank has to ask itself in a new pass: its own children, and those of all that are known to be lost.
+std::vector<Rank> Refresher::Living(const Leading& leading) const {
+  std::vector<Rank> living = everyone_.Children(self_, self_);
+  for (const Rank lost : leading.lost) std::ranges::copy(everyone_.Children(lost, self_), std::back_inserter(living));
+  std::erase_if(living, [&](Rank rank) { return leading.lost.contains(rank); });
+  return living;
+}
+
+}  // namespace copper::job

@@ -1,0 +1,260 @@
+#include "copper/job/rpc_reducer.h"
+
+#include <algorithm>
+#include <deque>
+#include <future>
+#include <utility>
+
+namespace copper::job {
+namespace {
+
+using profile::Profile;
+using profile::ProfileStream;
+
+// What the rank below the leader has; each level has less, so that a rank can answer while it is still waited for.
+constexpr auto kBudget = std::chrono::seconds(56);
+constexpr auto kPerLevel = std::chrono::seconds(2);
+// How long a rank may say nothing before it is asked whether it is there, and how long it may take to say so.
+constexpr auto kSilence = std::chrono::seconds(1);
+
+// Whoever leads asks all ranks at once: one that is not asked within this will never be.
+constexpr auto kToBeAsked = std::chrono::seconds(15);
+
+// The number of a piece that says: I have all of them.
+constexpr uint32_t kAllTaken = UINT32_MAX;
+
+// Tags whose profile was taken, for whoever follows: it follows the last one.
+constexpr size_t kMostTags = 64;
+
+rpc::Request MessageOf(const ReductionId& id, uint32_t piece) {
+  rpc::Request request;
+  request.kind = rpc::Kind::kReduce;
+  request.path = "/" + id.tag;
+  request.argument = uint64_t{id.number} << 32 | piece;
+  request.argument2 = id.leader;
+  return request;
+}
+
+std::future<Result<rpc::Reply>> Send(rpc::Channel& channel, Rank to, rpc::Request request, TimePoint deadline) {
+  std::promise<Result<rpc::Reply>> promise;
+  std::future<Result<rpc::Reply>> reply = promise.get_future();
+  channel.Call(to, std::move(request), deadline, [promise = std::move(promise)](Result<rpc::Reply> answer) mutable {
+    promise.set_value(std::move(answer));
+  });
+  return reply;
+}
+
+}  // namespace
+
+// What this rank gives to whoever asks for it.
+struct RpcReducer::Session {
+  std::optional<Profile> merged;  // once all below have been heard
+  std::optional<ProfileStream> stream;
+  uint32_t next = 0;  // the piece that comes next
+  Bytes last;         // and the one before it
+  // Who asks for a piece while there is none yet.
+  std::unique_ptr<rpc::Responder> waiting;
+  uint32_t wanted = 0;
+  uint64_t begun = 0;  // as which of all
+
+  // ESTALE: this is not the next one, nor the last again, nor the first.
+  rpc::Reply Piece(uint32_t number) {
+    if (number == 0) {
+      stream.emplace(*merged);
+      next = 0;
+    }
+    if (number + 1 == next) return {.payload = last};
+    std::optional<Bytes> piece = number == next ? stream->Next() : std::nullopt;
+    if (!piece) return {.error = ESTALE};
+    ++next;
+    last = *std::move(piece);
+    return {.payload = last};
+  }
+};
+
+// Asks one rank for its pieces, the next one while the last is being merged.
+class RpcReducer::Pull {
+ public:
+  Pull(RpcReducer& reducer, Rank from, const ReductionId& id, TimePoint deadline)
+      : reducer_(reducer), from_(from), id_(id), deadline_(deadline) {
+    AskForNext();
+  }
+
+  Rank from() const { return from_; }
+
+  Result<Bytes> Next() {
+    while (pending_.wait_for(kSilence) != std::future_status::ready) {
+      if (!IsThere()) return Fail(EHOSTDOWN, "it does not answer");
+    }
+    Result<rpc::Reply> reply = pending_.get();
+    if (!reply) return std::unexpected(reply.error());
+    if (reply->error != 0) return Fail(reply->error);
+    const bool is_end = reply->payload.size() == 1;
+    if (!is_end) AskForNext();
+    return std::move(reply->payload);
+  }
+
+  void Confirm() {
+    reducer_.parts_.channel.Call(from_, MessageOf(id_, kAllTaken), reducer_.parts_.clock.Now() + kSilence,
+                                 [](const Result<rpc::Reply>&) {});
+  }
+
+ private:
+  void AskForNext() { pending_ = Send(reducer_.parts_.channel, from_, MessageOf(id_, piece_++), deadline_); }
+
+  bool IsThere() const {
+    rpc::Request ping;
+    ping.kind = rpc::Kind::kPing;
+    return Send(reducer_.parts_.channel, from_, ping, reducer_.parts_.clock.Now() + kSilence).get().has_value();
+  }
+
+  RpcReducer& reducer_;
+  const Rank from_;
+  const ReductionId id_;
+  const TimePoint deadline_;
+  uint32_t piece_ = 0;
+  std::future<Result<rpc::Reply>> pending_;
+};
+
+RpcReducer::RpcReducer(Rank self, Parts parts, Own own)
+    : self_(self),
+      parts_(parts),
+      own_(std::move(own)),
+      everyone_(parts.forest.ranks(), parts.forest.fanout(), parts.forest.ranks()) {}
+
+RpcReducer::~RpcReducer() = default;
+
+Duration RpcReducer::Budget(Rank leader) const {
+  return std::max<Duration>(kBudget - kPerLevel * everyone_.Depth(self_, leader), kPerLevel);
+}
+
+void RpcReducer::Handle(const rpc::Request& request, rpc::Responder respond) {
+  const auto piece = static_cast<uint32_t>(request.argument);
+  const ReductionId id{request.path.substr(std::min<size_t>(1, request.path.size())), request.argument2,
+                       static_cast<uint32_t>(request.argument >> 32)};
+  if (id.leader >= everyone_.ranks() || id.leader == self_) return respond({.error = EINVAL});
+  if (piece == kAllTaken) {
+    Taken(id);
+    return respond({});
+  }
+  std::unique_lock lock(mutex_);
+  const auto held = sessions_.find(id);
+  const bool is_new = held == sessions_.end();
+  const std::shared_ptr<Session> session = is_new ? Begin(id) : held->second;
+  if (!session) {
+    lock.unlock();
+    return respond({.error = EBUSY});
+  }
+  if (session->merged) {
+    rpc::Reply reply = session->Piece(piece);
+    lock.unlock();
+    return respond(std::move(reply));
+  }
+  // Where somebody else asked before, that one is lost, and its answer with it.
+  const auto before = std::exchange(session->waiting, std::make_unique<rpc::Responder>(std::move(respond)));
+  session->wanted = piece;
+  if (is_new) {
+    parts_.workers.Submit([this, id, session] { Collect(id, session); });
+    changed_.notify_all();
+  }
+  lock.unlock();
+}
+
+std::shared_ptr<RpcReducer::Session> RpcReducer::Begin(const ReductionId& id) {
+  if (sessions_.size() >= kMostSessions) {
+    auto oldest = sessions_.end();
+    for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
+      const bool is_older = oldest == sessions_.end() || it->second->begun < oldest->second->begun;
+      if (it->second->merged && is_older) oldest = it;
+    }
+    if (oldest == sessions_.end()) return nullptr;
+    sessions_.erase(oldest);
+  }
+  const auto session = std::make_shared<Session>();
+  session->begun = ++begun_;
+  sessions_.emplace(id, session);
+  return session;
+}
+
+size_t RpcReducer::sessions() {
+  const std::lock_guard lock(mutex_);
+  return sessions_.size();
+}
+
+void RpcReducer::Collect(const ReductionId& id, const std::shared_ptr<Session>& session) {
+  Profile mine = own_(id.tag);
+  Gather(mine, id, parts_.clock.Now() + Budget(id.leader));
+  std::unique_lock lock(mutex_);
+  session->merged = std::move(mine);
+  const auto waiting = std::exchange(session->waiting, nullptr);
+  if (!waiting) return;
+  rpc::Reply reply = session->Piece(session->wanted);
+  lock.unlock();
+  (*waiting)(std::move(reply));
+}
+
+void RpcReducer::Gather(Profile& into, const ReductionId& id, TimePoint deadline) {
+  std::deque<Pull> pulls;  // all ranks below begin at once; their profiles are merged one after the other
+  const auto ask = [&](Rank above) {
+    for (const Rank rank : Below(above, id.leader)) pulls.emplace_back(*this, rank, id, deadline);
+  };
+  ask(self_);
+  for (; !pulls.empty(); pulls.pop_front()) {
+    Pull& pull = pulls.front();
+    const Status merged = profile::MergeStream(into, [&pull] { return pull.Next(); });
+    if (merged) {
+      pull.Confirm();
+      continue;
+    }
+    parts_.log.Warning("no profile from rank {}: {}; asking those below it", pull.from(), merged.error().Describe());
+    ask(pull.from());
+  }
+}
+
+std::vector<Rank> RpcReducer::Below(Rank rank, Rank leader) const {
+  std::vector<Rank> living;
+  std::vector<Rank> above{rank};
+  while (!above.empty()) {
+    const std::vector<Rank> children = everyone_.Children(above.back(), leader);
+    above.pop_back();
+    for (const Rank child : children) (parts_.losses.Contains(child) ? above : living).push_back(child);
+  }
+  return living;
+}
+
+void RpcReducer::Taken(const ReductionId& id) {
+  const std::lock_guard lock(mutex_);
+  if (sessions_.erase(id) == 0) return;
+  taken_tags_.push_back(id.tag);
+  if (taken_tags_.size() > kMostTags) taken_tags_.pop_front();
+  changed_.notify_all();
+}
+
+Status RpcReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
+  ReductionId id{profile->tag, self_, 0};
+  {
+    const std::lock_guard lock(mutex_);
+    id.number = ++last_;
+  }
+  Gather(*profile, id, deadline);
+  return {};
+}
+
+Status RpcReducer::Follow(std::optional<Profile>& profile, TimePoint deadline) {
+  const std::string tag = profile->tag;
+  std::unique_lock lock(mutex_);
+  const auto session = [&] {
+    return std::ranges::find_if(sessions_, [&](const auto& one) { return one.first.tag == tag; });
+  };
+  const auto taken = [&] { return std::ranges::find(taken_tags_, tag) != taken_tags_.end(); };
+  const auto asked = [&] { return session() != sessions_.end() || taken(); };
+  const TimePoint first = std::min(deadline, parts_.clock.Now() + kToBeAsked);
+  if (changed_.wait_until(lock, first, asked) && changed_.wait_until(lock, deadline, taken)) {
+    profile.reset();
+    return {};
+  }
+  if (const auto mine = session(); mine != sessions_.end() && mine->second->merged) profile = *mine->second->merged;
+  return Fail(ETIMEDOUT, "nobody took this rank's profile in time");
+}
+
+}  // namespace copper::job

@@ -1,0 +1,96 @@
+#include "copper/job/peers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "copper/job/status.h"
+#include "network.h"
+
+namespace copper::job {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+Json Collect(Network& network, Rank rank) {
+  Json collected;
+  network[rank].peers.CollectStatus([&](Json status) { collected = std::move(status); });
+  network.RunAll();
+  return collected;
+}
+
+TEST(PeersUnmounted, EndsTheJobWhenAllAreGone) {
+  Network network(3);
+  network[2].peers.TellUnmounted();
+  network[0].peers.TellUnmounted();
+  network[2].peers.TellUnmounted();
+  network.RunAll();
+  EXPECT_THAT(network.Gone(), IsEmpty());
+  network[1].peers.TellUnmounted();
+  network.RunAll();
+  EXPECT_THAT(network.Gone(), ElementsAre(0, 1, 2));
+  EXPECT_EQ(network[1].begun[0].first, StopReason::kUnmounted);
+}
+
+TEST(PeersUnmounted, CountsTheLostWhoeverHasToEndTheJob) {
+  Network network(4);
+  network.Lose(0);
+  for (Rank rank = 2; rank < 4; ++rank) network[rank].peers.TellUnmounted();
+  network.RunAll();
+  network[1].losses.Note(0, true);
+  network[1].peers.TellUnmounted();
+  network.RunAll();
+  EXPECT_THAT(network.Gone(), ElementsAre(1, 2, 3));
+}
+
+TEST(PeersStatus, CollectsEveryRankOnce) {
+  Network network(7);
+  const Json status = Collect(network, 0);
+  EXPECT_EQ(status["ranks"].size(), 7U);
+  EXPECT_EQ(status["totals"]["ranks"], 7);
+  EXPECT_EQ(status["totals"]["requests"]["total"], 70);
+  EXPECT_TRUE(status["totals"]["unreachable"].empty());
+}
+
+TEST(PeersStatus, NamesTheLostAndAsksThoseBelow) {
+  Network network(7);
+  network.Lose(2);
+  const Json status = Collect(network, 0);
+  EXPECT_EQ(status["totals"]["ranks"], 6);
+  EXPECT_EQ(status["totals"]["unreachable"], Json::array({2}));
+  EXPECT_TRUE(network[0].losses.Contains(2));
+}
+
+TEST(PeersStatus, WithoutRankZeroAnotherCollects) {
+  Network network(7);
+  network.Lose(0);
+  network.Lose(1);
+  const Json status = Collect(network, 3);
+  EXPECT_EQ(status["totals"]["ranks"], 5);
+  EXPECT_EQ(status["ranks"].size(), 5U);
+  EXPECT_EQ(status["totals"]["unreachable"], Json::array({0, 1}));
+}
+
+TEST(PeersStatus, AnyRankCollectsEveryRankOnce) {
+  Network network(7);
+  const Json status = Collect(network, 4);
+  EXPECT_EQ(status["totals"]["ranks"], 7);
+  EXPECT_EQ(status["ranks"].size(), 7U);
+}
+
+TEST(PeersStatus, OneRankAlone) {
+  Network network(1);
+  EXPECT_EQ(Collect(network, 0)["totals"]["ranks"], 1);
+}
+
+TEST(Peers, DoesNotKnowOtherRequests) {
+  Network network(2);
+  int error = 0;
+  rpc::Request request;
+  request.kind = rpc::Kind::kSeek;
+  network.Deliver(0, 1, request, kNever, [&](Result<rpc::Reply> reply) { error = reply ? reply->error : -1; });
+  EXPECT_EQ(error, ENOSYS);
+}
+
+}  // namespace
+}  // namespace copper::job
