@@ -55,7 +55,7 @@ Shown::Seals Shown::BeginComparison() {
 
 void Shown::Settle(uint64_t comparison, const std::optional<FileTime>& ctime, Vouched vouched) {
   const std::lock_guard lock(mutex_);
-  if (comparison != comparisons_) return;
+  if (comparison <= ended_) return;
   ended_ = comparison;
   settled_ = ctime;
   vouched_ = vouched;

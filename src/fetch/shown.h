@@ -46,7 +46,7 @@ class Shown {
   // All that is to be compared. Whatever is shown from now on has to be compared, too.
   Seals BeginComparison();
   // All was found equal, to what the file is under this ctime (nullopt: it has moved meanwhile), or to what roots vouch
-  // for. Says nothing if another comparison has begun since.
+  // for. As long as another that has begun since is not over, nothing is shown uncompared.
   void Settle(uint64_t comparison, const std::optional<FileTime>& ctime, Vouched vouched);
   // Something was not: nothing is shown any more.
   void Refuse();
@@ -65,9 +65,9 @@ class Shown {
   Noted noted_;               // by chunk
   size_t held_ = 0;           // bytes, in the budget
   std::optional<FileTime> settled_;
-  Vouched vouched_;  // all of it
+  Vouched vouched_;                       // all of it
   uint64_t comparisons_ = 0, ended_ = 0;  // the last that has begun, and that has found all equal
-  bool lacks_ = false;  // more was shown than is noted
+  bool lacks_ = false;                    // more was shown than is noted
   bool is_refused_ = false;
 };
 
