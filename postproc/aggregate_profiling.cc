@@ -5,10 +5,10 @@
 
 #include "analyses.h"
 #include "coverage.h"
-#include "job_profile.h"
 #include "output_files.h"
 #include "profile_summary.h"
 #include "profile_totals.h"
+#include "read_profile.h"
 #include "refuse.h"
 #include "text.h"
 #include "usage_roots.h"

@@ -7,8 +7,8 @@
 #include "analyses.h"
 #include "cache_tables.h"
 #include "copper/jobdir/place.h"
-#include "job_profile.h"
 #include "output_files.h"
+#include "read_profile.h"
 #include "refuse.h"
 #include "text.h"
 

@@ -9,8 +9,8 @@
 
 #include "copper/base/result.h"
 #include "coverage.h"
-#include "job_profile.h"
 #include "output_files.h"
+#include "read_profile.h"
 
 namespace copper::postproc {
 

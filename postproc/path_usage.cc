@@ -6,9 +6,9 @@
 
 #include "analyses.h"
 #include "coverage.h"
-#include "job_profile.h"
 #include "output_files.h"
 #include "path_lists.h"
+#include "read_profile.h"
 #include "refuse.h"
 #include "text.h"
 #include "usage_roots.h"

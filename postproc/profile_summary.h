@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "coverage.h"
-#include "job_profile.h"
+#include "read_profile.h"
 
 namespace copper::postproc {
 

@@ -8,7 +8,7 @@
 #include "copper/base/clock.h"
 #include "copper/bootstrap/members.h"
 #include "copper/cache/cache.h"
-#include "copper/job/status.h"
+#include "copper/job/status_report.h"
 #include "copper/profile/profile.h"
 #include "copper/profile/recorder.h"
 #include "copper/tree/forest.h"

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "copper/base/path.h"
-#include "copper/job/refresh.h"
+#include "copper/job/refresher.h"
 
 namespace copper::job {
 

@@ -1,6 +1,6 @@
 #include "copper/job/peers.h"
 
-#include "copper/job/status.h"
+#include "copper/job/status_report.h"
 #include "job/first_ranks.h"
 
 namespace copper::job {

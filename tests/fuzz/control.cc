@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "copper/base/files.h"
-#include "copper/job/refresh.h"
+#include "copper/job/refresher.h"
 #include "expect.h"
 
 using namespace copper;

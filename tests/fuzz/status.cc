@@ -1,5 +1,5 @@
 // The status of a rank and all below it, as the rank above takes it: what is accepted can be merged and handed on.
-#include "copper/job/status.h"
+#include "copper/job/status_report.h"
 
 #include "expect.h"
 

@@ -23,7 +23,7 @@ class Peers {
   struct Hooks {
     // Every mount of the job is gone, as far as this rank knows.
     std::function<void(Rank last)> all_unmounted;
-    // Of this rank, as job/status.h has it.
+    // Of this rank, as job/status_report.h has it.
     std::function<Json()> status;
   };
 

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "copper/job/status.h"
+#include "copper/job/status_report.h"
 #include "network.h"
 
 namespace copper::job {

@@ -1,4 +1,4 @@
-#include "copper/job/refresh.h"
+#include "copper/job/refresher.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "copper/job/status.h"
+#include "copper/job/status_report.h"
 
 #include <unistd.h>
 

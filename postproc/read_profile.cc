@@ -1,4 +1,4 @@
-#include "job_profile.h"
+#include "read_profile.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
