@@ -22,6 +22,11 @@ bool MustAskByName(const Error& error) {
   return error.code == EFBIG || error.code == ENOMEM || error.code == EACCES || error.code == EPERM;
 }
 
+// Names may come and go with the mtime put back (tar, rsync -t): so the ctime counts, too.
+bool IsUnchanged(const Listing& known, const FileVersion& version, const FileTime& ctime) {
+  return known.directory().version() == version && known.directory().ctime == ctime;
+}
+
 rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t piece, size_t limit) {
   rpc::Request request;
   request.kind = rpc::Kind::kList;
@@ -96,8 +101,10 @@ void Listings::Fetch(const Wanted& wanted) {
   const auto& [key, known, ask, anew, restarts] = wanted;
   const bool may_stay = known && known->answers_absence() && !anew;
   const FileVersion version = may_stay ? known->directory().version() : FileVersion{};
+  rpc::Request request = PieceRequest(key.path, version, 0, Limit(key.purpose));
+  if (may_stay) request.ctime = known->directory().ctime;
   upstream_.Fetch(
-      context_.parts.forest.OfDirectory(key.path), PieceRequest(key.path, version, 0, Limit(key.purpose)), ask,
+      context_.parts.forest.OfDirectory(key.path), std::move(request), ask,
       {.reply = [this, wanted](const rpc::Reply& reply) { flights_.Lead(wanted.key, [&] { OnReply(wanted, reply); }); },
        .read = [this, wanted] { flights_.Lead(wanted.key, [&] { Finish(wanted.key, ReadSource(wanted)); }); },
        .is_wanted = [this, key] { return flights_.IsWanted(key); }});
@@ -114,7 +121,7 @@ Result<ListingEntry> Listings::ReadSource(const Wanted& wanted) {
     context_.parts.counters.Count(Event::kLooksAtSource);
     const Result<Attributes> now = store.Look(key.path);
     if (!now) return std::unexpected(now.error());
-    if (now->version() == known->directory().version()) return Keep(key, known, {known, until});
+    if (IsUnchanged(*known, now->version(), now->ctime)) return Keep(key, known, {known, until});
   }
   context_.parts.counters.Count(Event::kListsAtSource);
   const size_t most_bytes = context_.options.listing_limit_bytes;
@@ -352,7 +359,7 @@ rpc::Reply Listings::PieceOf(const rpc::Request& request, const ListingEntry& en
   rpc::Reply reply;
   reply.version = listing.directory().version();
   reply.argument2 = ToWire(entry.valid_until, context_.Now());
-  if (request.argument == 0 && listing.answers_absence() && request.version == reply.version) {
+  if (request.argument == 0 && listing.answers_absence() && IsUnchanged(listing, request.version, request.ctime)) {
     reply.flags = rpc::kUnchanged;
     return reply;
   }

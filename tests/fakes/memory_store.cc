@@ -145,6 +145,12 @@ void MemoryStore::TouchCtime(const std::string& path) {
   MustFind(path)->attributes.ctime = FileTime::FromNanoseconds(change_time_ + changes_++);
 }
 
+void MemoryStore::SetMtime(const std::string& path, const FileTime& mtime) {
+  TouchCtime(path);
+  const Lock lock(mutex_);
+  MustFind(path)->attributes.mtime = mtime;
+}
+
 void MemoryStore::SetMode(const std::string& path, uint32_t permissions) {
   const Lock lock(mutex_);
   uint32_t& mode = MustFind(path)->attributes.mode;

@@ -49,6 +49,7 @@ class MemoryStore final : public storage::BackingStore {
   void TouchCtime(const std::string& path);
   // Permission bits. Without 0400 a file can't be read, nor a directory be listed (EACCES); nothing else is checked.
   void SetMode(const std::string& path, uint32_t permissions);
+  void SetMtime(const std::string& path, const FileTime& mtime);  // as utime(2): the ctime is another then
 
   // --- Times. A listing answers for absent names if the directory's mtime is at least 2 s before Now(). Changes are
   // stamped with the change time: by default 1000 s before Now(), so that listings answer for absence.

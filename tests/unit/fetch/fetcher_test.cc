@@ -107,6 +107,21 @@ TEST_P(FetchTest, OneLookAtTheDirectoryRenewsAllItsAbsentNames) {
   EXPECT_EQ(store().counts("/site").looks, 1u);
 }
 
+// tar and rsync -t put a directory's mtime back when they have put new names into it.
+TEST_P(FetchTest, ANewNameIsSeenWhereTheMtimeOfItsDirectoryIsPutBack) {
+  store().AddFile("/site/numpy.py", "x");
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) ASSERT_EQ(job_.node(rank).Look("/site/new")->attributes, nullptr);
+  const FileTime mtime = store().Peek("/site").mtime;
+  store().AddFile("/site/new", "x");
+  store().SetMtime("/site", mtime);
+  job_.clock().Advance(seconds(3));
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) {
+    ASSERT_EQ(job_.node(rank).Look("/site/other")->attributes, nullptr);
+    EXPECT_NE(job_.node(rank).Look("/site/new")->attributes, nullptr) << rank;
+  }
+  EXPECT_EQ(store().counts("/site").lists, 2u);
+}
+
 class RecordingListener final : public ChangeListener {
  public:
   void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) override {
