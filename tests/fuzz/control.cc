@@ -29,7 +29,7 @@ class Place {
 };
 
 void TryPath(const std::string& given) {
-  const auto path = app::PathInSource(given, "/soft", {"/tmp/mnt"});
+  const auto path = job::PathInSource(given, "/soft", {"/tmp/mnt"});
   if (!path) {
     EXPECT_ALWAYS(path.error().code == EINVAL || path.error().code == ENAMETOOLONG);
     return;
@@ -45,16 +45,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   TryPath(text);
   int stops = 0;
-  app::Control control(place.job,
-                       {.stop = [&] { ++stops; },
-                        .status = [](auto done) { done(Json::object()); },
-                        .refresh =
-                            [](const std::string& path, auto done) {
-                              TryPath(path);
-                              done("refreshed " + path);
-                            },
-                        .snapshot = [](const std::string& tag, auto done) { done(Fail(EINVAL, "no: " + tag)); }},
-                       log);
+  Control control(place.job,
+                  {.stop = [&] { ++stops; },
+                   .status = [](auto done) { done(Json::object()); },
+                   .refresh =
+                       [](const std::string& path, auto done) {
+                         TryPath(path);
+                         done("refreshed " + path);
+                       },
+                   .snapshot = [](const std::string& tag, auto done) { done(Fail(EINVAL, "no: " + tag)); }},
+                  log);
   EXPECT_ALWAYS(WriteWholeFile(place.job.control() + "/a.request", text));
   const std::string name = text.substr(0, 100);  // of an empty file, as on a full disk: the verb
   if (!name.contains('/') && !name.contains('\0')) {

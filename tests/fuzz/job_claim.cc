@@ -39,7 +39,7 @@ bool IsOfJob(const std::string& text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const Place place;
   const std::string text(reinterpret_cast<const char*>(data), size);
-  const app::JobClaim claim(place.job, kJob, UniqueFd());
+  const JobClaim claim(place.job, kJob, UniqueFd());
   for (const std::string& file : {place.job.ready_file(), place.job.exit_file()}) {
     EXPECT_ALWAYS(WriteWholeFile(file, text));
     EXPECT_ALWAYS(claim.IsOurs() == IsOfJob(text));

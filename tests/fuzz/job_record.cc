@@ -26,8 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const std::string& file : {place.job.ready_file(), place.job.exit_file()}) {
     EXPECT_ALWAYS(WriteWholeFile(file, text));
   }
-  static_cast<void>(postproc::ReadExit(place.job));
-  static_cast<void>(postproc::DescribeRemains(place.job));
-  static_cast<void>(postproc::Processes(place.job).HaveEnded());
+  static_cast<void>(ReadExit(place.job));
+  static_cast<void>(DescribeRemains(place.job));
+  static_cast<void>(Processes(place.job).HaveEnded());
   return 0;
 }

@@ -101,12 +101,12 @@ void WriteProfiles() {
 }
 
 void WriteEnd() {
-  WriteText("end_messages/left", app::PackLeft({1, 2, 3, 4, 5, 6, 7, 8, 9}, {{1, 5}, {2, 999}}));
-  fuse::MounterRequest mount;
+  WriteText("end_messages/left", job::PackLeft({1, 2, 3, 4, 5, 6, 7, 8, 9}, {{1, 5}, {2, 999}}));
+  mount::MounterRequest mount;
   std::strncpy(mount.source, "/soft", sizeof mount.source);
   std::strncpy(mount.point, "/tmp/mnt", sizeof mount.point);
   Write("mounter/mount", std::as_bytes(std::span(&mount, 1)));
-  fuse::MounterReply reply;
+  mount::MounterReply reply;
   std::strncpy(reply.message, "no", sizeof reply.message);
   Write("mounter/reply", std::as_bytes(std::span(&reply, 1)));
 }

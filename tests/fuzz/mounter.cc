@@ -4,7 +4,7 @@
 #include "expect.h"
 #include "mount/mounter_protocol.h"
 
-using namespace copper::fuse;
+using namespace copper::mount;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));

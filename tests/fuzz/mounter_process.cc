@@ -17,7 +17,7 @@
 #include "pieces.h"
 
 using namespace copper;
-using namespace copper::fuse;
+using namespace copper::mount;
 
 namespace {
 

@@ -6,15 +6,15 @@
 using namespace copper;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const Result<Json> status = app::DecodeStatus(Bytes::Copy(std::as_bytes(std::span(data, size))));
+  const Result<Json> status = job::DecodeStatus(Bytes::Copy(std::as_bytes(std::span(data, size))));
   if (!status) {
     EXPECT_ALWAYS(status.error().code == EBADMSG);
     return 0;
   }
-  Json merged = app::EmptyStatus();
-  app::MergeStatus(merged, *status);
-  app::MergeStatus(merged, *status);
-  app::MergeUnreachable(merged, 3);
-  EXPECT_ALWAYS(app::DecodeStatus(app::EncodeStatus(merged)));
+  Json merged = job::EmptyStatus();
+  job::MergeStatus(merged, *status);
+  job::MergeStatus(merged, *status);
+  job::MergeUnreachable(merged, 3);
+  EXPECT_ALWAYS(job::DecodeStatus(job::EncodeStatus(merged)));
   return 0;
 }
