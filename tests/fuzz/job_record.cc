@@ -11,17 +11,17 @@ using namespace copper;
 
 namespace {
 
-struct Place {
+struct OneJob {
   const std::string root = "/tmp/copper-fuzz-record-" + std::to_string(getpid());
   const JobDirectory job{root};
-  Place() { std::filesystem::create_directories(job.logs()); }
-  ~Place() { std::filesystem::remove_all(root); }
+  OneJob() { std::filesystem::create_directories(job.logs()); }
+  ~OneJob() { std::filesystem::remove_all(root); }
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const Place place;
+  static const OneJob place;
   const std::string text(reinterpret_cast<const char*>(data), size);
   for (const std::string& file : {place.job.ready_file(), place.job.exit_file()}) {
     EXPECT_ALWAYS(WriteWholeFile(file, text));
