@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -76,9 +77,18 @@ std::string MessageOf(const Place& place, const std::string& piece) {
   return {reinterpret_cast<const char*>(&request), sizeof request};
 }
 
+// libFuzzer's own timer interrupts what waits.
+template <class Call>
+auto Uninterrupted(Call call) {
+  while (true) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
 // False: it has ended.
 bool Answers(int socket, const std::string& message) {
-  if (send(socket, message.data(), message.size(), MSG_NOSIGNAL) < 0) return false;
+  if (Uninterrupted([&] { return send(socket, message.data(), message.size(), MSG_NOSIGNAL); }) < 0) return false;
   const auto request = TakeMounterRequest(std::as_bytes(std::span(message)));
   if (request && request->verb == MounterVerb::kFarewell) return true;
   std::byte bytes[sizeof(MounterReply) + 1];
@@ -89,7 +99,7 @@ bool Answers(int socket, const std::string& message) {
   got.msg_iovlen = 1;
   got.msg_control = control;
   got.msg_controllen = sizeof control;
-  const ssize_t length = recvmsg(socket, &got, MSG_CMSG_CLOEXEC);
+  const ssize_t length = Uninterrupted([&] { return recvmsg(socket, &got, MSG_CMSG_CLOEXEC); });
   EXPECT_ALWAYS(request.has_value() == (length > 0));
   if (length <= 0) return false;
   const auto reply = TakeMounterReply(std::span(bytes).first(static_cast<size_t>(length)));
@@ -125,7 +135,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   shutdown(ours.get(), SHUT_RDWR);
   int status = 0;
-  EXPECT_ALWAYS(waitpid(child, &status, 0) == child);
+  EXPECT_ALWAYS(Uninterrupted([&] { return waitpid(child, &status, 0); }) == child);
   EXPECT_ALWAYS(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   EXPECT_ALWAYS(place.IsClean());
   return 0;
