@@ -100,17 +100,18 @@ void Chunks::Read(const ChunkKey& key, Ask ask, const Decided& decided, ChunkDon
 void Chunks::ReadOwn(const File& file, uint64_t chunk, const Ask& ask, const Decided& decided, ChunkDone done) {
   const ChunkKey key = AskedKey(file, chunk);
   if (!file.shown) return Read(key, ask, decided, std::move(done));
-  Read(key, ask, decided, [this, file, key, ask, done = std::move(done)](const Result<Chunk>& found) mutable {
+  const Asked asked{chunk, key.epoch, ask};
+  Read(key, ask, decided, [this, file, asked, done = std::move(done)](const Result<Chunk>& found) mutable {
     if (!found) return done(found);
-    ShowOwn(file, key, ask, *found, std::move(done));
+    ShowOwn(file, asked, *found, std::move(done));
   });
 }
 
 // What was asked for before a refresh, or during one, may be of before it or not.
-void Chunks::ShowOwn(const File& file, const ChunkKey& key, const Ask& ask, const Chunk& found, ChunkDone done) {
-  const bool is_vouched = !found.alone && key == KeptKey(file, key.chunk);
-  const Shown::Vouched vouched = is_vouched ? Shown::Vouched(key.epoch) : std::nullopt;
-  const Shown::Verdict verdict = file.shown->Show(key.chunk, found, vouched);
+void Chunks::ShowOwn(const File& file, const Asked& asked, const Chunk& found, ChunkDone done) {
+  const bool is_vouched = !found.alone && asked.epoch == context_.refreshes.Of(file.path, AskedOf::kSource);
+  const Shown::Vouched vouched = is_vouched ? Shown::Vouched(asked.epoch) : std::nullopt;
+  const Shown::Verdict verdict = file.shown->Show(asked.chunk, found, vouched);
   if (verdict == Shown::Verdict::kSettled) return done(found);
   auto compared = [this, path = file.path, found, done = std::move(done)](const Status& status) mutable {
     if (status) return done(std::move(found));
@@ -118,7 +119,7 @@ void Chunks::ShowOwn(const File& file, const ChunkKey& key, const Ask& ask, cons
     done(std::unexpected(status.error()));
   };
   if (verdict == Shown::Verdict::kChanged) return compared(Fail(ESTALE));
-  if (vouched) return CompareInJob(file, *vouched, ask, std::move(compared));
+  if (vouched) return CompareInJob(file, *vouched, asked.ask, std::move(compared));
   settling_.CompareShown(file, std::move(compared));
 }
 
@@ -127,8 +128,9 @@ void Chunks::CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask,
   Shown::Seals seals = file.shown->BeginComparison();
   const auto read = [this, file, epoch, ask](uint64_t chunk, VouchedComparison::Found found) {
     const ChunkKey key = AskedKey(file, chunk);
-    Read(key, ask, {}, [epoch, key, found = std::move(found)](const Result<Chunk>& one) mutable {
-      const bool is_vouched = one && !one->alone && key.epoch == epoch;
+    const bool is_of_epoch = key.epoch == epoch;
+    Read(key, ask, {}, [is_of_epoch, found = std::move(found)](const Result<Chunk>& one) mutable {
+      const bool is_vouched = one && !one->alone && is_of_epoch;
       found(one && !is_vouched ? Fail(EAGAIN) : one);
     });
   };

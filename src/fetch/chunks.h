@@ -48,7 +48,12 @@ class Chunks {
     uint32_t depth;
   };
   void Read(const cache::ChunkKey& key, Ask ask, const Decided& decided, ChunkDone done);
-  void ShowOwn(const File& file, const cache::ChunkKey& key, const Ask& ask, const cache::Chunk& found, ChunkDone done);
+  struct Asked {
+    uint64_t chunk;
+    cache::Epoch epoch;
+    Ask ask;
+  };
+  void ShowOwn(const File& file, const Asked& asked, const cache::Chunk& found, ChunkDone done);
   // Whether all that was shown of the file is what roots vouch for in this epoch. ESTALE if not.
   void CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask, std::move_only_function<void(Status)> done);
   void Fetch(const Flight& flight, Ask ask);
