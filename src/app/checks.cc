@@ -6,18 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <system_error>
 
 namespace copper::app {
 namespace {
-
-std::optional<struct stat> Look(const std::string& path, bool follow) {
-  struct stat found{};
-  const int failed = follow ? stat(path.c_str(), &found) : lstat(path.c_str(), &found);
-  if (failed != 0) return std::nullopt;
-  return found;
-}
 
 // `given` is the option and its value. By the name alone: a mount of Copper is not touched through another.
 Status CheckNotOnCopper(const std::string& given, const std::string& path, std::span<const storage::Mount> mounts) {
@@ -47,9 +39,9 @@ Result<std::string> Resolve(const std::string& option, const std::string& path,
 Result<std::string> ResolveTarget(const std::string& target, std::span<const storage::Mount> mounts) {
   Result<std::string> resolved = Resolve("--target", target, mounts);
   if (!resolved) return resolved;
-  const auto found = Look(*resolved, /*follow=*/true);
-  if (!found) return FailErrno("cannot use the --target " + target);
-  if (!S_ISDIR(found->st_mode)) return Fail(ENOTDIR, "the --target " + target + " is no directory");
+  struct stat found{};
+  if (stat(resolved->c_str(), &found) != 0) return FailErrno("cannot use the --target " + target);
+  if (!S_ISDIR(found.st_mode)) return Fail(ENOTDIR, "the --target " + target + " is no directory");
   if (access(resolved->c_str(), R_OK | X_OK) != 0) return FailErrno("cannot read the --target " + target);
   return resolved;
 }

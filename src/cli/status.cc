@@ -4,6 +4,7 @@
 
 #include "cli/verbs.h"
 #include "copper/base/log.h"
+#include "copper/base/size_text.h"
 #include "copper/jobdir/place.h"
 #include "refuse.h"
 
@@ -26,14 +27,6 @@ std::string Text(const Json& json, const char* name) {
   const auto found = json.find(name);
   if (found == json.end()) return "";
   return found->is_string() ? found->get<std::string>() : found->dump();
-}
-
-std::string Size(uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  auto amount = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; amount >= 1024 && unit + 1 < std::size(kUnits); ++unit) amount /= 1024;
-  return fmt::format("{:.{}f} {}", amount, unit == 0 ? 0 : 1, kUnits[unit]);
 }
 
 uint64_t CachedBytes(const Json& part) {
@@ -74,9 +67,10 @@ void PrintRow(const Json& part, const std::string& rank, const std::string& host
               const std::string& mount, const std::string& below) {
   fmt::print(kRow, rank, host, pid, mount, below, Number(part, "requests", "total"), Number(part, "events", "hits"),
              Number(part, "events", "misses"), Number(part, "events", "negative"), HitRate(part),
-             Size(Number(part, "events", "bytes_from_cache")), Size(Number(part, "events", "bytes_from_parent")),
-             Size(Number(part, "events", "bytes_from_source")), Size(CachedBytes(part)),
-             Size(Number(part, "memory", "rss_bytes")));
+             SizeText(Number(part, "events", "bytes_from_cache")),
+             SizeText(Number(part, "events", "bytes_from_parent")),
+             SizeText(Number(part, "events", "bytes_from_source")), SizeText(CachedBytes(part)),
+             SizeText(Number(part, "memory", "rss_bytes")));
 }
 
 void PrintRank(const Json& rank) {
@@ -86,7 +80,7 @@ void PrintRank(const Json& rank) {
 
 std::string Part(uint64_t bytes, uint64_t all) {
   const double percent = all == 0 ? 0 : 100 * static_cast<double>(bytes) / static_cast<double>(all);
-  return fmt::format("{} ({:.1f}%)", Size(bytes), percent);
+  return fmt::format("{} ({:.1f}%)", SizeText(bytes), percent);
 }
 
 void PrintHealth(const Json& totals) {

@@ -1,22 +1,9 @@
 #include "copper/job/served.h"
 
-#include <iterator>
-
 #include "copper/base/log.h"
+#include "copper/base/size_text.h"
 
 namespace copper::job {
-namespace {
-
-std::string Size(uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-  auto amount = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; amount >= 1024 && unit + 1 < std::size(kUnits); ++unit) amount /= 1024;
-  return fmt::format("{:.{}f} {}", amount, unit == 0 ? 0 : 1, kUnits[unit]);
-}
-
-}  // namespace
-
 Served& Served::operator+=(const Served& other) {
   requests += other.requests;
   hits += other.hits;
@@ -53,7 +40,7 @@ std::string Describe(const Served& served) {
       "{} requests, hit rate {:.1f}% ({} hits, {} absent, {} misses, {} coalesced, {} errors); "
       "{} from the cache, {} from parents, {} from the source",
       served.requests, 100 * served.HitRate(), served.hits, served.negative, served.misses, served.coalesced,
-      served.errors, Size(served.from_cache), Size(served.from_parent), Size(served.from_source));
+      served.errors, SizeText(served.from_cache), SizeText(served.from_parent), SizeText(served.from_source));
 }
 
 }  // namespace copper::job
