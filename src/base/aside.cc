@@ -1,24 +1,29 @@
 #include "copper/base/aside.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "copper/base/mutex.h"
 
 namespace copper {
 
 struct Aside::State {
   Task work;
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool done = false;
+  Mutex mutex;
+  Condition changed;
+  bool done GUARDED_BY(mutex) = false;
 
   void Run() {
     std::exchange(work, nullptr)();
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     done = true;
-    changed.notify_all();
+    changed.NotifyAll();
+  }
+
+  bool IsDoneWithin(Duration patience) {
+    const MutexLock lock(mutex);
+    return changed.WaitFor(mutex, patience, [this]() REQUIRES(mutex) { return done; });
   }
 };
 
@@ -35,8 +40,7 @@ Aside::Aside(Task work) : state_(std::make_shared<State>()) {
 }
 
 bool Aside::IsDoneWithin(Duration patience) const {
-  std::unique_lock lock(state_->mutex);
-  return state_->changed.wait_for(lock, patience, [this] { return state_->done; });
+  return state_->IsDoneWithin(patience);
 }
 
 }  // namespace copper

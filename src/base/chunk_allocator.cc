@@ -4,11 +4,11 @@
 
 #include <array>
 #include <cstdint>
-#include <mutex>
 #include <new>
 #include <vector>
 
 #include "copper/base/chunk_size.h"
+#include "copper/base/mutex.h"
 
 namespace copper {
 namespace {
@@ -37,9 +37,9 @@ struct Slab {
 }  // namespace
 
 struct ChunkAllocator::Slabs {
-  std::mutex mutex;                          // leaf
-  std::vector<Slab*> half_used;              // one half free, one held
-  std::vector<std::unique_ptr<Slab>> spare;  // both halves free
+  Mutex mutex;                                                 // leaf
+  std::vector<Slab*> half_used GUARDED_BY(mutex);              // one half free, one held
+  std::vector<std::unique_ptr<Slab>> spare GUARDED_BY(mutex);  // both halves free
 
   ~Slabs() {
     for (const auto& slab : spare) munmap(slab->memory, kSlabSize);
@@ -52,7 +52,7 @@ struct ChunkAllocator::Slabs {
 
   Half Take() {
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       if (!half_used.empty()) {
         Slab* const slab = half_used.back();
         half_used.pop_back();
@@ -64,13 +64,13 @@ struct ChunkAllocator::Slabs {
     std::unique_ptr<Slab> slab = TakeSpare();
     if (!slab) slab = std::make_unique<Slab>(Slab{MapSlab(), {}});
     slab->used[0] = true;
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     half_used.push_back(slab.get());
     return {slab.release(), 0};
   }
 
   std::unique_ptr<Slab> TakeSpare() {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     if (spare.empty()) return nullptr;
     std::unique_ptr<Slab> slab = std::move(spare.back());
     spare.pop_back();
@@ -79,7 +79,7 @@ struct ChunkAllocator::Slabs {
 
   void Give(const Half& half) {
     {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       half.slab->used[half.index] = false;
       if (half.slab->used[1 - half.index]) {
         half_used.push_back(half.slab);

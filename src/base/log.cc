@@ -5,15 +5,14 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <cstdio>
 #include <ctime>
 #include <deque>
-#include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "copper/base/mutex.h"
 #include "copper/base/worker_pool.h"
 
 namespace copper {
@@ -99,7 +98,7 @@ class Logger::Writer : public std::enable_shared_from_this<Logger::Writer> {
   Writer(LogType type, std::string file) : sinks_(type, std::move(file)) {}
 
   void Add(std::string line) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (bytes_ + line.size() > kMostBytes) {
       ++lost_;
       return;
@@ -107,30 +106,30 @@ class Logger::Writer : public std::enable_shared_from_this<Logger::Writer> {
     bytes_ += line.size();
     lines_.push_back(std::move(line));
     if (!thread_.joinable()) Start();
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
   bool Flush(Duration patience) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, patience, [this] { return idle(); });
+    const MutexLock lock(mutex_);
+    return changed_.WaitFor(mutex_, patience, [this]() REQUIRES(mutex_) { return idle(); });
   }
 
   void Stop(Duration patience) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     ending_ = true;
-    changed_.notify_all();
+    changed_.NotifyAll();
     if (!thread_.joinable()) return WriteLeft();
-    const bool written = changed_.wait_for(lock, patience, [this] { return idle(); });
+    const bool written = changed_.WaitFor(mutex_, patience, [this]() REQUIRES(mutex_) { return idle(); });
     std::thread thread = std::move(thread_);
-    lock.unlock();
+    lock.Unlock();
     if (written) return thread.join();
     thread.detach();  // it hangs in a system call; what it needs it holds itself
   }
 
  private:
-  bool idle() const { return lines_.empty() && lost_ == 0 && !writing_; }
+  bool idle() const REQUIRES(mutex_) { return lines_.empty() && lost_ == 0 && !writing_; }
 
-  void Start() {
+  void Start() REQUIRES(mutex_) {
     try {
       thread_ = std::thread([self = shared_from_this()] { self->Run(); });
     } catch (const std::system_error&) {
@@ -138,21 +137,21 @@ class Logger::Writer : public std::enable_shared_from_this<Logger::Writer> {
     }
   }
 
-  void WriteLeft() {
+  void WriteLeft() REQUIRES(mutex_) {
     for (const std::string& line : std::exchange(lines_, {})) sinks_.Write(line);
   }
 
   void Run() {
     NameThread("copper-log");
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     while (true) {
-      changed_.wait(lock, [this] { return ending_ || !idle(); });
+      changed_.Wait(mutex_, [this]() REQUIRES(mutex_) { return ending_ || !idle(); });
       if (idle()) return;
       writing_ = true;
       const std::deque<std::string> batch = std::exchange(lines_, {});
       const size_t lost = std::exchange(lost_, 0);
       bytes_ = 0;
-      lock.unlock();
+      lock.Unlock();
       for (const std::string& line : batch) sinks_.Write(line);
       if (lost > 0) {
         sinks_.Write(Line(LogLevel::kWarning, "Run",
@@ -160,20 +159,20 @@ class Logger::Writer : public std::enable_shared_from_this<Logger::Writer> {
                                       "written here",
                                       lost)));
       }
-      lock.lock();
+      lock.Lock();
       writing_ = false;
-      changed_.notify_all();
+      changed_.NotifyAll();
     }
   }
 
-  std::mutex mutex_;  // leaf; guards what follows but the sinks
-  std::condition_variable changed_;
-  std::deque<std::string> lines_;
-  size_t bytes_ = 0;  // of lines_
-  size_t lost_ = 0;   // lines, since the last batch
-  bool writing_ = false;
-  bool ending_ = false;
-  std::thread thread_;
+  Mutex mutex_;  // leaf
+  Condition changed_;
+  std::deque<std::string> lines_ GUARDED_BY(mutex_);
+  size_t bytes_ GUARDED_BY(mutex_) = 0;  // of lines_
+  size_t lost_ GUARDED_BY(mutex_) = 0;   // lines, since the last batch
+  bool writing_ GUARDED_BY(mutex_) = false;
+  bool ending_ GUARDED_BY(mutex_) = false;
+  std::thread thread_ GUARDED_BY(mutex_);
   Sinks sinks_;  // the thread's
 };
 

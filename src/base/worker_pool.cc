@@ -20,22 +20,22 @@ WorkerPool::~WorkerPool() {
 }
 
 void WorkerPool::Submit(Task task) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (stopping_) return;
   tasks_.push_back(std::move(task));
   AddThreads(1);
-  work_.notify_one();
+  work_.NotifyOne();
 }
 
 Status WorkerPool::StartFirst() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (threads_.empty() && !AddThread()) return Fail(EAGAIN, "no thread is to be had (ulimit -u, ulimit -v)");
   return {};
 }
 
 void WorkerPool::OnTick() {
   if (!relief_) return;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (stopping_ || tasks_.empty()) return;
   const TimePoint stuck_since = Now() - relief_->after;
   for (Running& one : running_) {
@@ -43,7 +43,7 @@ void WorkerPool::OnTick() {
     if (!std::exchange(one.stuck, true)) ++stuck_;
   }
   AddThreads(tasks_.size());
-  work_.notify_all();
+  work_.NotifyAll();
 }
 
 void WorkerPool::AddThreads(size_t most) {
@@ -66,36 +66,36 @@ void WorkerPool::Stop() {
   std::vector<std::thread> threads;
   std::deque<Task> dropped;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     threads.swap(threads_);
     dropped.swap(tasks_);
-    work_.notify_all();
+    work_.NotifyAll();
   }
   for (std::thread& thread : threads) thread.join();
 }
 
 void WorkerPool::Run() {
   NameThread(name_.c_str());
-  std::unique_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   while (true) {
     ++idle_;
-    work_.wait(lock, [this] { return stopping_ || HasTurn(); });
+    work_.Wait(mutex_, [this]() REQUIRES(mutex_) { return stopping_ || HasTurn(); });
     --idle_;
     if (stopping_) return;
-    RunFirst(lock);
+    RunFirst();
   }
 }
 
-void WorkerPool::RunFirst(std::unique_lock<std::mutex>& lock) {
+void WorkerPool::RunFirst() {
   const auto running = running_.insert(running_.end(), {Now()});
   {
     Task task = std::move(tasks_.front());
     tasks_.pop_front();
-    lock.unlock();
+    mutex_.unlock();
     task();
   }  // what the task holds is freed outside the lock
-  lock.lock();
+  mutex_.lock();
   if (running->stuck) --stuck_;
   running_.erase(running);
 }

@@ -2,12 +2,11 @@
 // After Seastar's gate (docs.seastar.io, seastar::gate). Any thread.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 
 namespace copper {
 
@@ -36,10 +35,10 @@ class Gate {
  private:
   void Leave();
 
-  std::mutex mutex_;
-  std::condition_variable empty_;
-  int inside_ = 0;
-  bool closed_ = false;
+  Mutex mutex_;
+  Condition empty_;
+  int inside_ GUARDED_BY(mutex_) = 0;
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace copper

@@ -1,17 +1,16 @@
 // Threads that run tasks in the order they came. Tasks may block (they are where the source is read); Submit does not.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <list>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 #include "copper/base/result.h"
 
 namespace copper {
@@ -49,7 +48,7 @@ class WorkerPool final : public Executor {
   void Submit(Task task) override;
   void OnTick() override;
   // Drops what has not begun, waits for what has. Idempotent; not from a task.
-  void Stop();
+  void Stop() EXCLUDES(mutex_);
 
  private:
   struct Running {
@@ -58,24 +57,24 @@ class WorkerPool final : public Executor {
   };
 
   TimePoint Now() const { return relief_ ? relief_->clock.Now() : TimePoint(); }
-  // With the lock.
-  void AddThreads(size_t most);
-  bool AddThread();
-  bool HasTurn() const { return !tasks_.empty() && running_.size() - stuck_ < max_threads_; }
-  void RunFirst(std::unique_lock<std::mutex>& lock);
+  void AddThreads(size_t most) REQUIRES(mutex_);
+  bool AddThread() REQUIRES(mutex_);
+  bool HasTurn() const REQUIRES(mutex_) { return !tasks_.empty() && running_.size() - stuck_ < max_threads_; }
+  // The task itself runs without the lock.
+  void RunFirst() REQUIRES(mutex_);
   void Run();
 
   const std::string name_;
   const size_t max_threads_;
   const std::optional<Relief> relief_;
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::deque<Task> tasks_;
-  std::vector<std::thread> threads_;
-  std::list<Running> running_;  // in the order in which they began
-  size_t stuck_ = 0;            // of these
-  size_t idle_ = 0;
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition work_;
+  std::deque<Task> tasks_ GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_ GUARDED_BY(mutex_);
+  std::list<Running> running_ GUARDED_BY(mutex_);  // in the order in which they began
+  size_t stuck_ GUARDED_BY(mutex_) = 0;            // of these
+  size_t idle_ GUARDED_BY(mutex_) = 0;
+  bool stopping_ GUARDED_BY(mutex_) = false;
 };
 
 // Names the calling thread for ps and gdb.
