@@ -14,7 +14,7 @@ constexpr size_t kRetryRoom = kChunkSize;
 
 void Budget::MakeRoom(size_t more) {
   if (Fits(more)) return;
-  const std::lock_guard lock(evicting_);
+  const MutexLock lock(evicting_);
   while (!Fits(more)) {
     EvictionQueue* oldest = nullptr;
     uint64_t oldest_use = UINT64_MAX;
@@ -33,7 +33,7 @@ void Budget::MakeRoom(size_t more) {
 void Budget::Reserve(size_t bytes, uint32_t depth, Granted granted) {
   MakeRoom(bytes);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Depth& mine = depths_[depth];
     if (!mine.waiting.empty() || (!Fits(bytes) && mine.under_way > 0)) {
       mine.waiting.push_back({bytes, std::move(granted)});
@@ -53,7 +53,7 @@ void Budget::Admit(Depth& depth, size_t bytes) {
 void Budget::Release(size_t bytes, uint32_t depth) {
   Drop(bytes);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     --depths_[depth].under_way;
     if (waiting_ == 0) return;
   }
@@ -64,19 +64,19 @@ void Budget::Release(size_t bytes, uint32_t depth) {
 bool Budget::Retry() {
   MakeRoom();  // what was in use when there was too much may be free now
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (waiting_ == 0) return false;
     if (granting_) return true;
     granting_ = true;
   }
   while (Granted granted = TakeGrantable()) granted();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return waiting_ > 0;
 }
 
 Budget::Granted Budget::TakeGrantable() {
   MakeRoom(kRetryRoom);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto& [number, depth] : depths_) {
     if (depth.waiting.empty()) continue;
     if (!Fits(depth.waiting.front().bytes) && depth.under_way > 0) continue;

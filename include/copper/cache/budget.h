@@ -17,9 +17,10 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <vector>
+
+#include "copper/base/mutex.h"
 
 namespace copper::cache {
 
@@ -54,14 +55,14 @@ class Budget {
   void Hold(size_t bytes) { held_.fetch_add(bytes, std::memory_order_relaxed); }
   void Drop(size_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }
   // Evicts until `more` bytes would fit, or nothing may go. Not with the lock of a shard held.
-  void MakeRoom(size_t more = 0);
+  void MakeRoom(size_t more = 0) EXCLUDES(evicting_);
 
   // Calls `granted` when there is room for `bytes` more, at once or later, from whichever thread made room; it must not
   // block. Each grant is given back with Release, when what was fetched is in its table or has failed.
-  void Reserve(size_t bytes, uint32_t depth, Granted granted);
-  void Release(size_t bytes, uint32_t depth);
+  void Reserve(size_t bytes, uint32_t depth, Granted granted) EXCLUDES(evicting_, mutex_);
+  void Release(size_t bytes, uint32_t depth) EXCLUDES(evicting_, mutex_);
   // Looks again whether those that wait fit now: what was being sent may have been. True if any still wait.
-  bool Retry();
+  bool Retry() EXCLUDES(evicting_, mutex_);
 
  private:
   struct Waiting {
@@ -73,18 +74,18 @@ class Budget {
     std::deque<Waiting> waiting;
   };
   bool Fits(size_t more) const { return held() + more <= limit_; }
-  Granted TakeGrantable();
-  void Admit(Depth& depth, size_t bytes);
+  Granted TakeGrantable() EXCLUDES(evicting_, mutex_);
+  void Admit(Depth& depth, size_t bytes) REQUIRES(mutex_);
 
   const uint64_t limit_;
   std::vector<EvictionQueue*> queues_;
   std::atomic<uint64_t> held_{0}, uses_{0}, evictions_{0};
-  std::mutex evicting_;  // one thread evicts at a time
+  Mutex evicting_;  // one thread evicts at a time
 
-  std::mutex mutex_;  // guards what follows
-  std::map<uint32_t, Depth> depths_;
-  size_t waiting_ = 0;     // over all depths
-  bool granting_ = false;  // a thread calls those that were granted
+  Mutex mutex_;
+  std::map<uint32_t, Depth> depths_ GUARDED_BY(mutex_);
+  size_t waiting_ GUARDED_BY(mutex_) = 0;     // over all depths
+  bool granting_ GUARDED_BY(mutex_) = false;  // a thread calls those that were granted
 };
 
 }  // namespace copper::cache

@@ -10,11 +10,11 @@
 #include <array>
 #include <cstdint>
 #include <list>
-#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "copper/base/mutex.h"
 #include "copper/cache/budget.h"
 
 namespace copper::cache {
@@ -41,7 +41,7 @@ class Table {
 
   std::optional<Value> Get(const Key& key) {
     Shard& shard = ShardOf(key);
-    const std::lock_guard lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     const auto found = shard.index.find(&key);
     if (found == shard.index.end()) return std::nullopt;
     shard.Touch(found->second);
@@ -51,7 +51,7 @@ class Table {
   void Put(const Key& key, Value value, size_t charge) {
     {
       Shard& shard = ShardOf(key);
-      const std::lock_guard lock(shard.mutex);
+      const MutexLock lock(shard.mutex);
       const auto entry = shard.FindOrAdd(key);
       std::swap(entry->value, value);  // the old one is destroyed outside the lock
       shard.SetCharge(*entry, charge + kEntrySize);
@@ -69,22 +69,22 @@ class Table {
   bool EraseWhen(const Key& key, When when) {
     Shard& shard = ShardOf(key);
     Entries erased;  // destroyed outside the lock
-    const std::lock_guard lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     const auto found = shard.index.find(&key);
     if (found == shard.index.end() || !when(found->second->value)) return false;
     shard.MoveOut(found->second, erased);
     return true;
   }
 
-  // Erases all that `condition(const Key&, const Value&)` holds for, which runs under the lock.
-  template <class Condition>
-  void EraseIf(Condition condition) {
+  // Erases all that `is_one(const Key&, const Value&)` holds for, which runs under the lock.
+  template <class IsOne>
+  void EraseIf(IsOne is_one) {
     for (Shard& shard : shards_) {
       Entries erased;
-      const std::lock_guard lock(shard.mutex);
+      const MutexLock lock(shard.mutex);
       for (auto entry = shard.entries.begin(); entry != shard.entries.end();) {
         const auto next = std::next(entry);
-        if (condition(entry->key, entry->value)) shard.MoveOut(entry, erased);
+        if (is_one(entry->key, entry->value)) shard.MoveOut(entry, erased);
         entry = next;
       }
     }
@@ -93,7 +93,7 @@ class Table {
   Usage usage() const {
     Usage total;
     for (const Shard& shard : shards_) {
-      const std::lock_guard lock(shard.mutex);
+      const MutexLock lock(shard.mutex);
       total.entries += shard.entries.size();
       total.bytes += shard.bytes;
       total.evictions += shard.evictions;
@@ -123,14 +123,14 @@ class Table {
     // Entries in use at the old end are passed over, this many at most.
     static constexpr int kPassedOver = 16;
 
-    mutable std::mutex mutex;
-    Entries entries;  // least recently used first
-    std::unordered_map<const Key*, Position, Hash, Equal> index;
-    uint64_t bytes = 0;
-    uint64_t evictions = 0;
+    mutable Mutex mutex;
+    Entries entries GUARDED_BY(mutex);  // least recently used first
+    std::unordered_map<const Key*, Position, Hash, Equal> index GUARDED_BY(mutex);
+    uint64_t bytes GUARDED_BY(mutex) = 0;
+    uint64_t evictions GUARDED_BY(mutex) = 0;
     Budget* budget = nullptr;
 
-    Position FindOrAdd(const Key& key) {
+    Position FindOrAdd(const Key& key) REQUIRES(mutex) {
       const auto found = index.find(&key);
       if (found != index.end()) return found->second;
       const Position entry = entries.insert(entries.end(), {.key = key});
@@ -138,25 +138,25 @@ class Table {
       return entry;
     }
 
-    void Touch(Position entry) {
+    void Touch(Position entry) REQUIRES(mutex) {
       entry->used = budget->NextUse();
       entries.splice(entries.end(), entries, entry);
     }
 
-    void SetCharge(Entry& entry, size_t charge) {
+    void SetCharge(Entry& entry, size_t charge) REQUIRES(mutex) {
       bytes += charge - entry.charge;
       budget->Hold(charge);
       budget->Drop(entry.charge);
       entry.charge = charge;
     }
 
-    void MoveOut(Position entry, Entries& to) {
+    void MoveOut(Position entry, Entries& to) REQUIRES(mutex) {
       SetCharge(*entry, 0);
       index.erase(&entry->key);
       to.splice(to.end(), entries, entry);
     }
 
-    auto Evictable() const {
+    auto Evictable() const REQUIRES(mutex) {
       auto entry = entries.begin();
       for (int passed = 0; entry != entries.end() && IsInUse(entry->value); ++entry) {
         if (++passed > kPassedOver) return entries.end();
@@ -165,7 +165,7 @@ class Table {
     }
 
     std::optional<uint64_t> OldestUse() const override {
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       const auto entry = Evictable();
       if (entry == entries.end()) return std::nullopt;
       return entry->used;
@@ -173,7 +173,7 @@ class Table {
 
     void EvictOldest() override {
       Entries evicted;  // destroyed outside the lock
-      const std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       const auto entry = Evictable();
       if (entry == entries.end()) return;
       MoveOut(index.at(&entry->key), evicted);
