@@ -18,7 +18,7 @@ bool IsOfTheSource(Kind kind) {
 }  // namespace
 
 void Peer::Add(Pending&& pending) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   pending.header.request_id = uint64_t{rank_} << 32 | next_id_++;
   if (NeedsNoCredit(pending)) {
     queue_.push_front(std::move(pending));
@@ -28,7 +28,7 @@ void Peer::Add(Pending&& pending) {
 }
 
 bool Peer::ClaimSending() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return !std::exchange(sending_, true);
 }
 
@@ -38,7 +38,7 @@ bool Peer::MaySend(const Pending& next) const {
 }
 
 std::optional<Outgoing> Peer::NextToSend(TimePoint now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (queue_.empty() || !MaySend(queue_.front())) {
     sending_ = false;
     return std::nullopt;
@@ -54,7 +54,7 @@ std::optional<Outgoing> Peer::NextToSend(TimePoint now) {
 }
 
 Pending Peer::TakeNext() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Pending next = std::move(queue_.front());
   queue_.pop_front();
   return next;
@@ -68,7 +68,7 @@ std::optional<Pending> Peer::Extract(uint64_t request_id) {
 }
 
 std::optional<Pending> Peer::Finish(uint64_t request_id, std::optional<uint16_t> credits) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::optional<Pending> pending = Extract(request_id);
   // With no credits at all nothing would ever come back to bring new ones.
   if (pending && credits) credits_ = std::max<uint32_t>(*credits, 1);
@@ -77,7 +77,7 @@ std::optional<Pending> Peer::Finish(uint64_t request_id, std::optional<uint16_t>
 
 std::vector<uint64_t> Peer::SentBy(TimePoint sent) {
   std::vector<uint64_t> ids;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [id, pending] : under_way_) {
     if (pending.sent <= sent && IsOfTheSource(pending.header.kind)) ids.push_back(id);
   }
@@ -85,7 +85,7 @@ std::vector<uint64_t> Peer::SentBy(TimePoint sent) {
 }
 
 void Peer::Park(uint64_t request_id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = under_way_.find(request_id);
   if (it == under_way_.end() || std::exchange(it->second.parked, true)) return;
   ++parked_;
@@ -93,7 +93,7 @@ void Peer::Park(uint64_t request_id) {
 
 std::vector<Pending> Peer::TakeExpired(TimePoint now) {
   std::vector<Pending> expired;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto it = under_way_.begin(); it != under_way_.end();) {
     const auto next = std::next(it);
     if (it->second.deadline <= now) expired.push_back(*Extract(uint64_t{it->first}));
@@ -113,7 +113,7 @@ std::vector<Pending> Peer::TakeExpired(TimePoint now) {
 
 std::vector<Pending> Peer::TakeAll() {
   std::vector<Pending> all;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   all.reserve(under_way_.size() + queue_.size());
   for (auto& [id, pending] : under_way_) all.push_back(std::move(pending));
   std::ranges::move(queue_, std::back_inserter(all));
@@ -124,17 +124,17 @@ std::vector<Pending> Peer::TakeAll() {
 }
 
 uint64_t Peer::NextSequence() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return sequence_++;
 }
 
 bool Peer::TakeOnce(uint64_t sequence) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return came_.Take(sequence);
 }
 
 Peer::Admission Peer::BeginServing(uint64_t request_id, uint32_t limit) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (serving_.contains(request_id)) return Admission::kKnown;
   if (serving_.size() >= limit) return Admission::kFull;
   serving_.insert(request_id);
@@ -142,13 +142,13 @@ Peer::Admission Peer::BeginServing(uint64_t request_id, uint32_t limit) {
 }
 
 void Peer::EndServing(uint64_t request_id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   serving_.erase(request_id);
 }
 
 std::vector<std::byte> Peer::AreServed(const std::vector<uint64_t>& request_ids) {
   std::vector<std::byte> bits((request_ids.size() + 7) / 8);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (size_t i = 0; i < request_ids.size(); ++i) {
     if (serving_.contains(request_ids[i])) bits[i / 8] |= std::byte{1} << (i % 8);
   }
@@ -157,17 +157,17 @@ std::vector<std::byte> Peer::AreServed(const std::vector<uint64_t>& request_ids)
 
 Peer& PeerTable::Get(Rank rank) {
   {
-    const std::shared_lock lock(mutex_);
+    const ReaderLock lock(mutex_);
     if (const auto it = peers_.find(rank); it != peers_.end()) return *it->second;
   }
-  const std::unique_lock lock(mutex_);
+  const WriterLock lock(mutex_);
   std::unique_ptr<Peer>& peer = peers_[rank];
   if (!peer) peer = std::make_unique<Peer>(rank, credits_);
   return *peer;
 }
 
 std::vector<Peer*> PeerTable::All() const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   std::vector<Peer*> all;
   all.reserve(peers_.size());
   for (const auto& [rank, peer] : peers_) all.push_back(peer.get());

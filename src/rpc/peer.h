@@ -5,13 +5,12 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "copper/base/mutex.h"
 #include "copper/rpc/channel.h"
 #include "copper/wire/header.h"
 #include "replay_window.h"
@@ -81,20 +80,20 @@ class Peer {
   std::vector<std::byte> AreServed(const std::vector<uint64_t>& request_ids);
 
  private:
-  bool MaySend(const Pending& next) const;
-  std::optional<Pending> Extract(uint64_t request_id);
+  bool MaySend(const Pending& next) const REQUIRES(mutex_);
+  std::optional<Pending> Extract(uint64_t request_id) REQUIRES(mutex_);
 
   const Rank rank_;
-  std::mutex mutex_;  // all below
-  uint32_t credits_;
-  bool sending_ = false;
-  uint32_t next_id_ = 0;
-  uint64_t sequence_ = 0;
-  ReplayWindow came_;
-  std::unordered_set<uint64_t> serving_;
-  std::deque<Pending> queue_;
-  std::unordered_map<uint64_t, Pending> under_way_;
-  size_t parked_ = 0;  // of those under way
+  Mutex mutex_;
+  uint32_t credits_ GUARDED_BY(mutex_);
+  bool sending_ GUARDED_BY(mutex_) = false;
+  uint32_t next_id_ GUARDED_BY(mutex_) = 0;
+  uint64_t sequence_ GUARDED_BY(mutex_) = 0;
+  ReplayWindow came_ GUARDED_BY(mutex_);
+  std::unordered_set<uint64_t> serving_ GUARDED_BY(mutex_);
+  std::deque<Pending> queue_ GUARDED_BY(mutex_);
+  std::unordered_map<uint64_t, Pending> under_way_ GUARDED_BY(mutex_);
+  size_t parked_ GUARDED_BY(mutex_) = 0;  // of those under way
 };
 
 // Peers are made when first met: a rank talks to a few of many thousands. Any thread.
@@ -107,8 +106,8 @@ class PeerTable {
 
  private:
   const uint16_t credits_;
-  mutable std::shared_mutex mutex_;  // the map, not the peers
-  std::unordered_map<Rank, std::unique_ptr<Peer>> peers_;
+  mutable SharedMutex mutex_;
+  std::unordered_map<Rank, std::unique_ptr<Peer>> peers_ GUARDED_BY(mutex_);  // the map, not the peers
 };
 
 }  // namespace copper::rpc
