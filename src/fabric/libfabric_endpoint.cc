@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "copper/base/chunk_size.h"
+#include "copper/base/mutex.h"
 #include "copper/base/worker_pool.h"
 #include "copper/fabric/net_type.h"
 #include "fabric/loopback.h"
@@ -69,8 +69,8 @@ class LibfabricEndpoint final : public Endpoint {
   std::optional<Rank> self_;
   Ticker ticker_;
 
-  std::mutex stop_mutex_;  // one Stop at a time; guards closed_
-  bool closed_ = false;
+  Mutex stop_mutex_;  // one Stop at a time
+  bool closed_ GUARDED_BY(stop_mutex_) = false;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
   std::atomic<std::thread::id> progress_thread_;
@@ -170,7 +170,7 @@ void LibfabricEndpoint::ReadError() {
 }
 
 void LibfabricEndpoint::Stop() {
-  const std::lock_guard lock(stop_mutex_);
+  const MutexLock lock(stop_mutex_);
   // First: without anyone to drive progress, sends that go on would pile up in the provider (ofi_rxm 1.17 crashes
   // then).
   sender_.Close();

@@ -4,7 +4,7 @@ namespace copper::fabric {
 
 bool Loopback::Submit(Datagram datagram, Endpoint::SendDone done) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!closed_) {
       pending_.emplace_back(std::move(datagram), std::move(done));
       return true;
@@ -15,7 +15,7 @@ bool Loopback::Submit(Datagram datagram, Endpoint::SendDone done) {
 }
 
 Loopback::Pending Loopback::Take(bool close) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = closed_ || close;
   return std::exchange(pending_, {});
 }

@@ -82,7 +82,7 @@ void Sender::Enqueue(Peer& peer, Operations& one) {
   peer.queued.splice(peer.queued.end(), one);
   if (peer.waiting) return;
   peer.waiting = true;
-  const std::lock_guard lock(fresh_mutex_);
+  const MutexLock lock(fresh_mutex_);
   fresh_.push_back(&peer);
 }
 
@@ -99,7 +99,7 @@ bool Sender::Submit(Rank to, Datagram datagram, Endpoint::SendDone done) {
   bool wake = false;
   unfinished_.fetch_add(1, std::memory_order_relaxed);
   {
-    const std::lock_guard lock(peer.mutex);
+    const MutexLock lock(peer.mutex);
     const bool now = peer.queued.empty() && SendsDirectly();
     const ssize_t code = peer.closed ? -FI_ESHUTDOWN : now ? Post(operation) : -FI_EAGAIN;
     if (code == 0) {
@@ -120,7 +120,7 @@ void Sender::Complete(SendOperation& operation, Status status) {
   Operations done, failed;
   Error error;
   {
-    const std::lock_guard lock(peer.mutex);
+    const MutexLock lock(peer.mutex);
     done.splice(done.end(), peer.in_flight, operation.position);
     if (!peer.queued.empty()) DrainQueue(peer, std::chrono::steady_clock::now(), failed, error);
   }
@@ -150,7 +150,7 @@ bool Sender::DrainPeer(Waiting& waiting, TimePoint now) {
   Error error;
   bool left = false;
   {
-    const std::lock_guard lock(peer.mutex);
+    const MutexLock lock(peer.mutex);
     const bool moved = DrainQueue(peer, now, failed, error);
     left = peer.waiting = !peer.queued.empty();
     const Duration waited = left ? now - peer.queued.front().queued_at : Duration::zero();
@@ -164,7 +164,7 @@ bool Sender::DrainPeer(Waiting& waiting, TimePoint now) {
 
 TimePoint Sender::Drain(TimePoint now) {
   {
-    const std::lock_guard lock(fresh_mutex_);
+    const MutexLock lock(fresh_mutex_);
     for (Peer* peer : fresh_) waiting_.push_back({peer, now, kFirstPause / 2});
     fresh_.clear();
   }
@@ -176,7 +176,7 @@ TimePoint Sender::Drain(TimePoint now) {
 
 void Sender::Close() {
   for (Peer& peer : peers_) {
-    const std::lock_guard lock(peer.mutex);
+    const MutexLock lock(peer.mutex);
     peer.closed = true;
   }
 }
@@ -185,7 +185,7 @@ void Sender::FailAll() {
   for (Peer& peer : peers_) {
     Operations left;
     {
-      const std::lock_guard lock(peer.mutex);
+      const MutexLock lock(peer.mutex);
       left.splice(left.end(), peer.in_flight);
       left.splice(left.end(), peer.queued);
     }

@@ -9,11 +9,11 @@
 
 #include <atomic>
 #include <list>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "copper/base/mutex.h"
 #include "fabric/operation.h"
 #include "fabric/transport.h"
 
@@ -23,12 +23,12 @@ struct Peer {
   Rank rank = 0;
   fi_addr_t address = FI_ADDR_NOTAVAIL;
 
-  // Guards what follows, and is held across the attempt to send: fi_sendv doesn't block or call back.
-  std::mutex mutex;
-  std::list<SendOperation> queued;     // not yet taken by the provider, oldest first
-  std::list<SendOperation> in_flight;  // the provider's until their completion
-  bool waiting = false;                // the progress thread has it in waiting_ or fresh_
-  bool closed = false;
+  // Held across the attempt to send: fi_sendv doesn't block or call back.
+  Mutex mutex;
+  std::list<SendOperation> queued GUARDED_BY(mutex);     // not yet taken by the provider, oldest first
+  std::list<SendOperation> in_flight GUARDED_BY(mutex);  // the provider's until their completion
+  bool waiting GUARDED_BY(mutex) = false;                // the progress thread has it in waiting_ or fresh_
+  bool closed GUARDED_BY(mutex) = false;
 };
 
 class Sender {
@@ -67,9 +67,9 @@ class Sender {
   bool SendsDirectly() const;
   Status Prepare(SendOperation& operation) const;
   ssize_t Post(SendOperation& operation) const;
-  void Enqueue(Peer& peer, Operations& one);
-  // With the peer's lock held: sends what the provider takes; what failed for good goes to `failed`.
-  bool DrainQueue(Peer& peer, TimePoint now, Operations& failed, Error& error);
+  void Enqueue(Peer& peer, Operations& one) REQUIRES(peer.mutex);
+  // Sends what the provider takes; what failed for good goes to `failed`.
+  bool DrainQueue(Peer& peer, TimePoint now, Operations& failed, Error& error) REQUIRES(peer.mutex);
   bool DrainPeer(Waiting& waiting, TimePoint now);
   void Finish(Operations& operations, const Error& error);
 
@@ -77,8 +77,8 @@ class Sender {
   std::vector<Peer> peers_;
   std::atomic<size_t> unfinished_ = 0;
 
-  std::mutex fresh_mutex_;  // guards fresh_; taken with a peer's lock held
-  std::vector<Peer*> fresh_;
+  Mutex fresh_mutex_;  // taken with a peer's lock held
+  std::vector<Peer*> fresh_ GUARDED_BY(fresh_mutex_);
   std::vector<Waiting> waiting_;  // the progress thread's
 };
 
