@@ -1,7 +1,6 @@
 #include "copper/storage/file_systems.h"
 
 #include <algorithm>
-#include <mutex>
 
 #include "copper/base/path.h"
 #include "copper/names/attributes.h"
@@ -68,35 +67,35 @@ FileSystems::FileSystems(Options options, std::vector<Mount> mounts, std::span<c
       places_(MakePlaces(mounts)) {}
 
 Sharing FileSystems::Of(std::string_view path) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return PlaceOf(path).sharing;
 }
 
 bool FileSystems::IsMountPoint(std::string_view path) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const Place& place = PlaceOf(path);
   return place.mount_point && place.path == path;
 }
 
 bool FileSystems::ListsEveryName(std::string_view path) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return PlaceOf(path).lists_every_name;
 }
 
 Numbering FileSystems::NumberingOf(std::string_view path) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return PlaceOf(path).numbering;
 }
 
 std::string FileSystems::TopOf(std::string_view path) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const Place* place = &PlaceOf(path);
   while (!place->mount_point && place->path != "/") place = &places_[place->enclosing];
   return place->path;
 }
 
 std::vector<std::string> FileSystems::MountPointsIn(std::string_view directory) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   std::vector<std::string> names;
   auto place = std::ranges::upper_bound(places_, directory, TreeOrder{}, &Place::path);
   for (; place != places_.end() && IsAtOrBelow(place->path, directory); ++place) {
@@ -107,7 +106,7 @@ std::vector<std::string> FileSystems::MountPointsIn(std::string_view directory) 
 
 void FileSystems::Update(std::vector<Mount> mounts) {
   std::erase_if(mounts, [](const Mount& mount) { return mount.type != kCopperType; });
-  const std::unique_lock lock(mutex_);
+  const WriterLock lock(mutex_);
   for (const Mount& mount : mounts) Forbid(mount.point, places_);
 }
 

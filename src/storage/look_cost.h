@@ -12,11 +12,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 
 namespace copper::storage {
 
@@ -85,14 +85,14 @@ class LookCost {
 
   // Whether the entries of a directory on this device should be looked at; asked once a listing.
   bool MayBeCheap(uint64_t device, TimePoint now) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto it = expensive_.find(device);
     if (it == expensive_.end() || it->second.listings == 0 || now >= it->second.until) return true;
     --it->second.listings;
     return false;
   }
   void Note(uint64_t device, const LookMeasurement& measured, TimePoint now) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (measured.IsCheap()) expensive_.erase(device);
     if (!measured.IsExpensive()) return;
     Belief& belief = expensive_[device];
@@ -108,8 +108,8 @@ class LookCost {
     TimePoint until{};
   };
 
-  std::mutex mutex_;                      // guards expensive_
-  std::map<uint64_t, Belief> expensive_;  // by device
+  Mutex mutex_;
+  std::map<uint64_t, Belief> expensive_ GUARDED_BY(mutex_);  // by device
 };
 
 }  // namespace copper::storage

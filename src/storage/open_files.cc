@@ -5,7 +5,7 @@
 namespace copper::storage {
 
 OpenFiles::File OpenFiles::Find(const std::string& path, const FileVersion& version) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = std::ranges::find_if(entries_, [&](const Entry& entry) { return entry.Is(path, version); });
   if (it == entries_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, it);
@@ -14,7 +14,7 @@ OpenFiles::File OpenFiles::Find(const std::string& path, const FileVersion& vers
 
 void OpenFiles::Keep(const std::string& path, const FileVersion& version, File file) {
   std::list<Entry> leaving;  // closed after the lock: close(2) may talk to a server
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const bool kept = std::ranges::any_of(entries_, [&](const Entry& entry) { return entry.Is(path, version); });
   if (kept) return;  // two threads opened it at once; one descriptor is enough
   entries_.push_front({path, version, std::move(file)});
@@ -23,7 +23,7 @@ void OpenFiles::Keep(const std::string& path, const FileVersion& version, File f
 
 void OpenFiles::Drop(const std::string& path, const FileVersion& version) {
   std::list<Entry> leaving;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto entry = it++;
     if (entry->Is(path, version)) leaving.splice(leaving.begin(), entries_, entry);

@@ -3,11 +3,11 @@
 
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
 #include "copper/base/file_time.h"
+#include "copper/base/mutex.h"
 #include "copper/base/unique_fd.h"
 #include "copper/names/attributes.h"
 
@@ -19,18 +19,18 @@ class OpenFile {
   OpenFile(UniqueFd file, const FileTime& ctime) : file_(std::move(file)), ctime_(ctime) {}
   int get() const { return file_.get(); }
   FileTime ctime() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return ctime_;
   }
   void SetCtime(const FileTime& ctime) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ctime_ = ctime;
   }
 
  private:
   const UniqueFd file_;
-  mutable std::mutex mutex_;
-  FileTime ctime_;
+  mutable Mutex mutex_;
+  FileTime ctime_ GUARDED_BY(mutex_);
 };
 
 // Keeps the most recently used; a descriptor closes when it has left and its last user has gone. Any thread.
@@ -50,8 +50,8 @@ class OpenFiles {
     File file;
     bool Is(const std::string& other, const FileVersion& of) const { return version == of && path == other; }
   };
-  std::mutex mutex_;          // guards entries_; no call to the source is made under it
-  std::list<Entry> entries_;  // most recently used first
+  Mutex mutex_;                                  // no call to the source is made under it
+  std::list<Entry> entries_ GUARDED_BY(mutex_);  // most recently used first
 };
 
 }  // namespace copper::storage

@@ -6,13 +6,13 @@
 #pragma once
 
 #include <cstdint>
-#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "copper/base/mount_info.h"
+#include "copper/base/mutex.h"
 #include "copper/base/result.h"
 
 namespace copper::storage {
@@ -114,13 +114,13 @@ class FileSystems {
   void AddJobDirectory(std::vector<Place>& places) const;
   static Place ForbiddenPlace(std::string path);
   void Forbid(std::string_view mount_point, std::vector<Place>& places) const;
-  const Place& PlaceOf(std::string_view path) const;  // with mutex_ held
+  const Place& PlaceOf(std::string_view path) const REQUIRES_SHARED(mutex_);
 
   const Options options_;
   const std::string boot_id_;
-  const std::vector<uint64_t> common_;  // digests that every rank has, sorted
-  mutable std::shared_mutex mutex_;     // guards places_; no other lock is taken under it
-  std::vector<Place> places_;           // a directory before what lies below it; the deepest match decides
+  const std::vector<uint64_t> common_;            // digests that every rank has, sorted
+  mutable SharedMutex mutex_;                     // no other lock is taken under it
+  std::vector<Place> places_ GUARDED_BY(mutex_);  // a directory before what lies below it; the deepest match decides
 };
 
 }  // namespace copper::storage
