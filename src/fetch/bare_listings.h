@@ -12,11 +12,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
+#include "copper/base/mutex.h"
 #include "copper/names/attributes.h"
 #include "copper/names/listing.h"
 #include "copper/storage/backing_store.h"
@@ -35,7 +35,7 @@ class BareListings {
   // For one of its names of which `listing` does not tell: a request of another rank, and a look at the source. null:
   // the directory is not listed.
   Advice NoteRequest(const std::string& directory, const Listing* listing) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Spent& spent = Of(directory, listing);
     ++spent.requests;
     if (listing == nullptr) return spent.requests == kWorthAListing ? Advice::kList : Advice::kNone;
@@ -44,7 +44,7 @@ class BareListings {
     return Advice::kComplete;
   }
   void NoteLook(const std::string& directory, const Listing* listing) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++Of(directory, listing).looks;
   }
 
@@ -66,7 +66,7 @@ class BareListings {
     }
   };
 
-  Spent& Of(const std::string& directory, const Listing* listing) {
+  Spent& Of(const std::string& directory, const Listing* listing) REQUIRES(mutex_) {
     if (spent_.size() == kMostDirectories && !spent_.contains(directory)) spent_.clear();
     Spent& spent = spent_[directory];
     if (listing != nullptr && spent.judged != listing->directory().version()) {
@@ -75,8 +75,8 @@ class BareListings {
     return spent;
   }
 
-  std::mutex mutex_;
-  std::unordered_map<std::string, Spent> spent_;  // by directory
+  Mutex mutex_;
+  std::unordered_map<std::string, Spent> spent_ GUARDED_BY(mutex_);  // by directory
 };
 
 }  // namespace copper::fetch

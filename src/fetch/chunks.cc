@@ -40,30 +40,34 @@ class Gather {
   void Note(Way way) { way_ = std::max(way_, way); }
 
   void Add(size_t index, const Result<Bytes>& bytes) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (bytes) {
-        pieces_[index] = *bytes;
-      } else if (!error_) {
-        error_ = bytes.error();
-      }
-      if (--missing_ != 0) return;
-    }
+    auto all = Put(index, bytes);
+    if (!all) return;
     context_.Decide(ask_, way_);
-    Result<std::vector<Bytes>> all(std::move(pieces_));
-    if (error_) all = std::unexpected(*error_);
-    context_.CountError(all);
-    done_(std::move(all));
+    context_.CountError(*all);
+    done_(std::move(*all));
   }
 
  private:
+  // All of them once the last is there.
+  std::optional<Result<std::vector<Bytes>>> Put(size_t index, const Result<Bytes>& bytes) {
+    const MutexLock lock(mutex_);
+    if (bytes) {
+      pieces_[index] = *bytes;
+    } else if (!error_) {
+      error_ = bytes.error();
+    }
+    if (--missing_ != 0) return std::nullopt;
+    if (error_) return std::unexpected(*error_);
+    return std::move(pieces_);
+  }
+
   const Context& context_;
   const Ask ask_;
   Way way_ = Way::kHit;
-  std::mutex mutex_;
-  std::vector<Bytes> pieces_;
-  size_t missing_;
-  std::optional<Error> error_;
+  Mutex mutex_;
+  std::vector<Bytes> pieces_ GUARDED_BY(mutex_);
+  size_t missing_ GUARDED_BY(mutex_);
+  std::optional<Error> error_ GUARDED_BY(mutex_);
   Chunks::RangeDone done_;
 };
 
@@ -388,14 +392,14 @@ void Chunks::ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder resp
 void Chunks::NoteFailure(const std::string& path, const Error& error) {
   if (error.code != ESTALE) return context_.LogSourceError("read", path, error);
   context_.parts.counters.Count(Event::kStale);
-  const std::lock_guard lock(stale_mutex_);
+  const MutexLock lock(stale_mutex_);
   if (stale_.size() >= kMostNamed || !stale_.insert(path).second) return;
   context_.parts.log.Error("the source changed under the job: {}; its readers get ESTALE", path);
   if (stale_.size() == kMostNamed) context_.parts.log.Error("others that changed are only counted");
 }
 
 void Chunks::Forget(const std::string& path) {
-  const std::lock_guard lock(stale_mutex_);
+  const MutexLock lock(stale_mutex_);
   std::erase_if(stale_, [&](const std::string& stale) { return IsAtOrBelow(stale, path); });
 }
 

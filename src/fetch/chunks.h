@@ -1,12 +1,12 @@
 // The bytes of files, chunk by chunk: from the data table, from the parent, or from the source.
 #pragma once
 
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "context.h"
+#include "copper/base/mutex.h"
 #include "fetch/single_flight.h"
 #include "pool_calls.h"
 #include "settling.h"
@@ -88,8 +88,8 @@ class Chunks {
   PoolCalls<std::vector<Bytes>> direct_;
   PoolCalls<uint64_t> seeks_;
 
-  std::mutex stale_mutex_;
-  std::set<std::string> stale_;  // paths whose change was logged
+  Mutex stale_mutex_;
+  std::set<std::string> stale_ GUARDED_BY(stale_mutex_);  // paths whose change was logged
 };
 
 }  // namespace copper::fetch

@@ -48,7 +48,7 @@ void FileReader::Read(uint64_t offset, size_t size, std::move_only_function<void
 
 void FileReader::OnLibrary(size_t size) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     pattern_.SetLibrary();
   }
   Plan(0, size);
@@ -56,7 +56,7 @@ void FileReader::OnLibrary(size_t size) {
 
 void FileReader::Plan(uint64_t offset, size_t size) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const ReadPattern::Ahead ahead = pattern_.OnRead(offset, size);
     if (ahead.whole && !whole_) {
       whole_ = true;
@@ -75,7 +75,7 @@ void FileReader::FetchAhead() {
   while (true) {
     uint64_t chunk = 0;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       fetching_ = MayFetch();
       if (!fetching_) return;
       chunk = next_ahead_++;
@@ -87,7 +87,7 @@ void FileReader::FetchAhead() {
 }
 
 bool FileReader::IsWhole() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return whole_;
 }
 
@@ -107,7 +107,7 @@ void FileReader::OnChunk(uint64_t chunk, const Result<Bytes>& bytes) {
   // mapping asks page by page: to it the chunks come first.
   if (bytes && sink_ && IsWhole()) GiveAhead(chunk, *bytes);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     --in_flight_;
     if (!bytes) end_ahead_ = next_ahead_;  // whoever needs it will ask, and hear why
     if (fetching_ || !MayFetch()) return;

@@ -37,7 +37,7 @@ Ledger::Entry& Ledger::Open(const Key& file, const FileTime& ctime) {
 
 Ledger::Noted Ledger::Note(const Key& file, uint64_t chunk, const Seal& seal, const FileTime& ctime) {
   using Verdict = Noted::Verdict;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Entry& entry = Open(file, ctime);
   if (entry.all_under != ctime) entry.all_under.reset();
   const auto [known, is_new] = entry.seals.try_emplace(chunk, seal);
@@ -51,24 +51,24 @@ Ledger::Noted Ledger::Note(const Key& file, uint64_t chunk, const Seal& seal, co
 }
 
 void Ledger::Settle(const Key& file, const FileTime& ctime, uint64_t comparison) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto entry = entries_.find(file);
   if (entry != entries_.end() && entry->second.comparison == comparison) entry->second.settled = ctime;
 }
 
 bool Ledger::IsAlone(const Key& file) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto entry = entries_.find(file);
   return entry == entries_.end() || entry->second.is_alone;
 }
 
 void Ledger::SetAlone(const Key& file) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto entry = entries_.find(file); entry != entries_.end()) entry->second.is_alone = true;
 }
 
 bool Ledger::SettleAlone(const Key& file, const FileTime& ctime) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto entry = entries_.find(file);
   if (entry == entries_.end()) return false;
   if (entry->second.all_under == ctime) entry->second.settled = ctime;
@@ -76,7 +76,7 @@ bool Ledger::SettleAlone(const Key& file, const FileTime& ctime) {
 }
 
 Result<Ledger::Seals> Ledger::BeginComparison(const Key& file, const std::optional<FileTime>& but_under) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = entries_.find(file);
   if (found == entries_.end()) return Fail(has_let_go_ ? ENOMEM : ENODATA);
   Entry& entry = found->second;
@@ -87,13 +87,13 @@ Result<Ledger::Seals> Ledger::BeginComparison(const Key& file, const std::option
 }
 
 void Ledger::Forget(const std::string& top, cache::Epoch before) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);
     if (entry->first.epoch < before && IsAtOrBelow(entry->first.path, top)) Erase(entry);
     entry = next;
   }
-  std::erase_if(order_, [&](const Key& file) { return !entries_.contains(file); });
+  std::erase_if(order_, [&](const Key& file) REQUIRES(mutex_) { return !entries_.contains(file); });
 }
 
 void Ledger::Hold(size_t bytes) {

@@ -7,13 +7,13 @@
 
 #include <deque>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "copper/base/mutex.h"
 #include "copper/base/result.h"
 #include "copper/base/seal.h"
 #include "copper/cache/cache.h"
@@ -72,19 +72,19 @@ class Ledger {
   };
   using Entries = std::unordered_map<Key, Entry, KeyHash>;
 
-  Entry& Open(const Key& file, const FileTime& ctime);
-  void Hold(size_t bytes);
-  void Erase(Entries::iterator entry);
-  void Bound();
+  Entry& Open(const Key& file, const FileTime& ctime) REQUIRES(mutex_);
+  void Hold(size_t bytes) REQUIRES(mutex_);
+  void Erase(Entries::iterator entry) REQUIRES(mutex_);
+  void Bound() REQUIRES(mutex_);
 
   cache::Budget& budget_;
   const size_t most_;
-  std::mutex mutex_;  // guards what follows
-  Entries entries_;
-  std::deque<Key> order_;  // as they were first read; may name what is forgotten
-  size_t held_ = 0;
-  uint64_t comparisons_ = 0;
-  bool has_let_go_ = false;
+  Mutex mutex_;
+  Entries entries_ GUARDED_BY(mutex_);
+  std::deque<Key> order_ GUARDED_BY(mutex_);  // as they were first read; may name what is forgotten
+  size_t held_ GUARDED_BY(mutex_) = 0;
+  uint64_t comparisons_ GUARDED_BY(mutex_) = 0;
+  bool has_let_go_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace copper::fetch

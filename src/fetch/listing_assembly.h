@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstring>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "copper/base/bytes.h"
 #include "copper/base/chunk_size.h"
+#include "copper/base/mutex.h"
 #include "copper/base/result.h"
 
 namespace copper::fetch {
@@ -21,7 +21,7 @@ class ListingAssembly {
 
   // The whole once the last piece is there; an error (the first) once.
   std::optional<Result<Bytes>> Add(uint64_t piece, const Result<Bytes>& bytes) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (missing_ == 0) return std::nullopt;
     const size_t offset = piece * kChunkSize;
     if (!bytes || bytes->size() != std::min(kChunkSize, buffer_.size() - offset)) {
@@ -36,14 +36,14 @@ class ListingAssembly {
 
   // Nothing more is to be added. False if it was complete, or abandoned, before.
   bool Abandon() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return std::exchange(missing_, 0) != 0;
   }
 
  private:
-  std::mutex mutex_;
-  Buffer buffer_;
-  uint64_t missing_;
+  Mutex mutex_;
+  Buffer buffer_ GUARDED_BY(mutex_);
+  uint64_t missing_ GUARDED_BY(mutex_);
 };
 
 }  // namespace copper::fetch

@@ -6,22 +6,22 @@
 namespace copper::fetch {
 
 bool Parent::IsLost() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return lost_;
 }
 
 void Parent::Want() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   wanted_ = true;
 }
 
 void Parent::OnAnswer(TimePoint now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   heard_ = now;
 }
 
 void Parent::OnFailure() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   doubted_ = true;
 }
 
@@ -43,7 +43,7 @@ void Parent::NotePause(std::optional<TimePoint> last_old) {
 }
 
 bool Parent::TakeProbe(TimePoint now, std::optional<TimePoint> last_old) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!IsProbeDue(now, last_old)) return false;
   NotePause(last_old);
   probing_ = true;
@@ -54,7 +54,7 @@ bool Parent::TakeProbe(TimePoint now, std::optional<TimePoint> last_old) {
 }
 
 Parent::News Parent::OnProbe(bool answered, TimePoint now) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   probing_ = false;
   if (answered) {
     heard_ = now;
@@ -69,7 +69,7 @@ Parent::News Parent::OnProbe(bool answered, TimePoint now) {
 }
 
 bool Parent::NeedsTicks() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return probing_ || doubted_ || (lost_ && probes_unasked_ < kProbesUnasked);
 }
 

@@ -9,10 +9,10 @@
 // themselves, later ones only when somebody would have asked it, so that an idle node sleeps. Any thread.
 #pragma once
 
-#include <mutex>
 #include <optional>
 
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 #include "deadlines.h"
 
 namespace copper::fetch {
@@ -39,23 +39,23 @@ class Parent {
   bool NeedsTicks() const;
 
  private:
-  bool IsProbeDue(TimePoint now, std::optional<TimePoint> last_old) const;
-  bool HasNewOld(std::optional<TimePoint> last_old) const;
-  void NotePause(std::optional<TimePoint> last_old);
+  bool IsProbeDue(TimePoint now, std::optional<TimePoint> last_old) const REQUIRES(mutex_);
+  bool HasNewOld(std::optional<TimePoint> last_old) const REQUIRES(mutex_);
+  void NotePause(std::optional<TimePoint> last_old) REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;  // all below
-  bool lost_ = false;
-  TimePoint heard_;  // last answer
-  bool doubted_ = false;
-  bool probing_ = false;
-  TimePoint probed_;       // when the last probe went
-  Duration pause_ = kOld;  // until the next one, if nothing new becomes old
+  mutable Mutex mutex_;
+  bool lost_ GUARDED_BY(mutex_) = false;
+  TimePoint heard_ GUARDED_BY(mutex_);  // last answer
+  bool doubted_ GUARDED_BY(mutex_) = false;
+  bool probing_ GUARDED_BY(mutex_) = false;
+  TimePoint probed_ GUARDED_BY(mutex_);       // when the last probe went
+  Duration pause_ GUARDED_BY(mutex_) = kOld;  // until the next one, if nothing new becomes old
 
   // Of a lost one.
-  Duration pause_of_lost_ = kFirstPauseOfLost;
-  TimePoint next_probe_;
-  int probes_unasked_ = 0;
-  bool wanted_ = false;  // somebody would have asked it since the last probe
+  Duration pause_of_lost_ GUARDED_BY(mutex_) = kFirstPauseOfLost;
+  TimePoint next_probe_ GUARDED_BY(mutex_);
+  int probes_unasked_ GUARDED_BY(mutex_) = 0;
+  bool wanted_ GUARDED_BY(mutex_) = false;  // somebody would have asked it since the last probe
 };
 
 }  // namespace copper::fetch

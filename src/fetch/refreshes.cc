@@ -1,7 +1,6 @@
 #include "refreshes.h"
 
 #include <algorithm>
-#include <mutex>
 
 #include "copper/base/path.h"
 
@@ -33,7 +32,7 @@ Refreshes::Epoch Refreshes::OfNames(std::string_view directory) const {
 
 Refreshes::Epoch Refreshes::Of(std::string_view path, AskedOf asked) const {
   if (!any_) return 0;
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const auto concerns = [&](const Open& one) { return IsAtOrBelow(path, one.path); };
   if (asked == AskedOf::kParent && std::ranges::any_of(open_, concerns)) return next_odd_.fetch_add(2);
   return OfPath(path);
@@ -41,7 +40,7 @@ Refreshes::Epoch Refreshes::Of(std::string_view path, AskedOf asked) const {
 
 Refreshes::Epoch Refreshes::OfListing(std::string_view directory, AskedOf asked) const {
   if (!any_) return 0;
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const auto concerns = [&](const Open& one) { return Concerns(one.path, directory); };
   if (asked == AskedOf::kParent && std::ranges::any_of(open_, concerns)) return next_odd_.fetch_add(2);
   return OfNames(directory);
@@ -49,7 +48,7 @@ Refreshes::Epoch Refreshes::OfListing(std::string_view directory, AskedOf asked)
 
 bool Refreshes::Begin(const RefreshId& id, const std::string& path, TimePoint until,
                       const std::function<void(Epoch old, Epoch now)>& carry) {
-  const std::lock_guard lock(mutex_);
+  const WriterLock lock(mutex_);
   const bool known = std::ranges::find(open_, id, &Open::id) != open_.end();
   if (known || std::ranges::find(ended_, id) != ended_.end()) return false;
   const std::string directory(ParentPath(path));
@@ -66,8 +65,8 @@ bool Refreshes::Begin(const RefreshId& id, const std::string& path, TimePoint un
 
 // Epochs that are no later than that of something above say nothing.
 void Refreshes::DropSuperfluous() {
-  std::erase_if(refreshed_, [this](const auto& one) { return OfPath(one.first) > one.second; });
-  std::erase_if(changed_, [this](const auto& one) { return OfPath(one.first) >= one.second; });
+  std::erase_if(refreshed_, [this](const auto& one) REQUIRES(mutex_) { return OfPath(one.first) > one.second; });
+  std::erase_if(changed_, [this](const auto& one) REQUIRES(mutex_) { return OfPath(one.first) >= one.second; });
 }
 
 // Done each time the tables have doubled, up to their bound. Beyond that the epoch of a path becomes that of all beside
@@ -87,12 +86,12 @@ void Refreshes::Prune() {
 }
 
 size_t Refreshes::size() const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return refreshed_.size() + changed_.size();
 }
 
 bool Refreshes::End(const RefreshId& id) {
-  const std::lock_guard lock(mutex_);
+  const WriterLock lock(mutex_);
   if (std::erase_if(open_, [&](const Open& one) { return one.id == id; }) == 0) return false;
   ended_.push_back(id);
   if (ended_.size() > kMaxEnded) ended_.pop_front();
@@ -102,19 +101,19 @@ bool Refreshes::End(const RefreshId& id) {
 std::vector<Refreshes::Open> Refreshes::Overdue(TimePoint now) const {
   std::vector<Open> overdue;
   if (!any_) return overdue;
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   std::ranges::copy_if(open_, std::back_inserter(overdue), [&](const Open& one) { return one.until <= now; });
   return overdue;
 }
 
 bool Refreshes::IsOpen(const RefreshId& id) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return std::ranges::find(open_, id, &Open::id) != open_.end();
 }
 
 bool Refreshes::any_open() const {
   if (!any_) return false;
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return !open_.empty();
 }
 

@@ -12,7 +12,6 @@
 #include <atomic>
 #include <deque>
 #include <functional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,6 +19,7 @@
 
 #include "copper/base/clock.h"
 #include "copper/base/hash.h"
+#include "copper/base/mutex.h"
 #include "copper/cache/cache.h"
 #include "copper/fetch/fetcher.h"
 
@@ -68,20 +68,19 @@ class Refreshes {
   };
   using Epochs = std::unordered_map<std::string, Epoch, PathHash, std::equal_to<>>;
 
-  // With the lock.
-  Epoch OfPath(std::string_view path) const;
-  Epoch OfNames(std::string_view directory) const;
-  void Prune();
-  void DropSuperfluous();
+  Epoch OfPath(std::string_view path) const REQUIRES_SHARED(mutex_);
+  Epoch OfNames(std::string_view directory) const REQUIRES_SHARED(mutex_);
+  void Prune() REQUIRES(mutex_);
+  void DropSuperfluous() REQUIRES(mutex_);
 
-  std::atomic<bool> any_{false};     // most jobs never refresh
-  mutable std::shared_mutex mutex_;  // guards what follows
-  Epochs refreshed_;                 // a path's epoch is the latest among those of itself and all above it
-  Epochs changed_;                   // directories, by the last refresh of a name in them
-  size_t prune_at_ = 1024;           // of both together
-  std::vector<Open> open_;
-  std::deque<RefreshId> ended_;  // the last few: messages overtake each other
-  Epoch last_ = 0;
+  std::atomic<bool> any_{false};  // most jobs never refresh
+  mutable SharedMutex mutex_;
+  Epochs refreshed_ GUARDED_BY(mutex_);        // a path's epoch is the latest among those of itself and all above it
+  Epochs changed_ GUARDED_BY(mutex_);          // directories, by the last refresh of a name in them
+  size_t prune_at_ GUARDED_BY(mutex_) = 1024;  // of both together
+  std::vector<Open> open_ GUARDED_BY(mutex_);
+  std::deque<RefreshId> ended_ GUARDED_BY(mutex_);  // the last few: messages overtake each other
+  Epoch last_ GUARDED_BY(mutex_) = 0;
   mutable std::atomic<Epoch> next_odd_{1};
 };
 

@@ -106,7 +106,7 @@ void Settling::Call(Rank rank, rpc::Request request, Duration within, std::move_
                               [this, rank, once](const Result<rpc::Reply>& outcome) {
                                 if (outcome) return;
                                 {
-                                  const std::lock_guard lock(mutex_);
+                                  const MutexLock lock(mutex_);
                                   silent_until_[rank] = context_.Now() + kSilentFor;
                                 }
                                 once->End(outcome.error().code);
@@ -115,7 +115,7 @@ void Settling::Call(Rank rank, rpc::Request request, Duration within, std::move_
 
 bool Settling::IsSilent(Rank rank) {
   if (upstream_.IsLost(rank)) return true;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return WasSilent(rank);
 }
 
@@ -204,7 +204,7 @@ void Settling::ServeSettle(Rank from, const rpc::Request& request, rpc::Responde
 void Settling::Settle(const Ledger::Key& file, Waiting asking) {
   Next next;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto [found, is_new] = subjects_.try_emplace(file);
     Subject& subject = found->second;
     if (is_new) {
@@ -221,9 +221,21 @@ void Settling::Settle(const Ledger::Key& file, Waiting asking) {
   Do(std::move(next));
 }
 
+// What the readers have said so far.
+struct Settling::Findings {
+  bool differs = false, is_certain = true;
+  std::vector<Rank> without;  // who have read nothing that matters
+};
+
 struct Settling::Comparison {
   Comparison(Ledger::Key of, Askers for_whom, Readers by)
       : file(std::move(of)), askers(std::move(for_whom)), readers(std::move(by)), missing(readers.size()) {}
+
+  // When all have said it.
+  Findings TakeFindings() {
+    const MutexLock lock(mutex);
+    return std::move(findings);
+  }
 
   const Ledger::Key file;
   Askers askers;
@@ -232,9 +244,8 @@ struct Settling::Comparison {
   uint64_t but_under = 0;
 
   std::atomic<size_t> missing;
-  std::mutex mutex;  // guards what follows
-  bool differs = false, is_certain = true;
-  std::vector<Rank> without;  // who have read nothing that matters
+  Mutex mutex;
+  Findings findings GUARDED_BY(mutex);
 };
 
 // Of those who wait, once no comparison is under way.
@@ -250,7 +261,8 @@ Settling::Next Settling::Decide(const Ledger::Key& file, Subject& subject) {
   }
   subject.waiting.clear();
   if (open.empty()) return next;
-  const auto can_not_tell = [&](const auto& reader) { return !reader.second.is_former && WasSilent(reader.first); };
+  const auto can_not_tell = [&](const auto& reader)
+                                REQUIRES(mutex_) { return !reader.second.is_former && WasSilent(reader.first); };
   if (std::ranges::any_of(subject.readers, can_not_tell)) {
     next.alone = std::move(open);
     return next;
@@ -290,32 +302,34 @@ void Settling::Compare(const ComparisonPtr& comparison) {
 void Settling::OnCompared(Comparison& comparison, Rank rank, int error) {
   {
     const Reader& reader = comparison.readers.at(rank);
-    const std::lock_guard lock(comparison.mutex);
+    const MutexLock lock(comparison.mutex);
+    Findings& found = comparison.findings;
     const bool is_lost = error != 0 && error != ESTALE && error != ENOMEM && error != ENODATA;
     const bool can_tell = error != ENOMEM && !reader.may_lack;
-    if (error == ESTALE || (!can_tell && !reader.is_former)) comparison.differs = true;
-    if (error == ENODATA || (is_lost && reader.is_former)) comparison.without.push_back(rank);
-    if (is_lost && !reader.is_former) comparison.is_certain = false;
+    if (error == ESTALE || (!can_tell && !reader.is_former)) found.differs = true;
+    if (error == ENODATA || (is_lost && reader.is_former)) found.without.push_back(rank);
+    if (is_lost && !reader.is_former) found.is_certain = false;
   }
   if (--comparison.missing == 0) End(comparison);
 }
 
-// With the lock. What differs is no longer of interest when it has been refreshed meanwhile.
-void Settling::Judge(const Comparison& comparison, Subject& subject) {
+// What differs is no longer of interest when it has been refreshed meanwhile.
+void Settling::Judge(const Findings& found, const FileTime& latest, Subject& subject) {
   subject.is_comparing = false;
-  for (const Rank rank : comparison.without) subject.readers.erase(rank);
+  for (const Rank rank : found.without) subject.readers.erase(rank);
   if (std::exchange(subject.was_refreshed, false)) return;
-  if (comparison.differs) subject.is_stale = true;
-  if (!comparison.differs && comparison.is_certain) subject.settled = comparison.latest;
+  if (found.differs) subject.is_stale = true;
+  if (!found.differs && found.is_certain) subject.settled = latest;
 }
 
 void Settling::End(Comparison& comparison) {
-  const int error = comparison.differs ? ESTALE : comparison.is_certain ? 0 : EHOSTDOWN;
+  const Findings findings = comparison.TakeFindings();
+  const int error = findings.differs ? ESTALE : findings.is_certain ? 0 : EHOSTDOWN;
   Next next;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto found = subjects_.find(comparison.file); found != subjects_.end()) {
-      Judge(comparison, found->second);
+      Judge(findings, comparison.latest, found->second);
       next = Decide(comparison.file, found->second);
     }
   }
@@ -325,7 +339,7 @@ void Settling::End(Comparison& comparison) {
 
 void Settling::Forget(const std::string& top) {
   ledger_.Forget(top, context_.refreshes.Of(top, AskedOf::kSource));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto& [file, subject] : subjects_) {
     if (!IsAtOrBelow(file.path, top)) continue;
     subject.was_refreshed = subject.is_comparing;

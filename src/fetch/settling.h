@@ -30,13 +30,13 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "context.h"
+#include "copper/base/mutex.h"
 #include "ledger.h"
 #include "shown.h"
 #include "upstream.h"
@@ -92,6 +92,7 @@ class Settling {
   struct KeyHash {
     size_t operator()(const Ledger::Key& key) const { return HashOf(key); }
   };
+  struct Findings;
   struct Comparison;
   using ComparisonPtr = std::shared_ptr<Comparison>;
   // What is to be done after a look at a subject, without the lock.
@@ -102,14 +103,14 @@ class Settling {
 
   // Has not answered lately, or is known to be lost.
   bool IsSilent(Rank rank);
-  bool WasSilent(Rank rank) const;  // with the lock
+  bool WasSilent(Rank rank) const REQUIRES(mutex_);
   void Settle(const Ledger::Key& file, Waiting asking);
-  Next Decide(const Ledger::Key& file, Subject& subject);
-  void Do(Next next);
+  Next Decide(const Ledger::Key& file, Subject& subject) REQUIRES(mutex_);
+  void Do(Next next) EXCLUDES(mutex_);
   void Compare(const ComparisonPtr& comparison);
   void OnCompared(Comparison& comparison, Rank reader, int error);
   void End(Comparison& comparison);
-  static void Judge(const Comparison& comparison, Subject& subject);
+  static void Judge(const Findings& found, const FileTime& latest, Subject& subject);
 
   void CompareOnPool(const rpc::Request& request, std::move_only_function<void(int)> done);
   // These block. ESTALE, or why it can't tell; else the ctime under which it has read all of it again, if that was one.
@@ -123,18 +124,18 @@ class Settling {
   void Call(Rank rank, rpc::Request request, Duration within, std::move_only_function<void(int)> done);
   void SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done);
   Ledger::Key Current(const Ledger::Key& file) const;
-  void Bound();
+  void Bound() REQUIRES(mutex_);
 
   const Context& context_;
   Upstream& upstream_;
   Ledger ledger_;
   const size_t most_;
 
-  std::mutex mutex_;  // guards what follows; a leaf
-  std::unordered_map<Ledger::Key, Subject, KeyHash> subjects_;
-  std::deque<Ledger::Key> order_;  // as they came; may name what has left
-  size_t held_ = 0;
-  std::map<Rank, TimePoint> silent_until_;
+  Mutex mutex_;  // a leaf
+  std::unordered_map<Ledger::Key, Subject, KeyHash> subjects_ GUARDED_BY(mutex_);
+  std::deque<Ledger::Key> order_ GUARDED_BY(mutex_);  // as they came; may name what has left
+  size_t held_ GUARDED_BY(mutex_) = 0;
+  std::map<Rank, TimePoint> silent_until_ GUARDED_BY(mutex_);
 };
 
 }  // namespace copper::fetch

@@ -13,7 +13,7 @@ Shown::~Shown() {
 }
 
 Shown::Verdict Shown::Show(uint64_t chunk, const cache::Chunk& shown, Vouched vouched) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (is_refused_) return Verdict::kChanged;
   const bool is_first = noted_.empty();
   if (!Note(chunk, shown.seal)) return Verdict::kChanged;
@@ -49,12 +49,12 @@ bool Shown::Note(uint64_t chunk, const Seal& seal) {
 }
 
 Shown::Seals Shown::BeginComparison() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {++comparisons_, noted_};
 }
 
 void Shown::Settle(uint64_t comparison, const std::optional<FileTime>& ctime, Vouched vouched) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (comparison <= ended_) return;
   ended_ = comparison;
   settled_ = ctime;
@@ -62,12 +62,12 @@ void Shown::Settle(uint64_t comparison, const std::optional<FileTime>& ctime, Vo
 }
 
 void Shown::Refuse() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   is_refused_ = true;
 }
 
 std::optional<bool> Shown::IsOf(const FileTime& ctime) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (noted_.empty()) return std::nullopt;
   return !is_refused_ && settled_ == ctime;
 }

@@ -9,11 +9,11 @@
 // Owned by the File that it belongs to. Any thread. One lock, a leaf. What it holds counts in the budget.
 #pragma once
 
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "copper/base/mutex.h"
 #include "copper/base/seal.h"
 #include "copper/cache/cache.h"
 
@@ -58,17 +58,18 @@ class Shown {
  private:
   using Noted = std::vector<std::pair<uint64_t, Seal>>;
 
-  bool Note(uint64_t chunk, const Seal& seal);
+  bool Note(uint64_t chunk, const Seal& seal) REQUIRES(mutex_);
 
   cache::Budget& budget_;
-  mutable std::mutex mutex_;  // guards what follows
-  Noted noted_;               // by chunk
-  size_t held_ = 0;           // bytes, in the budget
-  std::optional<FileTime> settled_;
-  Vouched vouched_;                       // all of it
-  uint64_t comparisons_ = 0, ended_ = 0;  // the last that has begun, and that has found all equal
-  bool lacks_ = false;                    // more was shown than is noted
-  bool is_refused_ = false;
+  mutable Mutex mutex_;
+  Noted noted_ GUARDED_BY(mutex_);      // by chunk
+  size_t held_ GUARDED_BY(mutex_) = 0;  // bytes, in the budget
+  std::optional<FileTime> settled_ GUARDED_BY(mutex_);
+  Vouched vouched_ GUARDED_BY(mutex_);           // all of it
+  uint64_t comparisons_ GUARDED_BY(mutex_) = 0;  // the last that has begun
+  uint64_t ended_ GUARDED_BY(mutex_) = 0;        // the last that has found all equal
+  bool lacks_ GUARDED_BY(mutex_) = false;        // more was shown than is noted
+  bool is_refused_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace copper::fetch

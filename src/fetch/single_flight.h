@@ -7,7 +7,6 @@
 
 #include <array>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "copper/base/attempt.h"
 #include "copper/base/clock.h"
 #include "copper/base/hash.h"
+#include "copper/base/mutex.h"
 #include "copper/base/result.h"
 
 namespace copper::fetch {
@@ -35,7 +35,7 @@ class SingleFlight {
     std::optional<Value> found;
     {
       Shard& shard = ShardOf(key);
-      const std::lock_guard lock(shard.mutex);
+      const MutexLock lock(shard.mutex);
       const auto it = shard.flights.find(key);
       if (it != shard.flights.end()) {
         decided(Joined::kWaiter);
@@ -77,14 +77,14 @@ class SingleFlight {
 
   bool IsFlying(const Key& key) {
     Shard& shard = ShardOf(key);
-    const std::lock_guard lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     return shard.flights.contains(key);
   }
 
   // Whether anybody waits for it.
   bool IsWanted(const Key& key) {
     Shard& shard = ShardOf(key);
-    const std::lock_guard lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     const auto it = shard.flights.find(key);
     return it != shard.flights.end() && !it->second.empty();
   }
@@ -94,7 +94,7 @@ class SingleFlight {
     std::vector<Done> expired;
     bool flying = false;
     for (Shard& shard : shards_) {
-      const std::lock_guard lock(shard.mutex);
+      const MutexLock lock(shard.mutex);
       for (auto& [key, waiters] : shard.flights) {
         flying = true;
         std::erase_if(waiters, [&](Waiter& waiter) {
@@ -117,13 +117,13 @@ class SingleFlight {
     size_t operator()(const Key& key) const { return HashOf(key); }
   };
   struct alignas(64) Shard {
-    std::mutex mutex;
-    std::unordered_map<Key, std::vector<Waiter>, KeyHash> flights;
+    Mutex mutex;
+    std::unordered_map<Key, std::vector<Waiter>, KeyHash> flights GUARDED_BY(mutex);
   };
 
   std::vector<Waiter> Take(const Key& key) {
     Shard& shard = ShardOf(key);
-    const std::lock_guard lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     const auto node = shard.flights.extract(key);
     return node.empty() ? std::vector<Waiter>{} : std::move(node.mapped());
   }

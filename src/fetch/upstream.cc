@@ -120,7 +120,7 @@ void Upstream::Read(const ErrandPtr& errand) {
 }
 
 Upstream::Asked& Upstream::Of(Rank rank) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::unique_ptr<Asked>& asked = asked_[rank];
   if (!asked) asked = std::make_unique<Asked>(context_.parts.clock);
   return *asked;
@@ -128,7 +128,7 @@ Upstream::Asked& Upstream::Of(Rank rank) {
 
 std::vector<Upstream::Known> Upstream::All() const {
   std::vector<Known> all;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [rank, asked] : asked_) all.push_back({rank, *asked});
   return all;
 }
@@ -137,7 +137,7 @@ void Upstream::ReadInstead(Rank from, const std::string& path, Task read) {
   context_.parts.counters.Count(Event::kCorrupt);
   bool is_first = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_first = named_.insert(from).second;
   }
   if (is_first) {
@@ -151,7 +151,7 @@ void Upstream::ReadInstead(Rank from, const std::string& path, Task read) {
 }
 
 bool Upstream::IsLost(Rank rank) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto asked = asked_.find(rank);
   return asked != asked_.end() && asked->second->parent.IsLost();
 }

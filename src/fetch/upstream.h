@@ -10,11 +10,11 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 
 #include "context.h"
+#include "copper/base/mutex.h"
 #include "parent.h"
 
 namespace copper::fetch {
@@ -88,9 +88,9 @@ class Upstream {
 
   const Context& context_;
   Fetcher::LossListener listener_;
-  mutable std::mutex mutex_;  // the map, which only grows, not what is in it
-  std::map<Rank, std::unique_ptr<Asked>> asked_;
-  std::set<Rank> named_;  // sent what was changed on its way; with the same lock
+  mutable Mutex mutex_;
+  std::map<Rank, std::unique_ptr<Asked>> asked_ GUARDED_BY(mutex_);  // it only grows; not what is in it
+  std::set<Rank> named_ GUARDED_BY(mutex_);                          // sent what was changed on its way
 };
 
 }  // namespace copper::fetch

@@ -16,14 +16,14 @@ WaitList::Token WaitList::Begin(Doing doing, std::string path) {
   std::list<Wait> one;
   one.push_back({doing, std::move(path), clock_.Now()});
   const auto wait = one.begin();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   waits_.splice(waits_.end(), one);
   return {this, wait};
 }
 
 void WaitList::End(std::list<Wait>::iterator wait) {
   std::list<Wait> one;  // freed outside of the lock
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   one.splice(one.end(), waits_, wait);
   std::optional<Told>& told = told_[static_cast<size_t>(wait->doing)];
   const Duration waited = clock_.Now() - wait->since;
@@ -31,14 +31,14 @@ void WaitList::End(std::list<Wait>::iterator wait) {
 }
 
 bool WaitList::empty() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return waits_.empty();
 }
 
 std::vector<WaitList::Wait> WaitList::Longest(Duration age, size_t most) const {
   const TimePoint begun_by = clock_.Now() - age;
   std::vector<Wait> longest;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Wait& wait : waits_) {
     if (wait.since > begun_by || longest.size() == most) break;
     longest.push_back(wait);
@@ -49,7 +49,7 @@ std::vector<WaitList::Wait> WaitList::Longest(Duration age, size_t most) const {
 std::optional<TimePoint> WaitList::LastOld(Duration age) const {
   const TimePoint begun_by = clock_.Now() - age;
   std::optional<TimePoint> last;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Wait& wait : waits_) {
     if (wait.since > begun_by) break;
     last = wait.since;
@@ -61,7 +61,7 @@ std::vector<WaitList::News> WaitList::TakeNews() {
   const TimePoint now = clock_.Now();
   std::vector<News> news;
   std::array<bool, static_cast<size_t>(Doing::kCount)> waiting{};
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const Wait& wait : waits_) {
     if (wait.since > now - kWorthTelling) break;
     const auto kind = static_cast<size_t>(wait.doing);

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <list>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 
 namespace copper::fetch {
 
@@ -65,14 +65,14 @@ class WaitList {
   void End(std::list<Wait>::iterator wait);
 
   const Clock& clock_;
-  mutable std::mutex mutex_;  // all below
-  std::list<Wait> waits_;     // in the order in which they began
+  mutable Mutex mutex_;
+  std::list<Wait> waits_ GUARDED_BY(mutex_);  // in the order in which they began
   // Of what was told of and is not over.
   struct Told {
     Wait longest;
     Duration waited;
   };
-  std::array<std::optional<Told>, static_cast<size_t>(Doing::kCount)> told_;
+  std::array<std::optional<Told>, static_cast<size_t>(Doing::kCount)> told_ GUARDED_BY(mutex_);
 };
 
 }  // namespace copper::fetch

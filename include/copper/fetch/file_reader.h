@@ -3,10 +3,10 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "copper/base/mutex.h"
 #include "copper/fetch/fetcher.h"
 #include "copper/fetch/read_pattern.h"
 
@@ -35,26 +35,26 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
             profile::UsePtr use = {});
 
  private:
-  void OnLibrary(size_t size);
-  void Plan(uint64_t offset, size_t size);
-  void FetchAhead();
+  void OnLibrary(size_t size) EXCLUDES(mutex_);
+  void Plan(uint64_t offset, size_t size) EXCLUDES(mutex_);
+  void FetchAhead() EXCLUDES(mutex_);
   bool IsWhole();
   void GiveAhead(uint64_t chunk, const Bytes& bytes);
-  bool MayFetch() const;  // with the lock
-  void OnChunk(uint64_t chunk, const Result<Bytes>& bytes);
+  bool MayFetch() const REQUIRES(mutex_);
+  void OnChunk(uint64_t chunk, const Result<Bytes>& bytes) EXCLUDES(mutex_);
 
   Fetcher& fetcher_;
   const File file_;
   const std::shared_ptr<AheadSink> sink_;
   const bool cacheable_;
 
-  std::mutex mutex_;  // guards what follows; never held across a call of the fetcher or the sink
-  ReadPattern pattern_;
-  uint64_t next_ahead_ = 0;  // chunks below have been asked for
-  uint64_t end_ahead_ = 0;
-  uint64_t in_flight_ = 0;
-  bool whole_ = false;     // all of the file is being fetched
-  bool fetching_ = false;  // a thread is in FetchAhead
+  Mutex mutex_;  // never held across a call of the fetcher or the sink
+  ReadPattern pattern_ GUARDED_BY(mutex_);
+  uint64_t next_ahead_ GUARDED_BY(mutex_) = 0;  // chunks below have been asked for
+  uint64_t end_ahead_ GUARDED_BY(mutex_) = 0;
+  uint64_t in_flight_ GUARDED_BY(mutex_) = 0;
+  bool whole_ GUARDED_BY(mutex_) = false;     // all of the file is being fetched
+  bool fetching_ GUARDED_BY(mutex_) = false;  // a thread is in FetchAhead
 };
 
 }  // namespace copper::fetch
