@@ -6,8 +6,9 @@
 
 #include <functional>
 #include <list>
-#include <mutex>
 #include <new>
+
+#include "copper/base/mutex.h"
 
 namespace copper {
 
@@ -21,7 +22,9 @@ class PerThread {
   using Make = std::function<void(List&)>;
 
   explicit PerThread(Make make) : make_(std::move(make)), has_key_(pthread_key_create(&key_, nullptr) == 0) {
-    if (!has_key_) make_(all_);
+    if (has_key_) return;
+    make_(all_);
+    everybodys_ = &all_.front();
   }
   ~PerThread() {
     if (has_key_) pthread_key_delete(key_);
@@ -31,7 +34,7 @@ class PerThread {
 
   // That of the calling thread. May throw std::bad_alloc, at a thread's first call.
   T& Mine() {
-    if (!has_key_) return all_.front();
+    if (everybodys_ != nullptr) return *everybodys_;
     void* const mine = pthread_getspecific(key_);
     return mine != nullptr ? *static_cast<T*>(mine) : Add();
   }
@@ -39,7 +42,7 @@ class PerThread {
   // All that there are. A thread that comes new waits meanwhile.
   template <class Each>
   void ForEach(Each each) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (T& one : all_) each(one);
   }
 
@@ -49,7 +52,7 @@ class PerThread {
     make_(mine);
     T& made = mine.front();
     if (pthread_setspecific(key_, &made) != 0) throw std::bad_alloc();
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     all_.splice(all_.end(), mine);
     return made;
   }
@@ -57,8 +60,9 @@ class PerThread {
   const Make make_;
   pthread_key_t key_{};
   const bool has_key_;
-  std::mutex mutex_;  // guards what follows
-  List all_;
+  T* everybodys_ = nullptr;  // where there is no key
+  Mutex mutex_;
+  List all_ GUARDED_BY(mutex_);
 };
 
 }  // namespace copper

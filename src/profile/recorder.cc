@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <new>
 
+#include "copper/base/mutex.h"
 #include "path_table.h"
 #include "profile/per_thread.h"
 #include "space_saving.h"
@@ -27,6 +28,18 @@ TopKind KindOf(Operation operation) {
   return operation == Operation::kRead || operation == Operation::kLseek ? TopKind::kData : TopKind::kMetadata;
 }
 
+// The rest of a scope with a mutex that was free.
+class SCOPED_CAPABILITY Taken {
+ public:
+  explicit Taken(Mutex& mutex) REQUIRES(mutex) : mutex_(mutex) {}
+  ~Taken() RELEASE() { mutex_.unlock(); }
+  Taken(const Taken&) = delete;
+  Taken& operator=(const Taken&) = delete;
+
+ private:
+  Mutex& mutex_;
+};
+
 }  // namespace
 
 // What one thread has recorded. Its mutex is contended only while a profile is being made.
@@ -34,10 +47,17 @@ struct Recorder::Shard {
   Shard(uint32_t top_n, size_t most_paths)
       : top{SpaceSaving(top_n), SpaceSaving(top_n), SpaceSaving(top_n)}, paths(most_paths) {}
 
-  std::mutex mutex;  // guards what follows
-  std::array<OperationUse, kOperations> operations;
-  std::array<SpaceSaving, kTopKinds> top;
-  PathTable paths;
+  // One use of a path; `with_paths`: also among all paths.
+  void Add(TopKind kind, std::string_view path, const PathUse& use, bool with_paths) REQUIRES(mutex) {
+    top[static_cast<size_t>(kind)].Add(path, use);
+    if (use.ttl_serves > 0) top[static_cast<size_t>(TopKind::kNegativeTtl)].Add(path, use);
+    if (with_paths) paths.Add(path, use);
+  }
+
+  Mutex mutex;
+  std::array<OperationUse, kOperations> operations GUARDED_BY(mutex);
+  std::array<SpaceSaving, kTopKinds> top GUARDED_BY(mutex);
+  PathTable paths GUARDED_BY(mutex);
 };
 
 struct Recorder::Shards {
@@ -47,8 +67,15 @@ struct Recorder::Shards {
 // Of all threads. A thread that records takes this lock only if it is free.
 struct Recorder::Paths {
   explicit Paths(size_t most) : table(most) {}
-  std::mutex mutex;  // guards what follows; a shard's may be taken under it
-  PathTable table;
+
+  void TakeIfFree(PathTable& more) {
+    if (!mutex.try_lock()) return;
+    const Taken lock(mutex);
+    table.Take(more);
+  }
+
+  Mutex mutex;  // a shard's may be taken under it
+  PathTable table GUARDED_BY(mutex);
 };
 
 Recorder::Recorder(Options options, const Clock& clock)
@@ -91,7 +118,7 @@ void Use::End(int error, uint64_t bytes) noexcept {
 void Recorder::Record(const Use& use, int error, uint64_t bytes, TimePoint now) {
   const Way way = use.way_.load(std::memory_order_relaxed);
   Shard& shard = shards_->of_threads.Mine();
-  const std::lock_guard lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   OperationUse& all = shard.operations[static_cast<size_t>(use.operation_)];
   ++all.calls;
   if (way == Way::kHit) ++all.hits;
@@ -103,10 +130,13 @@ void Recorder::Record(const Use& use, int error, uint64_t bytes, TimePoint now) 
     const Duration taken = std::max(now - use.begun_, Duration::zero());
     all.latency.Add(static_cast<uint64_t>(std::chrono::nanoseconds(taken).count()));
   }
-  if (!use.path_.empty()) RecordPath(shard, use, error, bytes);
+  if (use.path_.empty()) return;
+  shard.Add(KindOf(use.operation_), use.path_, PathUseOf(use, error, bytes), options_.paths_full);
+  // A thread that never gets at the others' holds no more than they may; it tries again at one of the next paths.
+  if (shard.paths.size() >= kMostPerThread) paths_->TakeIfFree(shard.paths);
 }
 
-void Recorder::RecordPath(Shard& shard, const Use& use, int error, uint64_t bytes) {
+PathUse Recorder::PathUseOf(const Use& use, int error, uint64_t bytes) {
   const Way way = use.way_.load(std::memory_order_relaxed);
   PathUse one;
   one.kind = error == ENOENT ? PathKind::kAbsent : use.kind_;
@@ -116,31 +146,26 @@ void Recorder::RecordPath(Shard& shard, const Use& use, int error, uint64_t byte
   one.negative = error == ENOENT ? 1 : 0;
   one.ttl_serves = use.ttl_serve_.load(std::memory_order_relaxed) ? 1 : 0;
   one.bytes = bytes;
-  shard.top[static_cast<size_t>(KindOf(use.operation_))].Add(use.path_, one);
-  if (one.ttl_serves > 0) shard.top[static_cast<size_t>(TopKind::kNegativeTtl)].Add(use.path_, one);
-  if (!options_.paths_full) return;
-  shard.paths.Add(use.path_, one);  // a thread that never gets at the others' holds no more than they may
-  if (shard.paths.size() < kMostPerThread) return;
-  const std::unique_lock all(paths_->mutex, std::try_to_lock);
-  if (all) paths_->table.Take(shard.paths);  // else at one of the next paths
+  return one;
 }
 
 void Recorder::Fill(Profile& profile) {
   profile.metrics = true;
   profile.top_n = options_.top_n;
   profile.paths_full = options_.paths_full;
-  const std::lock_guard all(paths_->mutex);
+  const MutexLock all(paths_->mutex);
+  PathTable* const table = &paths_->table;  // by the lock above, of which the analysis knows nothing in a lambda
   shards_->of_threads.ForEach([&](Shard& shard) {
-    const std::lock_guard lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     for (size_t i = 0; i < kOperations; ++i) profile.operations[i].Merge(shard.operations[i]);
     for (size_t i = 0; i < kTopKinds; ++i) MergeTop(profile.top[i], shard.top[i].Rows(), options_.top_n);
-    paths_->table.Take(shard.paths);
+    table->Take(shard.paths);
   });
   if (options_.paths_full) profile.paths = paths_->table.InOrder();
 }
 
 uint64_t Recorder::left_out() const {
-  const std::lock_guard all(paths_->mutex);
+  const MutexLock all(paths_->mutex);
   return paths_->table.left_out();
 }
 

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -94,7 +93,7 @@ class Recorder {
   struct Paths;
   bool WantsPaths() const { return options_.top_n > 0 || options_.paths_full; }
   void Record(const Use& use, int error, uint64_t bytes, TimePoint now);
-  void RecordPath(Shard& shard, const Use& use, int error, uint64_t bytes);
+  static PathUse PathUseOf(const Use& use, int error, uint64_t bytes);
 
   const Options options_;
   const Clock& clock_;
