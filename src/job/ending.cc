@@ -55,7 +55,7 @@ Duration Ending::ReportsBy(Rank rank) const {
 }
 
 Duration Ending::Age() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return parts_.clock.Now() - begun_;
 }
 
@@ -93,7 +93,7 @@ void Ending::OnStop(Rank from, const rpc::Request& request, rpc::Responder respo
 
 void Ending::Request(StopReason reason) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (phase_ != Phase::kServing) return;
     phase_ = Phase::kBegun;
     begun_ = parts_.clock.Now();
@@ -106,20 +106,19 @@ void Ending::Request(StopReason reason) {
 struct Ending::Wish {
   StopReason reason;
   std::vector<Rank> firsts;  // those that were not tried yet
-  std::mutex mutex;          // guards what follows
-  std::set<Rank> there{};
-  size_t asked = 0;  // who has not answered yet
+  Mutex mutex{};
+  std::set<Rank> there GUARDED_BY(mutex){};
+  size_t asked GUARDED_BY(mutex) = 0;  // who has not answered yet
 };
 
 void Ending::SendWish(StopReason reason) {
   const auto wish = std::make_shared<Wish>(reason, FirstRanks(parts_.forest.ranks()));
-  wish->there.insert(wish->firsts.front());
-  SendWishTo(wish);
+  SendWishTo(wish, {wish->firsts.front()});
 }
 
 // To the first of the first ranks that is there; this one conducts, where that is itself or there is none.
-void Ending::SendWishTo(const std::shared_ptr<Wish>& wish) {
-  const auto first = std::ranges::find_if(wish->firsts, [&](Rank rank) { return wish->there.contains(rank); });
+void Ending::SendWishTo(const std::shared_ptr<Wish>& wish, const std::set<Rank>& there) {
+  const auto first = std::ranges::find_if(wish->firsts, [&](Rank rank) { return there.contains(rank); });
   if (first == wish->firsts.end() || *first == self_) return Conduct(wish->reason, self_);
   const Rank to = *first;
   wish->firsts.erase(wish->firsts.begin(), first + 1);
@@ -133,18 +132,23 @@ void Ending::SendWishTo(const std::shared_ptr<Wish>& wish) {
 }
 
 void Ending::FindDeputy(const std::shared_ptr<Wish>& wish) {
-  wish->there.clear();
   const std::vector<Rank> firsts = wish->firsts;
-  wish->asked = firsts.size();
-  if (firsts.empty()) return SendWishTo(wish);
+  if (firsts.empty()) return SendWishTo(wish, {});
+  {
+    const MutexLock lock(wish->mutex);
+    wish->there.clear();
+    wish->asked = firsts.size();
+  }
   for (const Rank rank : firsts) {
     const auto on_answer = [this, rank, wish](bool is_there) {
+      std::set<Rank> there;
       {
-        const std::lock_guard lock(wish->mutex);
+        const MutexLock lock(wish->mutex);
         if (is_there) wish->there.insert(rank);
         if (--wish->asked != 0) return;
+        there = wish->there;
       }
-      SendWishTo(wish);
+      SendWishTo(wish, there);
     };
     if (rank == self_) {
       on_answer(true);
@@ -169,7 +173,7 @@ void Ending::ConductSince(TimePoint begun, StopReason reason, Rank asked_by) {
 bool Ending::TakeOrder(TimePoint begun, StopReason reason, Rank asked_by, std::optional<Rank> superior,
                        Rank conductor) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (phase_ >= Phase::kOrdered) return false;
     begun_ = phase_ == Phase::kServing ? begun : std::min(begun_, begun);
     phase_ = Phase::kOrdered;
@@ -183,7 +187,7 @@ bool Ending::TakeOrder(TimePoint begun, StopReason reason, Rank asked_by, std::o
 }
 
 bool Ending::conducts() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return phase_ >= Phase::kOrdered && !superior_;
 }
 
@@ -205,7 +209,7 @@ void Ending::SpreadBelow(Rank rank, uint32_t levels) {
 void Ending::Spread(Rank to) {
   if (to == self_) return;  // it has ordered its children when it took its own order
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!ordered_.insert(to).second) return;
     awaited_.try_emplace(to);
   }
@@ -222,7 +226,7 @@ uint32_t Ending::LevelsPastTheSilent() const {
 void Ending::SendOrder(Rank to) {
   rpc::Request order;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     order = StopMessage(StopWord::kNow, conductor_, PackReason(reason_, asked_by_));
   }
   parts_.channel.Call(to, Ageing(std::move(order)), parts_.clock.Now() + kAnswerTime,
@@ -240,7 +244,7 @@ void Ending::OnOrderAnswer(Rank to, const Result<rpc::Reply>& reply) {
     SpreadBelow(to, LevelsPastTheSilent());  // before it is not awaited any more
   }
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto awaited = awaited_.find(to);
     if (awaited != awaited_.end()) {  // else its report has overtaken the answer
       if (IsTaken(reply)) {
@@ -270,7 +274,7 @@ void Ending::AskWhetherThere(Rank to) {
 void Ending::OnWhetherThere(Rank rank, bool is_there) {
   bool is_superior = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_superior = superior_ == rank;
     const auto awaited = awaited_.find(rank);
     if (!is_superior && (awaited == awaited_.end() || !awaited->second.presence.Note(is_there))) return;
@@ -280,7 +284,7 @@ void Ending::OnWhetherThere(Rank rank, bool is_there) {
   parts_.losses.Note(rank, true);
   SpreadBelow(rank);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (awaited_.erase(rank) != 0) lost_.insert(rank);
   }
   CheckWhetherAllLeft();
@@ -290,7 +294,7 @@ void Ending::OnWhetherThere(Rank rank, bool is_there) {
 void Ending::OnWhetherSuperiorIsThere(bool is_there) {
   Rank conductor = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (phase_ != Phase::kReported || superior_ == conductor_ || !superiors_.Note(is_there)) return;
     parts_.log.Warning("rank {}, which gave the order to end, is not there any more", *superior_);
     superior_ = conductor_;
@@ -301,7 +305,7 @@ void Ending::OnWhetherSuperiorIsThere(bool is_there) {
 
 void Ending::Left(bool unmounted) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     left_ = true;
     if (!unmounted) still_mounted_.insert(self_);
   }
@@ -312,7 +316,7 @@ void Ending::OnLeft(Rank from, const rpc::Request& request, rpc::Responder respo
   respond({});
   bool gone = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!reported_.insert(from).second) return;
     awaited_.erase(from);
     lost_.erase(from);
@@ -336,7 +340,7 @@ void Ending::OnTick() {
   bool overdue = false;
   std::vector<Rank> to_ask;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const TimePoint now = parts_.clock.Now();
     for (auto it = awaited_.begin(); it != awaited_.end();) {
       const auto next = std::next(it);
@@ -364,7 +368,7 @@ void Ending::CheckWhetherAllLeft() {
   std::optional<Rank> superior;
   bool whole = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (phase_ != Phase::kOrdered || !left_ || !awaited_.empty()) return;
     phase_ = Phase::kReported;
     superior = superior_;
@@ -382,7 +386,7 @@ void Ending::Report(Rank to, bool again) {
   Served served = again ? Served() : hooks_.served();
   Rank conductor = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const bool death = death_below_ || parts_.losses.death();
     report.kind = rpc::Kind::kLeft;
     report.argument = (again ? 0 : count_ + 1) | (death ? uint64_t{1} << kDeathShift : 0);
@@ -403,7 +407,7 @@ void Ending::Go(bool whole, bool alone) {
   std::vector<Rank> waiting;
   Served served = hooks_.served();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (phase_ < Phase::kBegun || phase_ == Phase::kGone) return;
     const bool conducted = phase_ >= Phase::kOrdered && !superior_;
     phase_ = Phase::kGone;
@@ -431,11 +435,13 @@ void Ending::SendGo(Rank to, bool whole) {
 }
 
 void Ending::OnGoAnswer() {
+  JobEnd end;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (going_ == 0 || --going_ != 0) return;
+    end = end_;
   }
-  parts_.loop.Submit([this] { hooks_.go(end_); });
+  parts_.loop.Submit([this, end = std::move(end)] { hooks_.go(end); });
 }
 
 }  // namespace copper::job

@@ -137,17 +137,17 @@ void RpcReducer::Handle(const rpc::Request& request, rpc::Responder respond) {
     Taken(id);
     return respond({});
   }
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const auto held = sessions_.find(id);
   const bool is_new = held == sessions_.end();
   const std::shared_ptr<Session> session = is_new ? Begin(id) : held->second;
   if (!session) {
-    lock.unlock();
+    lock.Unlock();
     return respond({.error = EBUSY});
   }
   if (session->merged) {
     rpc::Reply reply = session->Piece(piece);
-    lock.unlock();
+    lock.Unlock();
     return respond(std::move(reply));
   }
   // Where somebody else asked before, that one is lost, and its answer with it.
@@ -155,9 +155,9 @@ void RpcReducer::Handle(const rpc::Request& request, rpc::Responder respond) {
   session->wanted = piece;
   if (is_new) {
     parts_.workers.Submit([this, id, session] { Collect(id, session); });
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
-  lock.unlock();
+  lock.Unlock();
 }
 
 std::shared_ptr<RpcReducer::Session> RpcReducer::Begin(const ReductionId& id) {
@@ -177,19 +177,19 @@ std::shared_ptr<RpcReducer::Session> RpcReducer::Begin(const ReductionId& id) {
 }
 
 size_t RpcReducer::sessions() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return sessions_.size();
 }
 
 void RpcReducer::Collect(const ReductionId& id, const std::shared_ptr<Session>& session) {
   Profile mine = own_(id.tag);
   Gather(mine, id, parts_.clock.Now() + Budget(id.leader));
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   session->merged = std::move(mine);
   const auto waiting = std::exchange(session->waiting, nullptr);
   if (!waiting) return;
   rpc::Reply reply = session->Piece(session->wanted);
-  lock.unlock();
+  lock.Unlock();
   (*waiting)(std::move(reply));
 }
 
@@ -223,17 +223,17 @@ std::vector<Rank> RpcReducer::Below(Rank rank, Rank leader) const {
 }
 
 void RpcReducer::Taken(const ReductionId& id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (sessions_.erase(id) == 0) return;
   taken_tags_.push_back(id.tag);
   if (taken_tags_.size() > kMostTags) taken_tags_.pop_front();
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 Status RpcReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
   ReductionId id{profile->tag, self_, 0};
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     id.number = ++last_;
   }
   Gather(*profile, id, deadline);
@@ -242,14 +242,14 @@ Status RpcReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
 
 Status RpcReducer::Follow(std::optional<Profile>& profile, TimePoint deadline) {
   const std::string tag = profile->tag;
-  std::unique_lock lock(mutex_);
-  const auto session = [&] {
+  const MutexLock lock(mutex_);
+  const auto session = [&]() REQUIRES(mutex_) {
     return std::ranges::find_if(sessions_, [&](const auto& one) { return one.first.tag == tag; });
   };
-  const auto taken = [&] { return std::ranges::find(taken_tags_, tag) != taken_tags_.end(); };
-  const auto asked = [&] { return session() != sessions_.end() || taken(); };
+  const auto taken = [&]() REQUIRES(mutex_) { return std::ranges::find(taken_tags_, tag) != taken_tags_.end(); };
+  const auto asked = [&]() REQUIRES(mutex_) { return session() != sessions_.end() || taken(); };
   const TimePoint first = std::min(deadline, parts_.clock.Now() + kToBeAsked);
-  if (changed_.wait_until(lock, first, asked) && changed_.wait_until(lock, deadline, taken)) {
+  if (changed_.WaitUntil(mutex_, first, asked) && changed_.WaitUntil(mutex_, deadline, taken)) {
     profile.reset();
     return {};
   }

@@ -24,13 +24,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <vector>
 
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
+#include "copper/base/mutex.h"
 #include "copper/base/worker_pool.h"
 #include "copper/job/job_parts.h"
 #include "copper/job/losses.h"
@@ -96,56 +96,58 @@ class Ending {
   };
   struct Wish;
 
-  void ConductSince(TimePoint begun, StopReason reason, Rank asked_by);
-  bool TakeOrder(TimePoint begun, StopReason reason, Rank asked_by, std::optional<Rank> superior, Rank conductor);
-  void Spread(Rank to);
-  void SpreadBelow(Rank rank, uint32_t levels = 1);
+  void ConductSince(TimePoint begun, StopReason reason, Rank asked_by) EXCLUDES(mutex_);
+  bool TakeOrder(TimePoint begun, StopReason reason, Rank asked_by, std::optional<Rank> superior, Rank conductor)
+      EXCLUDES(mutex_);
+  void Spread(Rank to) EXCLUDES(mutex_);
+  void SpreadBelow(Rank rank, uint32_t levels = 1) EXCLUDES(mutex_);
   // How many levels below a rank that does not answer are to be ordered.
-  uint32_t LevelsPastTheSilent() const;
-  void SendOrder(Rank to);
-  void OnOrderAnswer(Rank to, const Result<rpc::Reply>& reply);
+  uint32_t LevelsPastTheSilent() const EXCLUDES(mutex_);
+  void SendOrder(Rank to) EXCLUDES(mutex_);
+  void OnOrderAnswer(Rank to, const Result<rpc::Reply>& reply) EXCLUDES(mutex_);
   void AskWhetherThere(Rank to);
-  void OnWhetherThere(Rank rank, bool is_there);
-  void OnWhetherSuperiorIsThere(bool is_there);
-  void SendWish(StopReason reason);
+  void OnWhetherThere(Rank rank, bool is_there) EXCLUDES(mutex_);
+  void OnWhetherSuperiorIsThere(bool is_there) EXCLUDES(mutex_);
+  void SendWish(StopReason reason) EXCLUDES(mutex_);
   void FindDeputy(const std::shared_ptr<Wish>& wish);
-  void SendWishTo(const std::shared_ptr<Wish>& wish);
-  void OnStop(Rank from, const rpc::Request& request, rpc::Responder respond);
-  void OnLeft(Rank from, const rpc::Request& request, rpc::Responder respond);
-  void CheckWhetherAllLeft();
+  // `there`: the first ranks that are.
+  void SendWishTo(const std::shared_ptr<Wish>& wish, const std::set<Rank>& there) EXCLUDES(mutex_);
+  void OnStop(Rank from, const rpc::Request& request, rpc::Responder respond) EXCLUDES(mutex_);
+  void OnLeft(Rank from, const rpc::Request& request, rpc::Responder respond) EXCLUDES(mutex_);
+  void CheckWhetherAllLeft() EXCLUDES(mutex_);
   // `again`: to the conductor, what has been told before to a superior that may not have passed it on.
-  void Report(Rank to, bool again = false);
-  void Go(bool whole, bool alone);
+  void Report(Rank to, bool again = false) EXCLUDES(mutex_);
+  void Go(bool whole, bool alone) EXCLUDES(mutex_);
   void SendGo(Rank to, bool whole);
-  void OnGoAnswer();
+  void OnGoAnswer() EXCLUDES(mutex_);
   // How old the end is when this rank must have reported.
   Duration ReportsBy(Rank rank) const;
-  Duration Age() const;
-  rpc::Request Ageing(rpc::Request message) const;
+  Duration Age() const EXCLUDES(mutex_);
+  rpc::Request Ageing(rpc::Request message) const EXCLUDES(mutex_);
 
   const Rank self_;
   JobParts parts_;
   const Hooks hooks_;
 
-  mutable std::mutex mutex_;  // guards what follows; never held across a call
-  Phase phase_ = Phase::kServing;
-  TimePoint begun_{};
-  StopReason reason_ = StopReason::kRequest;
-  Rank asked_by_ = 0;
-  std::optional<Rank> superior_;  // none: this rank conducts
-  Presence superiors_;            // asked for once this rank has reported to it
-  Rank conductor_ = 0;
-  bool left_ = false;  // this rank's own mount
-  std::map<Rank, Awaited> awaited_;
-  std::set<Rank> ordered_;    // by this rank
-  std::set<Rank> reported_;   // directly to this rank
-  uint32_t count_ = 0;        // ranks that have left, of those
-  bool death_below_ = false;  // some of them was told of a death
-  Served served_below_;       // by those
-  std::set<Rank> lost_;
-  std::set<Rank> still_mounted_;
-  size_t going_ = 0;  // words to go that are not answered yet, and this rank's own
-  JobEnd end_;
+  mutable Mutex mutex_;  // never held across a call
+  Phase phase_ GUARDED_BY(mutex_) = Phase::kServing;
+  TimePoint begun_ GUARDED_BY(mutex_){};
+  StopReason reason_ GUARDED_BY(mutex_) = StopReason::kRequest;
+  Rank asked_by_ GUARDED_BY(mutex_) = 0;
+  std::optional<Rank> superior_ GUARDED_BY(mutex_);  // none: this rank conducts
+  Presence superiors_ GUARDED_BY(mutex_);            // asked for once this rank has reported to it
+  Rank conductor_ GUARDED_BY(mutex_) = 0;
+  bool left_ GUARDED_BY(mutex_) = false;  // this rank's own mount
+  std::map<Rank, Awaited> awaited_ GUARDED_BY(mutex_);
+  std::set<Rank> ordered_ GUARDED_BY(mutex_);    // by this rank
+  std::set<Rank> reported_ GUARDED_BY(mutex_);   // directly to this rank
+  uint32_t count_ GUARDED_BY(mutex_) = 0;        // ranks that have left, of those
+  bool death_below_ GUARDED_BY(mutex_) = false;  // some of them was told of a death
+  Served served_below_ GUARDED_BY(mutex_);       // by those
+  std::set<Rank> lost_ GUARDED_BY(mutex_);
+  std::set<Rank> still_mounted_ GUARDED_BY(mutex_);
+  size_t going_ GUARDED_BY(mutex_) = 0;  // words to go that are not answered yet, and this rank's own
+  JobEnd end_ GUARDED_BY(mutex_);
 };
 
 }  // namespace copper::job

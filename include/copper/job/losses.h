@@ -3,18 +3,18 @@
 // A belief, not a verdict: a rank that answers again is taken off, and orders go to the lost too. Any thread.
 #pragma once
 
-#include <mutex>
 #include <set>
 #include <vector>
 
 #include "copper/base/ids.h"
+#include "copper/base/mutex.h"
 
 namespace copper::job {
 
 class Losses {
  public:
   void Note(Rank rank, bool lost) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (lost) {
       lost_.insert(rank);
     } else {
@@ -23,27 +23,27 @@ class Losses {
   }
   // The launcher says that some rank has died, not which: from then on no MPI call may be made, whoever it was.
   void NoteDeath() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     death_ = true;
   }
 
   bool Contains(Rank rank) const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return lost_.contains(rank);
   }
   bool death() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return death_;
   }
   std::vector<Rank> All() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return {lost_.begin(), lost_.end()};
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::set<Rank> lost_;
-  bool death_ = false;
+  mutable Mutex mutex_;
+  std::set<Rank> lost_ GUARDED_BY(mutex_);
+  bool death_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace copper::job

@@ -7,17 +7,16 @@
 #pragma once
 
 #include <compare>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
+#include "copper/base/mutex.h"
 #include "copper/base/worker_pool.h"
 #include "copper/job/losses.h"
 #include "copper/profile/profile_stream.h"
@@ -70,13 +69,13 @@ class RpcReducer final : public profile::Reducer {
   struct Session;
   class Pull;
 
-  void Collect(const ReductionId& id, const std::shared_ptr<Session>& session);
-  void Gather(profile::Profile& into, const ReductionId& id, TimePoint deadline);
+  void Collect(const ReductionId& id, const std::shared_ptr<Session>& session) EXCLUDES(mutex_);
+  void Gather(profile::Profile& into, const ReductionId& id, TimePoint deadline) EXCLUDES(mutex_);
   // The uppermost ranks below `rank` that are not known to be lost.
   std::vector<Rank> Below(Rank rank, Rank leader) const;
-  void Taken(const ReductionId& id);
-  // With the lock. Null: too many are under way.
-  std::shared_ptr<Session> Begin(const ReductionId& id);
+  void Taken(const ReductionId& id) EXCLUDES(mutex_);
+  // Null: too many are under way.
+  std::shared_ptr<Session> Begin(const ReductionId& id) REQUIRES(mutex_);
   Duration Budget(Rank leader) const;
 
   const Rank self_;
@@ -84,12 +83,12 @@ class RpcReducer final : public profile::Reducer {
   const Own own_;
   const tree::Forest everyone_;  // tree n has rank n as its root
 
-  std::mutex mutex_;                 // guards what follows, and all sessions; never held across a call
-  std::condition_variable changed_;  // what Follow waits for
-  std::map<ReductionId, std::shared_ptr<Session>> sessions_;
-  std::deque<std::string> taken_tags_;  // the last few
-  uint64_t begun_ = 0;
-  uint32_t last_ = 0;
+  Mutex mutex_;        // guards all sessions, too; never held across a call
+  Condition changed_;  // what Follow waits for
+  std::map<ReductionId, std::shared_ptr<Session>> sessions_ GUARDED_BY(mutex_);
+  std::deque<std::string> taken_tags_ GUARDED_BY(mutex_);  // the last few
+  uint64_t begun_ GUARDED_BY(mutex_) = 0;
+  uint32_t last_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace copper::job
