@@ -37,7 +37,7 @@ Result<std::unique_ptr<MainLoop>> MainLoop::Open() {
 
 void MainLoop::Submit(Task task) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (closed_) return;
     tasks_.push_back(std::move(task));
   }
@@ -94,7 +94,7 @@ void MainLoop::RunTasks() {
   [[maybe_unused]] const ssize_t got = read(wake_.get(), &count, sizeof count);  // before the tasks are taken
   std::vector<Task> tasks;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     tasks.swap(tasks_);
   }
   for (Task& task : tasks) task();
@@ -108,7 +108,7 @@ void MainLoop::TakeSignal(const Handlers& handlers) {
 
 void MainLoop::Close() {
   std::vector<Task> dropped;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
   dropped.swap(tasks_);
 }

@@ -8,11 +8,11 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
 #include "copper/base/worker_pool.h"
@@ -48,7 +48,7 @@ class MainLoop final : public Executor {
       : signals_(std::move(signals)), wake_(std::move(wake)), mounts_(std::move(mounts)) {}
   Status Wait();
   void TickIfDue(const Handlers& handlers);
-  void RunTasks();
+  void RunTasks() EXCLUDES(mutex_);
   void TakeSignal(const Handlers& handlers);
   void Close();
 
@@ -61,9 +61,9 @@ class MainLoop final : public Executor {
   bool mounts_changed_ = true;
   bool signal_waits_ = false;
 
-  std::mutex mutex_;  // guards what follows; never held while a task runs
-  std::vector<Task> tasks_;
-  bool closed_ = false;
+  Mutex mutex_;  // never held while a task runs
+  std::vector<Task> tasks_ GUARDED_BY(mutex_);
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace copper::app
