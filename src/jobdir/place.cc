@@ -246,7 +246,7 @@ std::vector<Processes::Remaining> Processes::RemainingAfter(Duration patience) c
 Watchdog::Watchdog(std::chrono::duration<double> seconds, std::string message)
     : thread_([seconds, message = std::move(message)](const std::stop_token& over) {
         std::mutex mutex;
-        std::condition_variable_any waiting;
+        std::condition_variable_any waiting;  // a Condition takes no stop_token
         std::unique_lock lock(mutex);
         waiting.wait_for(lock, over, seconds, [] { return false; });
         if (over.stop_requested()) return;
