@@ -13,7 +13,7 @@ constexpr auto kDropPause = std::chrono::milliseconds(100);
 
 bool AbsentNames::Note(const std::string& path, TimePoint valid_until, TimePoint now) {
   if (valid_until <= now) return true;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto it = names_.find(path); it != names_.end()) {
     it->second = valid_until;
     return true;
@@ -34,7 +34,7 @@ void AbsentNames::DropOld(TimePoint now) {
 }
 
 std::optional<TimePoint> AbsentNames::TakeOne(const std::string& path) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto taken = names_.extract(path);
   if (taken.empty()) return std::nullopt;
   return taken.mapped();
@@ -42,7 +42,7 @@ std::optional<TimePoint> AbsentNames::TakeOne(const std::string& path) {
 
 std::vector<AbsentNames::Absent> AbsentNames::Take(const std::string& path) {
   std::vector<Absent> taken;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   drop_next_ = {};
   std::erase_if(names_, [&](const auto& name) {
     if (!IsAtOrBelow(name.first, path)) return false;
@@ -53,7 +53,7 @@ std::vector<AbsentNames::Absent> AbsentNames::Take(const std::string& path) {
 }
 
 size_t AbsentNames::size() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return names_.size();
 }
 

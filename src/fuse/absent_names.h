@@ -2,13 +2,13 @@
 // negative dentries, and the root of a mount can't be dropped at all.
 #pragma once
 
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 
 namespace copper::fuse {
 
@@ -31,11 +31,11 @@ class AbsentNames {
   size_t size() const;
 
  private:
-  void DropOld(TimePoint now);
+  void DropOld(TimePoint now) REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;  // guards what follows
-  std::unordered_map<std::string, TimePoint> names_;
-  TimePoint drop_next_{};  // no use in looking for old ones before
+  mutable Mutex mutex_;
+  std::unordered_map<std::string, TimePoint> names_ GUARDED_BY(mutex_);
+  TimePoint drop_next_ GUARDED_BY(mutex_){};  // no use in looking for old ones before
 };
 
 }  // namespace copper::fuse

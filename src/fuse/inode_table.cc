@@ -23,13 +23,13 @@ InodeTable::InodeTable(size_t budget_bytes)
 }
 
 NodePtr InodeTable::Find(uint64_t id) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = nodes_.find(id);
   return it == nodes_.end() ? nullptr : it->second.node;
 }
 
 NodePtr InodeTable::FindDirectory(const std::string& path) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = by_path_.find(path);
   return it == by_path_.end() || !(*it)->IsDirectory() ? nullptr : nodes_.at((*it)->id()).node;
 }
@@ -49,7 +49,7 @@ KnownEntry* InodeTable::FindSame(std::string_view path, const Attributes& attrib
 }
 
 NodePtr InodeTable::Enter(std::string path, Node::Known known, uint64_t asked) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (KnownEntry* const entry = FindSame(path, *known.attributes, asked)) {
     Renumber(*entry->node, *known.attributes);
     entry->node->SetKnown(std::move(known));
@@ -59,7 +59,7 @@ NodePtr InodeTable::Enter(std::string path, Node::Known known, uint64_t asked) {
 }
 
 NodePtr InodeTable::EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until, uint64_t asked) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (KnownEntry* const entry = FindSame(path, attributes, asked)) {
     Renumber(*entry->node, attributes);
     entry->node->SetKnown(attributes, valid_until);
@@ -72,7 +72,7 @@ NodePtr InodeTable::EnterIfRoom(std::string path, const Attributes& attributes, 
 }
 
 void InodeTable::SetKnown(Node& node, Node::Known known) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (known.attributes && nodes_.contains(node.id())) Renumber(node, *known.attributes);
   node.SetKnown(std::move(known));
 }
@@ -117,7 +117,7 @@ NodePtr InodeTable::EnterNew(std::string path, Node::Known known, uint64_t asked
 }
 
 NodePtr InodeTable::EnterFresh(Node::Identity identity, Node::Known known) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   KnownEntry& entry = Insert(std::move(identity), std::move(known));
   Requeue(entry);
   return entry.node;
@@ -145,7 +145,7 @@ KnownEntry& InodeTable::Insert(Node::Identity identity, Node::Known known) {
 }
 
 void InodeTable::NoteRead(uint64_t id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = nodes_.find(id);
   if (it == nodes_.end() || it->second.was_read) return;
   KnownEntry& entry = it->second;
@@ -175,7 +175,7 @@ void InodeTable::Unqueue(KnownEntry& entry) {
 
 std::vector<NodePtr> InodeTable::Suspect(const std::string& path) {
   std::vector<NodePtr> suspects;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   ++refreshes_;
   for (const Node* const known : by_path_) {
     if (known->id() == kRootId || !IsAtOrBelow(known->path(), path)) continue;
@@ -187,7 +187,7 @@ std::vector<NodePtr> InodeTable::Suspect(const std::string& path) {
 }
 
 bool InodeTable::Confirm(const Node& node, const Attributes* found, uint64_t asked) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const KnownEntry* const entry = FindEntry(node.path());
   const bool settled = entry == nullptr || entry->node.get() != &node || entry->suspected == 0;
   return settled || (found != nullptr && FindSame(node.path(), *found, asked) != nullptr);
@@ -195,7 +195,7 @@ bool InodeTable::Confirm(const Node& node, const Attributes* found, uint64_t ask
 
 void InodeTable::Forget(uint64_t id, uint64_t lookups) {
   NodePtr dropped;  // destroyed outside the lock
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = nodes_.find(id);
   if (it == nodes_.end() || id == kRootId) return;
   KnownEntry& entry = it->second;
@@ -214,7 +214,7 @@ void InodeTable::Forget(uint64_t id, uint64_t lookups) {
 std::vector<NodePtr> InodeTable::TakeOldest() {
   std::vector<NodePtr> taken;
   if (!over_) return taken;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (charge_ <= budget_ || entered_ < round_) return taken;
   entered_ = 0;
   // Where nothing is in use there is never more too much than has come. A look into /proc takes its time, though.
@@ -230,7 +230,7 @@ std::vector<NodePtr> InodeTable::TakeOldest() {
 }
 
 std::optional<uint64_t> InodeTable::LetGo(const NodePtr& node) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   KnownEntry* const entry = FindEntry(node->path());
   if (entry == nullptr || entry->node != node || entry->children > 0 || node->TakeUse()) return std::nullopt;
   constexpr long kTableAndCaller = 2;  // a handler that is at work on it has it, too
@@ -256,12 +256,12 @@ size_t InodeTable::TakeFrom(EntryQueue& queue, size_t but, size_t bytes, std::ve
 }
 
 size_t InodeTable::size() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return nodes_.size();
 }
 
 size_t InodeTable::charge() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return charge_;
 }
 

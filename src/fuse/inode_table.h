@@ -10,7 +10,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +18,7 @@
 #include <vector>
 
 #include "copper/base/hash.h"
+#include "copper/base/mutex.h"
 #include "entry_queue.h"
 #include "inode_numbers.h"
 #include "node.h"
@@ -102,18 +102,17 @@ class InodeTable {
     bool operator()(const Node* a, std::string_view b) const { return a->path() == b; }
   };
 
-  // All of these with the lock held.
-  KnownEntry* FindEntry(std::string_view path);
-  KnownEntry* FindSame(std::string_view path, const Attributes& attributes, uint64_t asked);
-  void Renumber(Node& node, const Attributes& attributes);
-  NodePtr EnterAgain(KnownEntry& entry);
-  NodePtr EnterNew(std::string path, Node::Known known, uint64_t asked);
-  KnownEntry& Insert(Node::Identity identity, Node::Known known);
-  void Requeue(KnownEntry& entry);
-  void Unqueue(KnownEntry& entry);
-  size_t TakeFrom(EntryQueue& queue, size_t but, size_t bytes, std::vector<NodePtr>& taken);
-  bool MayBeTaken(const KnownEntry& entry) const;
-  void NoteCharge() { over_ = charge_ > budget_ && entered_ >= round_; }
+  KnownEntry* FindEntry(std::string_view path) REQUIRES(mutex_);
+  KnownEntry* FindSame(std::string_view path, const Attributes& attributes, uint64_t asked) REQUIRES(mutex_);
+  void Renumber(Node& node, const Attributes& attributes) REQUIRES(mutex_);
+  NodePtr EnterAgain(KnownEntry& entry) REQUIRES(mutex_);
+  NodePtr EnterNew(std::string path, Node::Known known, uint64_t asked) REQUIRES(mutex_);
+  KnownEntry& Insert(Node::Identity identity, Node::Known known) REQUIRES(mutex_);
+  void Requeue(KnownEntry& entry) REQUIRES(mutex_);
+  void Unqueue(KnownEntry& entry) REQUIRES(mutex_);
+  size_t TakeFrom(EntryQueue& queue, size_t but, size_t bytes, std::vector<NodePtr>& taken) REQUIRES(mutex_);
+  bool MayBeTaken(const KnownEntry& entry) const REQUIRES(mutex_);
+  void NoteCharge() REQUIRES(mutex_) { over_ = charge_ > budget_ && entered_ >= round_; }
 
   // So much, in bytes, is entered between two times that the oldest are taken, and goes when they are: enough for each
   // time to be worth while, and for the kernel to have forgotten what it was asked to the last time.
@@ -123,15 +122,18 @@ class InodeTable {
   std::atomic<uint64_t> refreshes_{0};  // counted with the lock held
   std::atomic<bool> over_{false};       // whether TakeOldest has anything to do
 
-  mutable std::mutex mutex_;  // guards everything below
-  std::unordered_map<uint64_t, KnownEntry> nodes_;
-  std::unordered_set<const Node*, PathHash, PathEqual> by_path_;  // the last one of each; no fresh ones
-  InodeNumbers numbers_;
-  uint64_t next_id_ = kRootId + 1;
-  EntryQueue first_, last_;  // to go; the second when there are no more in the first
-  EntryQueue kept_;          // were taken, and have not been entered again
-  size_t charge_ = 0;
-  size_t entered_ = 0;  // bytes, since the oldest were taken; those that were taken in vain come again
+  mutable Mutex mutex_;
+  std::unordered_map<uint64_t, KnownEntry> nodes_ GUARDED_BY(mutex_);
+  // The last one of each; no fresh ones.
+  std::unordered_set<const Node*, PathHash, PathEqual> by_path_ GUARDED_BY(mutex_);
+  InodeNumbers numbers_ GUARDED_BY(mutex_);
+  uint64_t next_id_ GUARDED_BY(mutex_) = kRootId + 1;
+  EntryQueue first_ GUARDED_BY(mutex_);  // to go; those of `last_` when there are no more here
+  EntryQueue last_ GUARDED_BY(mutex_);
+  EntryQueue kept_ GUARDED_BY(mutex_);  // were taken, and have not been entered again
+  size_t charge_ GUARDED_BY(mutex_) = 0;
+  // Bytes, since the oldest were taken; those that were taken in vain come again.
+  size_t entered_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace copper::fuse

@@ -14,21 +14,21 @@ void InterruptedRequests::Start() {
 
 void InterruptedRequests::Stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     new_.clear();
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
   if (thread_.joinable()) thread_.join();
 }
 
 void InterruptedRequests::Add(std::weak_ptr<Interruptible> request, pid_t thread) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopping_) return;
     new_.push_back({.request = std::move(request), .thread = thread});
   }
-  changed_.notify_one();
+  changed_.NotifyOne();
 }
 
 // A new one at once, since most threads that die are killed while they wait undisturbed; all of them each kPause.
@@ -37,13 +37,13 @@ void InterruptedRequests::Run() {
   TimePoint next_round{};
   while (true) {
     {
-      std::unique_lock lock(mutex_);
-      const auto woken = [this] { return stopping_ || !new_.empty(); };
+      const MutexLock lock(mutex_);
+      const auto woken = [this]() REQUIRES(mutex_) { return stopping_ || !new_.empty(); };
       if (waiting_.empty()) {
-        changed_.wait(lock, woken);
+        changed_.Wait(mutex_, woken);
         next_round = std::chrono::steady_clock::now() + kPause;
       } else {
-        changed_.wait_until(lock, next_round, woken);
+        changed_.WaitUntil(mutex_, next_round, woken);
       }
       if (stopping_) return;
     }
@@ -59,14 +59,14 @@ void InterruptedRequests::Run() {
 
 // Thousands of threads under a profiler's timer must not cost more than a tenth of a core. False: it is the end.
 bool InterruptedRequests::Rest(Duration looked) {
-  std::unique_lock lock(mutex_);
-  return !changed_.wait_for(lock, 9 * looked, [this] { return stopping_; });
+  const MutexLock lock(mutex_);
+  return !changed_.WaitFor(mutex_, 9 * looked, [this]() REQUIRES(mutex_) { return stopping_; });
 }
 
 void InterruptedRequests::LookAtNew() {
   std::vector<Waiting> added;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     added.swap(new_);
   }
   for (Waiting& waiting : added) waiting.since = clock_.Now();

@@ -11,14 +11,13 @@
 
 #include <sys/types.h>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "copper/base/caller_threads.h"
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 
 namespace copper::fuse {
 
@@ -72,10 +71,10 @@ class InterruptedRequests {
   const std::shared_ptr<CallerThreads> threads_;
   const Clock& clock_;
   std::vector<Waiting> waiting_;  // the thread's own
-  std::mutex mutex_;              // guards what follows; leaf
-  std::condition_variable changed_;
-  std::vector<Waiting> new_;
-  bool stopping_ = false;
+  Mutex mutex_;                   // leaf
+  Condition changed_;
+  std::vector<Waiting> new_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

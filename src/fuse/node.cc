@@ -24,40 +24,40 @@ bool Node::IsUntouched(const Attributes& attributes) const {
 }
 
 std::shared_ptr<fetch::FileReader> Node::known_reader() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return reader_;
 }
 
 Node::Known Node::known() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return known_;
 }
 
 void Node::SetKnown(Known known) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::swap(known_, known);
 }
 
 void Node::SetKnown(const Attributes& attributes, TimePoint valid_until) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   known_.valid_until = valid_until;
   if (known_.attributes && *known_.attributes == attributes) return;
   known_.attributes = std::make_shared<const Attributes>(attributes);
 }
 
 void Node::Expire() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   known_.valid_until = TimePoint::min();
 }
 
 std::shared_ptr<fetch::FileReader> Node::Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!reader_) reader_ = make();
   return reader_;
 }
 
 size_t Node::charge() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const size_t target = known_.attributes ? known_.attributes->symlink_target.size() : 0;
   return sizeof(Node) + sizeof(Attributes) + path().capacity() + content().size() + target;
 }

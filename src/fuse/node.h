@@ -8,11 +8,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "copper/base/bytes.h"
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 #include "copper/fetch/file_reader.h"
 #include "copper/names/attributes.h"
 
@@ -101,9 +101,9 @@ class Node {
   std::atomic<bool> used_{false};
   std::atomic<bool> had_names_{false};
   std::atomic<uint64_t> changes_{0};
-  mutable std::mutex mutex_;  // guards what follows; leaf
-  Known known_;
-  std::shared_ptr<fetch::FileReader> reader_;
+  mutable Mutex mutex_;  // leaf
+  Known known_ GUARDED_BY(mutex_);
+  std::shared_ptr<fetch::FileReader> reader_ GUARDED_BY(mutex_);
 };
 
 using NodePtr = std::shared_ptr<Node>;

@@ -25,7 +25,7 @@ Notifier::~Notifier() {
 
 void Notifier::Start(fuse_session* session) {
   session_ = session;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   threads_.emplace_back([this] { Run(); });
 }
 
@@ -34,14 +34,14 @@ void Notifier::Stop() {
   std::unordered_map<uint64_t, Notes> dropped_too;
   std::vector<std::thread> threads;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     notes_.swap(dropped);
     held_.swap(dropped_too);
     threads_.swap(threads);
     queued_ = 0;
   }
-  work_.notify_all();
+  work_.NotifyAll();
   for (std::thread& thread : threads) thread.join();
 }
 
@@ -88,7 +88,7 @@ void Notifier::Then(std::move_only_function<void()> told) {
 
 void Notifier::Add(Note note) {
   // An invalidation has no bytes, so it always fits.
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (stopping_ || queued_ + note.bytes.size() > most_queued_) return;
   queued_ += note.bytes.size();
   notes_.push_back(std::move(note));
@@ -97,7 +97,7 @@ void Notifier::Add(Note note) {
 
 // To tell, or to stand by.
 void Notifier::CallSomebody() {
-  if (!call_ || (call_->may_hang && !is_watched_)) work_.notify_one();
+  if (!call_ || (call_->may_hang && !is_watched_)) work_.NotifyOne();
 }
 
 // Where the host allows none, there are fewer.
@@ -108,26 +108,27 @@ void Notifier::AddThread() try {
 
 void Notifier::Run() {
   NameThread("copper-notify");
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   while (!stopping_) {
     if (notes_.empty() || (call_ && (is_watched_ || !call_->may_hang))) {
-      work_.wait(lock);
+      work_.Wait(mutex_);
     } else if (call_) {
-      StandBy(lock);
+      StandBy();
     } else {
-      TellFirst(lock);
+      TellFirst();
     }
   }
 }
 
 // Until the call that is under way has lasted too long, or there was another one since.
-void Notifier::StandBy(Lock& lock) {
+void Notifier::StandBy() {
   const auto begun = call_->begun;
   is_watched_ = true;
-  work_.wait_until(lock, begun + kPatience);
+  const bool is_over = work_.WaitUntil(mutex_, begun + kPatience, [this, begun]() REQUIRES(mutex_) {
+    return stopping_ || !call_ || call_->begun != begun;
+  });
   is_watched_ = false;
-  if (stopping_ || !call_ || call_->begun != begun) return;
-  if (std::chrono::steady_clock::now() >= begun + kPatience) Relieve();
+  if (!is_over) Relieve();
 }
 
 // What comes for the same file or directory is held up from now on.
@@ -137,31 +138,31 @@ void Notifier::Relieve() {
   call_ = nullptr;
 }
 
-void Notifier::TellFirst(Lock& lock) {
+void Notifier::TellFirst() {
   Note note = std::move(notes_.front());
   notes_.pop_front();
-  if (held_.contains(note.id)) return HoldUp(std::move(note), lock);
-  TellOne(std::move(note), lock);
+  if (held_.contains(note.id)) return HoldUp(std::move(note));
+  TellOne(std::move(note));
 }
 
-void Notifier::HoldUp(Note note, Lock& lock) {
+void Notifier::HoldUp(Note note) {
   if (note.bytes.empty()) return held_[note.id].push_back(std::move(note));
   queued_ -= std::min(queued_, note.bytes.size());
-  lock.unlock();
+  mutex_.unlock();
   Free(std::move(note));
-  lock.lock();
+  mutex_.lock();
 }
 
-void Notifier::TellOne(Note note, Lock& lock) {
+void Notifier::TellOne(Note note) {
   Call call{.begun = std::chrono::steady_clock::now(), .id = note.id, .may_hang = note.id != 0};
   call_ = &call;
   if (call.may_hang && held_.size() + 2 > threads_.size()) AddThread();
   if (!notes_.empty()) CallSomebody();
-  lock.unlock();
+  mutex_.unlock();
   Tell(note);
   const size_t told = note.bytes.size();
   Free(std::move(note));  // what the note holds is freed outside the lock
-  lock.lock();
+  mutex_.lock();
   queued_ -= std::min(queued_, told);
   if (call.hangs) return LetGoOn(call.id);
   call_ = nullptr;

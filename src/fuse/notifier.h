@@ -9,12 +9,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,6 +21,7 @@
 #include <vector>
 
 #include "copper/base/bytes.h"
+#include "copper/base/mutex.h"
 #include "copper/fetch/file_reader.h"
 #include "fuse_api.h"
 
@@ -87,7 +86,6 @@ class Notifier {
     Purpose purpose{};
   };
   using Notes = std::deque<Note>;
-  using Lock = std::unique_lock<std::mutex>;
   // Of the kernel, about one file or directory.
   struct Call {
     std::chrono::steady_clock::time_point begun;
@@ -96,20 +94,20 @@ class Notifier {
     bool hangs = false;  // another thread goes on meanwhile
   };
 
-  void Add(Note note);
+  void Add(Note note) EXCLUDES(mutex_);
   void Run();
-  // With the lock; those that are given it let it go meanwhile.
-  void AddThread();
-  void CallSomebody();
-  void StandBy(Lock& lock);
-  void Relieve();
-  void TellFirst(Lock& lock);
-  void TellOne(Note note, Lock& lock);
-  void HoldUp(Note note, Lock& lock);
+  void AddThread() REQUIRES(mutex_);
+  void CallSomebody() REQUIRES(mutex_);
+  void Relieve() REQUIRES(mutex_);
+  void LetGoOn(uint64_t id) REQUIRES(mutex_);
+  // These let the lock go meanwhile.
+  void StandBy() REQUIRES(mutex_);
+  void TellFirst() REQUIRES(mutex_);
+  void TellOne(Note note) REQUIRES(mutex_);
+  void HoldUp(Note note) REQUIRES(mutex_);
   static void Free(Note) {}
-  void LetGoOn(uint64_t id);
 
-  void Tell(Note& note);
+  void Tell(Note& note) EXCLUDES(mutex_);
   void Invalidate(Note& note);
   void Expire(uint64_t directory, const std::string& name);
   void Prune(std::span<const uint64_t> ids);
@@ -117,15 +115,15 @@ class Notifier {
   const size_t most_queued_;
   std::atomic<Abilities> abilities_{};
   fuse_session* session_ = nullptr;
-  std::mutex mutex_;  // guards what follows; not held while the kernel is told
-  std::condition_variable work_;
-  Notes notes_;
-  Call* call_ = nullptr;                      // of the thread that tells, if any does
-  std::unordered_map<uint64_t, Notes> held_;  // behind calls that hang, by what these are about
-  size_t queued_ = 0;                         // bytes
-  bool is_watched_ = false;                   // by a thread that stands by, and looks at the time
-  bool stopping_ = false;
-  std::vector<std::thread> threads_;
+  Mutex mutex_;  // not held while the kernel is told
+  Condition work_;
+  Notes notes_ GUARDED_BY(mutex_);
+  Call* call_ GUARDED_BY(mutex_) PT_GUARDED_BY(mutex_) = nullptr;  // of the thread that tells, if any does
+  std::unordered_map<uint64_t, Notes> held_ GUARDED_BY(mutex_);    // behind calls that hang, by what these are about
+  size_t queued_ GUARDED_BY(mutex_) = 0;                           // bytes
+  bool is_watched_ GUARDED_BY(mutex_) = false;                     // by a thread that stands by, and looks at the time
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_ GUARDED_BY(mutex_);
 };
 
 // Takes the chunks of one file that were fetched ahead of its page faults.

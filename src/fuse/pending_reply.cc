@@ -6,20 +6,20 @@
 namespace copper::fuse {
 
 bool PendingReplies::Add(const std::shared_ptr<PendingReply>& pending) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (refusing_) return false;
   waiting_.emplace(pending.get(), pending);
   return true;
 }
 
 bool PendingReplies::refusing() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return refusing_;
 }
 
 void PendingReplies::Remove(const PendingReply* pending) {
   std::shared_ptr<PendingReply> removed;  // destroyed outside the lock
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto it = waiting_.find(pending); it != waiting_.end()) {
     removed = std::move(it->second);
     waiting_.erase(it);
@@ -29,7 +29,7 @@ void PendingReplies::Remove(const PendingReply* pending) {
 void PendingReplies::Refuse() {
   std::unordered_map<const PendingReply*, std::shared_ptr<PendingReply>> refused;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     refusing_ = true;
     refused = waiting_;
   }
@@ -43,7 +43,7 @@ bool PendingReplies::Close(Duration timeout) {
 }
 
 size_t PendingReplies::waiting() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return waiting_.size();
 }
 

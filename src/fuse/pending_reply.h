@@ -23,10 +23,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
 #include "copper/base/gate.h"
+#include "copper/base/mutex.h"
 #include "interrupted_requests.h"
 #include "reply.h"
 
@@ -55,10 +55,10 @@ class PendingReplies {
   void Remove(const PendingReply* pending);
 
   InterruptedRequests interrupted_;
-  Gate gate_;                 // held open by each Complete: what an answer touches of the server lives until Close
-  mutable std::mutex mutex_;  // guards what follows; leaf
-  std::unordered_map<const PendingReply*, std::shared_ptr<PendingReply>> waiting_;
-  bool refusing_ = false;
+  Gate gate_;            // held open by each Complete: what an answer touches of the server lives until Close
+  mutable Mutex mutex_;  // leaf
+  std::unordered_map<const PendingReply*, std::shared_ptr<PendingReply>> waiting_ GUARDED_BY(mutex_);
+  bool refusing_ GUARDED_BY(mutex_) = false;
 };
 
 class PendingReply final : public Interruptible, public std::enable_shared_from_this<PendingReply> {

@@ -60,8 +60,8 @@ void Pruner::DropUnused() {
 }
 
 void Pruner::Rest(Duration time) {
-  std::unique_lock lock(resting_);
-  stop_.wait_for(lock, time, [this] { return stopping_; });
+  const MutexLock lock(resting_);
+  stop_.WaitFor(resting_, time, [this]() REQUIRES(resting_) { return stopping_; });
 }
 
 // More may have come meanwhile.
@@ -72,10 +72,10 @@ void Pruner::OnLooked() {
 
 void Pruner::Stop() {
   {
-    const std::lock_guard lock(resting_);
+    const MutexLock lock(resting_);
     stopping_ = true;
   }
-  stop_.notify_all();
+  stop_.NotifyAll();
   thread_.Stop();
 }
 

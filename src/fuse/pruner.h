@@ -11,14 +11,13 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "copper/base/clock.h"
 #include "copper/base/files_in_use.h"
+#include "copper/base/mutex.h"
 #include "copper/base/worker_pool.h"
 #include "inode_table.h"
 #include "notifier.h"
@@ -51,9 +50,9 @@ class Pruner {
   const std::shared_ptr<FilesInUse> in_use_;
   std::atomic<bool> looking_{false};
   std::vector<NodePtr> oldest_;  // of whoever has set `looking_`
-  std::mutex resting_;           // guards what follows; leaf
-  std::condition_variable stop_;
-  bool stopping_ = false;
+  Mutex resting_;                // leaf
+  Condition stop_;
+  bool stopping_ GUARDED_BY(resting_) = false;
   WorkerPool thread_{"copper-in-use", 1};
 };
 

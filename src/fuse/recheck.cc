@@ -18,7 +18,6 @@ void Recheck::Begin() {
   if (parts_.notifier->abilities().expires) {
     return parts_.notifier->Then([self = shared_from_this()] { self->ExpireSome(); });
   }
-  is_due_ = true;
   parts_.notifier->Then([self = shared_from_this()] {
     self->MakeTasks();
     self->Run();
@@ -58,13 +57,13 @@ void Recheck::MakeTasks() {
 void Recheck::Run() {
   std::vector<Answer> answers;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     is_due_ = false;
     answers.swap(answers_);
   }
   for (const Answer& answer : answers) Judge(answer);
   const bool more = AskSome();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!answers_.empty() || more) {
     if (!std::exchange(is_due_, true)) parts_.notifier->Then([self = shared_from_this()] { self->Run(); });
   } else if (under_way_ == 0 && next_ == tasks_.size()) {
@@ -76,7 +75,7 @@ void Recheck::Run() {
 bool Recheck::AskSome() {
   for (const size_t end = std::min(next_ + kTurn, tasks_.size()); next_ < end; ++next_) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (under_way_ >= kMostAsked) return false;
       ++under_way_;
     }
@@ -98,7 +97,7 @@ void Recheck::Ask(size_t task) {
 }
 
 void Recheck::OnAnswer(Answer answer) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --under_way_;
   answers_.push_back(std::move(answer));
   if (!std::exchange(is_due_, true)) parts_.notifier->Then([self = shared_from_this()] { self->Run(); });

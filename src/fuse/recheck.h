@@ -8,12 +8,12 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/mutex.h"
 #include "copper/fetch/fetcher.h"
 #include "inode_table.h"
 #include "notifier.h"
@@ -52,7 +52,7 @@ class Recheck : public std::enable_shared_from_this<Recheck> {
   void MakeTasks();
   // In the notifier's thread.
   void ExpireSome();
-  void Run();
+  void Run() EXCLUDES(mutex_);
   bool AskSome();
   void Ask(size_t task);
   void Judge(const Answer& answer);
@@ -61,7 +61,7 @@ class Recheck : public std::enable_shared_from_this<Recheck> {
   // Of the directory that the kernel has this name in; nothing: it has forgotten it.
   static std::optional<uint64_t> DirectoryOf(const Node& node, const InodeTable& inodes);
   // Any thread.
-  void OnAnswer(Answer answer);
+  void OnAnswer(Answer answer) EXCLUDES(mutex_);
 
   const Parts parts_;
   const TimePoint until_;
@@ -72,10 +72,10 @@ class Recheck : public std::enable_shared_from_this<Recheck> {
   size_t next_ = 0;                          // suspect or task
   std::unordered_set<std::string> dropped_;  // paths that are something else now, or nothing
 
-  std::mutex mutex_;  // guards what follows; leaf
-  std::vector<Answer> answers_;
-  size_t under_way_ = 0;
-  bool is_due_ = false;  // a turn of the notifier is coming
+  Mutex mutex_;  // leaf
+  std::vector<Answer> answers_ GUARDED_BY(mutex_);
+  size_t under_way_ GUARDED_BY(mutex_) = 0;
+  bool is_due_ GUARDED_BY(mutex_) = true;  // a turn of the notifier is coming, as Begin has it do
 };
 
 }  // namespace copper::fuse

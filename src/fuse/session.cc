@@ -109,7 +109,7 @@ void Session::Run(int epoll) {
 }
 
 bool Session::GreetOnce(fuse_buf& buffer, int epoll) {
-  const std::lock_guard lock(greeting_);
+  const MutexLock lock(greeting_);
   while (!greeted_ && !stopping_) {
     const int got = fuse_session_receive_buf(session_.get(), &buffer);
     if (got == -EAGAIN || got == -EINTR) {

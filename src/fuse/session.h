@@ -4,10 +4,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "copper/base/mutex.h"
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
 #include "fuse_api.h"
@@ -47,8 +47,8 @@ class Session {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> gone_{false};
   std::function<void()> on_gone_;
-  std::mutex greeting_;  // held until the first request is answered; then free
-  bool greeted_ = false;
+  Mutex greeting_;  // held until the first request is answered; then free
+  bool greeted_ GUARDED_BY(greeting_) = false;
   std::vector<UniqueFd> epolls_;  // one a thread
   std::vector<std::thread> threads_;
 };

@@ -5,14 +5,14 @@
 namespace copper::fuse {
 
 fetch::Listed StreamedListings::Find(uint64_t directory) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto place = places_.find(directory);
   return place == places_.end() ? fetch::Listed{} : place->second->listed;
 }
 
 void StreamedListings::Use(const Node& directory, const fetch::Listed& listed, uint64_t changes) {
   Order dropped;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (directory.changes() != changes) return;
   Take(directory.id(), dropped);
   kept_.push_front({directory.id(), listed});
@@ -23,13 +23,13 @@ void StreamedListings::Use(const Node& directory, const fetch::Listed& listed, u
 
 void StreamedListings::Drop(uint64_t directory) {
   Order dropped;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Take(directory, dropped);
 }
 
 void StreamedListings::Outdate(Node& directory) {
   Order dropped;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   directory.NoteChange();
   Take(directory.id(), dropped);
 }

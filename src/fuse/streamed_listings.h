@@ -8,9 +8,9 @@
 
 #include <cstdint>
 #include <list>
-#include <mutex>
 #include <unordered_map>
 
+#include "copper/base/mutex.h"
 #include "copper/fetch/fetcher.h"
 #include "node.h"
 
@@ -39,14 +39,14 @@ class StreamedListings {
   };
   using Order = std::list<Streamed>;
 
-  // With the lock held; what goes is moved to `dropped`, to be destroyed without.
-  void Take(Order::iterator place, Order& dropped);
-  void Take(uint64_t directory, Order& dropped);
+  // What goes is moved to `dropped`, to be destroyed without the lock.
+  void Take(Order::iterator place, Order& dropped) REQUIRES(mutex_);
+  void Take(uint64_t directory, Order& dropped) REQUIRES(mutex_);
 
-  std::mutex mutex_;  // guards what follows
-  Order kept_;        // last used first
-  std::unordered_map<uint64_t, Order::iterator> places_;
-  size_t bytes_ = 0;
+  Mutex mutex_;
+  Order kept_ GUARDED_BY(mutex_);  // last used first
+  std::unordered_map<uint64_t, Order::iterator> places_ GUARDED_BY(mutex_);
+  size_t bytes_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace copper::fuse
