@@ -4,6 +4,7 @@ With an argument: as on a kernel whose FUSE protocol is no newer than 7.N. 34 is
 which can; with 45 (6.18) it lets go of names that nobody uses.
 """
 
+import ctypes
 import errno
 import os
 import pathlib
@@ -14,6 +15,10 @@ import sys
 import copper_job
 
 MINOR = sys.argv.pop(1) if len(sys.argv) > 1 else None
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.mmap.restype = ctypes.c_void_p
+LIBC.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+LIBC.mlock.argtypes = LIBC.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 
 class NamesInUse(copper_job.Scenario):
@@ -80,6 +85,15 @@ class NamesInUse(copper_job.Scenario):
         shutil.copy(os.path.realpath(library), self.source / "work/here/lib.so")
         self.write("work/beside/file", b"first")
 
+    def pin(self, path):
+        """A host that is short of memory can't take its pages, as it may at any time; to be told to drop them still does."""
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            pages = LIBC.mmap(None, size, 1, 1, file.fileno(), 0)  # PROT_READ, MAP_SHARED
+        self.assertNotEqual(ctypes.c_void_p(-1).value, pages, f"{path}: {os.strerror(ctypes.get_errno())}")
+        self.addCleanup(LIBC.munmap, pages, size)
+        self.assertEqual(0, LIBC.mlock(pages, size), f"{path}: mlock: {os.strerror(ctypes.get_errno())}")
+
     def test_a_refresh_of_what_has_not_changed(self):
         """Nobody at work notices, and no byte is read again."""
         self.make_workplace()
@@ -95,6 +109,9 @@ class NamesInUse(copper_job.Scenario):
                 pathlib.Path(f"{mount}/bin/{os.path.basename(sys.executable)}").read_bytes()
                 copper_job.run(f"{mount}/bin/{os.path.basename(sys.executable)}", "-c", "pass")
         use()
+        for mount in job.mounts:
+            for name in (f"bin/{os.path.basename(sys.executable)}", "work/here/data", "work/here/lib.so"):
+                self.pin(f"{mount}/{name}")
         before = job.total("bytes_from_source")
         for path in ("/work/here", "/bin", "/"):
             done = job.copper("refresh", job.mounts[1], path)
