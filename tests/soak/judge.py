@@ -6,7 +6,7 @@ MIB = 1 << 20
 DATA_KINDS = ("read", "pread", "mmap")  # the kernel reads ahead, then again: such a call may wait twice
 BESIDE_BUDGET = (64 + 8) * MIB  # 8: what half messages make a rank hold
 # Resident memory may differ between the second and the last quarter of a run by this much and this part of it.
-FILLED = 30 * MIB  # what a rank takes beside its tables, once these are full
+FILLED = 40 * MIB  # what a rank takes beside its budget where it levels off, in half an hour
 GROWTH, GROWTH_PART = 6 * MIB, 0.08
 FILES_GROWTH = 16 + 63  # half messages come and go
 SHORTEST_TREND = 120  # seconds that a rank lives: its tables fill first
