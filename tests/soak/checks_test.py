@@ -144,6 +144,8 @@ class Checks(unittest.TestCase):
         self.assertEqual(1, complaints(lambda second: (100 if second == 300 else 60) * MIB))
         self.assertEqual(1, complaints(lambda second: 60 * MIB, lambda second: second))
         self.assertEqual(0, complaints(lambda second: 50 * MIB + second * MIB // 5, seconds=100), "of a rank that was killed then")
+        self.assertEqual(0, complaints(lambda second: (54 + min(second, 160) // 13) * MIB, seconds=180), "its tables fill late on a busy machine")
+        self.assertEqual(1, complaints(lambda second: 54 * MIB + second * MIB // 6, seconds=180))
 
 
 unittest.main(verbosity=2)

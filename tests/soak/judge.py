@@ -10,6 +10,7 @@ FILLED = 40 * MIB  # what a rank takes beside its budget where it levels off, in
 GROWTH, GROWTH_PART = 6 * MIB, 0.08
 FILES_GROWTH = 16 + 63  # half messages come and go
 SHORTEST_TREND = 120  # seconds that a rank lives: its tables fill first
+SURELY_FILLED = 300  # seconds that it lives, on a busy machine too
 
 
 def longest_allowed(kind, deadline):
@@ -85,9 +86,10 @@ def memory(samples, budget):
         figures[rank] = {"quarters_bytes": resident, "highest_bytes": highest, "quarters_files": files}
         if highest > budget + BESIDE_BUDGET:
             complaints.append(f"rank {rank} had {highest / MIB:.0f} MiB resident")
-        if taken[-1][0] - taken[0][0] < SHORTEST_TREND:
+        lived = taken[-1][0] - taken[0][0]
+        if lived < SHORTEST_TREND:
             continue
-        filled = max(resident[1], budget + FILLED)  # the tables of a rank on a busy machine may still be filling
+        filled = resident[1] if lived >= SURELY_FILLED else max(resident[1], budget + FILLED)
         if resident[3] > filled * (1 + GROWTH_PART) + GROWTH:
             complaints.append(f"rank {rank} grew from {resident[1] / MIB:.0f} to {resident[3] / MIB:.0f} MiB resident")
         if files[3] > files[1] + FILES_GROWTH:
