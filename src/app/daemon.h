@@ -14,7 +14,6 @@
 
 #include "app/job_profile.h"
 #include "app/main_loop.h"
-#include "app/open_files.h"
 #include "app/options.h"
 #include "app/profiling.h"
 #include "copper/base/clock.h"
@@ -43,6 +42,7 @@
 #include "copper/rpc/channel.h"
 #include "copper/storage/file_systems.h"
 #include "copper/storage/posix_store.h"
+#include "copper/storage/source_with_words.h"
 #include "copper/tree/forest.h"
 
 namespace copper::app {
@@ -185,7 +185,7 @@ class Daemon {
   std::unique_ptr<tree::Forest> forest_;
   std::unique_ptr<storage::FileSystems> file_systems_;
   std::unique_ptr<storage::PosixStore> store_;
-  std::unique_ptr<SourceWithWords> source_;  // it, for the fetcher
+  std::unique_ptr<storage::SourceWithWords> source_;  // it, for the fetcher
   std::unique_ptr<WorkerPool> pool_, detour_, local_;
   std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<fabric::Endpoint> endpoint_;

@@ -3,10 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
-#include <ctime>
 
 #include "copper/base/files.h"
+#include "copper/jobdir/snapshot_tag.h"
 #include "copper/profile/profile_file.h"
 #include "copper/profile/table_occupancy.h"
 
@@ -18,16 +17,6 @@ using profile::Profile;
 constexpr auto kSnapshotTime = std::chrono::seconds(60);
 constexpr auto kBeforeEndTime = std::chrono::seconds(10);  // nobody waits longer for the end than for the ranks
 constexpr std::string_view kBeforeEnd = "pre-destroy";
-constexpr size_t kLongestTag = 64;
-
-std::string TagOfNow() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  std::array<char, 40> text{};
-  const size_t size = std::strftime(text.data(), text.size(), "snapshot-%Y%m%dT%H%M%SZ", &utc);
-  return {text.data(), size};
-}
 
 std::string NameLost(const Profile& whole) {
   const std::vector<Rank> missing = whole.Missing();
@@ -41,20 +30,6 @@ bool Exists(const std::string& path) {
 
 }  // namespace
 
-Status CheckTag(const std::string& tag) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
-  };
-  const bool good = !tag.empty() && tag.size() <= kLongestTag && std::ranges::all_of(tag, allowed) &&
-                    !std::string_view("._-").contains(tag.front());
-  if (!good) {
-    return Fail(EINVAL, "'" + tag + "' is no name for a snapshot: give up to 64 letters, digits, '.', '_' and '-'");
-  }
-  if (tag == "final" || tag == "cluster") return Fail(EINVAL, "'" + tag + "' is taken: give the snapshot another name");
-  return {};
-}
-
 JobProfile::JobProfile(Options options, JobDirectory job, Parts parts, Own own)
     : options_(options),
       job_(std::move(job)),
@@ -67,8 +42,8 @@ void JobProfile::Snapshot(std::string tag, Done done) {
     return done(Fail(
         ENOTSUP, "profiling is off: start cu_fuse with --profile-metrics, --profile-top-n or --profile-paths-full"));
   }
-  if (tag.empty()) tag = TagOfNow();
-  if (const Status good = CheckTag(tag); !good) return done(std::unexpected(good.error()));
+  if (tag.empty()) tag = SnapshotTagOfNow();
+  if (const Status good = CheckSnapshotTag(tag); !good) return done(std::unexpected(good.error()));
   const std::string file = job_.profile_file(tag);
   if (Exists(file)) return done(Fail(EEXIST, file + " exists: give the snapshot another name"));
   Start(tag, kSnapshotTime, std::move(done));

@@ -24,10 +24,6 @@
 
 namespace copper::app {
 
-// What a user may call a snapshot: letters, digits, '.', '_' and '-', 1 to 64 of them, the first none of "._-"; "final"
-// and "cluster" are taken. EINVAL.
-Status CheckTag(const std::string& tag);
-
 class JobProfile {
  public:
   using Own = std::function<profile::Profile(const std::string& tag)>;

@@ -1,7 +1,5 @@
 // cu_fuse: one rank of a Copper job.
 
-#include <malloc.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,7 +12,7 @@
 #include "app/open_files.h"
 #include "app/options.h"
 #include "app/supervisor.h"
-#include "copper/base/memory_limit.h"
+#include "copper/base/memory_bounds.h"
 #include "copper/base/open_files_limit.h"
 #include "copper/jobdir/job_record.h"
 
@@ -26,35 +24,6 @@ constexpr int kFailed = 2;
 constexpr auto kStartTimeout = std::chrono::minutes(5);
 // What is left is to free memory, and what libraries do at exit(3).
 constexpr auto kExits = std::chrono::seconds(30);
-
-// Left alone, glibc takes ever larger buffers from its arenas once some were freed, has an arena for nearly every
-// thread, and keeps what is free in them: 30 MiB of a rank whose budget was 24.
-constexpr int kLargestInArena = 128 << 10;
-constexpr int kArenas = 4;
-
-// Free memory goes back to the system, so that what a rank holds is what its budget says.
-void BoundFreeMemory() {
-#ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, kLargestInArena);
-  mallopt(M_TRIM_THRESHOLD, kLargestInArena);
-  mallopt(M_ARENA_MAX, kArenas);
-#endif
-}
-
-// Where a process may map no more than so much, the stacks of its threads, 8 MiB each, and what malloc reserves for
-// each arena, 64 MiB, would be most of it.
-void BoundAddressSpace() {
-#ifdef __GLIBC__
-  constexpr size_t kStack = size_t{1} << 20;
-  if (AddressSpaceLimit() == UINT64_MAX) return;
-  mallopt(M_ARENA_MAX, 1);
-  pthread_attr_t attributes;
-  if (pthread_attr_init(&attributes) != 0) return;
-  pthread_attr_setstacksize(&attributes, kStack);
-  pthread_setattr_default_np(&attributes);
-  pthread_attr_destroy(&attributes);
-#endif
-}
 
 // One message for the whole job, where a person sees it and where `copper wait` finds it.
 int Refuse(const std::string& message, bool is_first, const JobRecord* record) {

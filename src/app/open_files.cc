@@ -1,12 +1,9 @@
 #include "app/open_files.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cerrno>
 
-#include "app/source_share.h"
-#include "copper/base/open_files_limit.h"
+#include "copper/storage/source_share.h"
 
 namespace copper::app {
 namespace {
@@ -23,8 +20,8 @@ constexpr uint64_t kKeptOpen = 32;  // large files, for their next chunk
 
 uint64_t OpenFilesNeeded(const Options& options, uint32_t ranks) {
   const uint32_t trees = options.TreesOf(ranks);
-  const SourceShare share = ShareOut(options.SourceOpsOf(trees), trees, ranks);
-  const uint64_t operations = share.root + share.detour + kLocalThreads;
+  const storage::SourceShare share = storage::ShareOut(options.SourceOpsOf(trees), trees, ranks);
+  const uint64_t operations = share.root + share.detour + storage::kLocalThreads;
   return kOwn + std::min<uint64_t>(ranks - 1, kMostPeers) + kOfAnOperation * operations + kKeptOpen;
 }
 
@@ -33,23 +30,6 @@ Status CheckOpenFiles(const Options& options, uint32_t ranks, uint64_t limit, bo
   if (limit >= (at_once ? kOwn : needed)) return {};
   return Fail(EMFILE, "a rank of this job needs up to " + std::to_string(needed) + " open files, but may have " +
                           std::to_string(limit) + ": raise the hard limit on them (ulimit -Hn)");
-}
-
-SourceWithWords::SourceWithWords(storage::BackingStore& store, Logger& log)
-    : store_(store), log_(log), spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
-
-void SourceWithWords::Note(int code) {
-  const bool is_short = code == EMFILE || code == ENFILE;
-  if (!is_short || said_.exchange(true)) return;
-  spare_.Reset();
-  if (code == EMFILE) {
-    log_.Error(
-        "the source can't be read: this process has all the {} files open that it may have (ulimit -n); readers "
-        "get \"Too many open files\" while that lasts",
-        OpenFilesLimit());
-  } else {
-    log_.Error("the source can't be read: this host has no more open files to give (sysctl fs.file-max)");
-  }
 }
 
 }  // namespace copper::app

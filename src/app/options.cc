@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <map>
 
+#include "copper/base/path.h"
+#include "copper/base/size_text.h"
 #include "copper/jobdir/command_line.h"
 
 namespace copper::app {
@@ -22,27 +24,6 @@ std::string Absolute(const std::string& path) {
   if (failed) return path;
   while (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
   return absolute;
-}
-
-// Whether `path` is `directory` or lies below it, by name.
-bool IsWithin(const std::string& path, const std::string& directory) {
-  return directory == "/" || path == directory || path.starts_with(directory + "/");
-}
-
-// "64K" -> 65536. nullopt for what is no size, or does not fit.
-std::optional<uint64_t> ParseSize(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  static const std::map<char, unsigned> kShifts = {{'K', 10}, {'M', 20}, {'G', 30}};
-  unsigned shift = 0;
-  const auto suffix = kShifts.find(static_cast<char>(std::toupper(static_cast<unsigned char>(text.back()))));
-  if (suffix != kShifts.end()) {
-    shift = suffix->second;
-    text.remove_suffix(1);
-  }
-  uint64_t number = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || rest != text.data() + text.size() || number > (UINT64_MAX >> shift)) return std::nullopt;
-  return number << shift;
 }
 
 // Ten thousand paths of each kind take some 50 MB in each thread that serves requests.
@@ -222,16 +203,16 @@ std::optional<std::string> FindPath(const std::vector<std::string>& arguments, c
 }  // namespace
 
 Status CheckPlaces(const std::string& mount, const std::string& target, const std::string& job_directory) {
-  if (IsWithin(target, mount)) {
+  if (IsAtOrBelow(target, mount)) {
     return Fail(EINVAL, "--mount " + mount + " would hide the --target " + target +
                             ": choose a mount point that is not at or above the target");
   }
-  if (IsWithin(job_directory, mount)) {
+  if (IsAtOrBelow(job_directory, mount)) {
     return Fail(EINVAL, "--mount " + mount + " would hide the job directory " + job_directory +
                             ": choose a --log-output-dir outside of the mount");
   }
   for (const char* const own : {"/control", "/logs", "/profiling", "/tables"}) {
-    if (!IsWithin(mount, job_directory + own)) continue;
+    if (!IsAtOrBelow(mount, job_directory + own)) continue;
     return Fail(EINVAL, "--mount " + mount + " lies in " + job_directory + own +
                             ", where the job keeps files of its own: choose another place");
   }
@@ -275,7 +256,7 @@ std::optional<std::string> FindJobDirectory(const std::vector<std::string>& argu
   const std::vector<std::string> normal = NormalizeArguments(arguments, Aliases());
   std::optional<std::string> directory = FindPath(normal, "--log-output-dir");
   const std::optional<std::string> mount = FindPath(normal, "--mount");
-  if (directory && mount && IsWithin(*directory, *mount)) return std::nullopt;
+  if (directory && mount && IsAtOrBelow(*directory, *mount)) return std::nullopt;
   return directory;
 }
 

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "app/source_share.h"
 #include "copper/base/ids.h"
 #include "copper/base/log.h"
 #include "copper/base/result.h"
+#include "copper/storage/source_share.h"
 
 namespace copper::app {
 
@@ -41,7 +41,7 @@ struct Options {
   uint32_t profile_snapshot_interval_s = 0;  // 0: none
 
   uint32_t TreesOf(uint32_t ranks) const { return trees.value_or(std::min(ranks, kDefaultTrees)); }
-  uint32_t SourceOpsOf(uint32_t of_trees) const { return source_ops.value_or(kSourceOpsPerTree * of_trees); }
+  uint32_t SourceOpsOf(uint32_t of_trees) const { return source_ops.value_or(storage::kSourceOpsPerTree * of_trees); }
   bool IsProfiling() const {
     return profile_metrics || profile_top_n > 0 || profile_paths_full || profile_snapshot_interval_s > 0;
   }

@@ -1,9 +1,8 @@
 #include "app/profiling.h"
 
 #include <algorithm>
-#include <charconv>
 
-#include "copper/base/files.h"
+#include "copper/base/memory_limit.h"
 
 namespace copper::app {
 namespace {
@@ -81,18 +80,6 @@ profile::Profile OwnProfile(ProfileParts parts) {
   for (size_t i = 0; i < profile::kEvents; ++i) profile.events[i] = parts.counters.Get(static_cast<Event>(i));
   profile.ranks.push_back(RowOf(parts));
   return profile;
-}
-
-uint64_t PeakMemoryBytes() {
-  constexpr std::string_view kField = "VmHWM:";
-  const std::string status = ReadWholeFile("/proc/self/status").value_or("");
-  size_t at = status.find(kField);
-  if (at == std::string::npos) return 0;
-  at = status.find_first_of("0123456789", at + kField.size());
-  if (at == std::string::npos) return 0;
-  uint64_t kilobytes = 0;
-  std::from_chars(status.data() + at, status.data() + status.size(), kilobytes);
-  return kilobytes * 1024;
 }
 
 }  // namespace copper::app

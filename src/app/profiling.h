@@ -34,7 +34,4 @@ struct ProfileParts {
 // Of this rank alone: what was recorded, all events, and its row. Any thread, while serving too.
 profile::Profile OwnProfile(ProfileParts parts);
 
-// The most memory that this process has used, in bytes (VmHWM); 0 if that is not known.
-uint64_t PeakMemoryBytes();
-
 }  // namespace copper::app

@@ -7,12 +7,13 @@
 #include <filesystem>
 
 #include "app/checks.h"
-#include "app/core_files.h"
 #include "app/daemon.h"
-#include "app/source_share.h"
+#include "app/open_files.h"
 #include "copper/base/chunk_size.h"
+#include "copper/base/core_files.h"
 #include "copper/base/open_files_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
+#include "copper/storage/source_share.h"
 #include "copper/wire/header.h"
 
 namespace copper::app {
@@ -148,13 +149,15 @@ Status Daemon::OpenSource() {
   auto store = storage::PosixStore::Open(target_, *file_systems_, clock_, std::move(users));
   if (!store) return std::unexpected(store.error());
   store_ = std::move(*store);
-  source_ = std::make_unique<SourceWithWords>(*store_, log_);
+  source_ = std::make_unique<storage::SourceWithWords>(*store_, log_);
   const uint32_t trees = forest_->trees();
-  const SourceShare share = ShareOut(options_.SourceOpsOf(trees), trees, forest_->ranks());
-  const auto relief = [this](size_t threads) { return WorkerPool::Relief{clock_, kStuckAfter, threads * kMostStuck}; };
+  const storage::SourceShare share = storage::ShareOut(options_.SourceOpsOf(trees), trees, forest_->ranks());
+  const auto relief = [this](size_t threads) {
+    return WorkerPool::Relief{clock_, storage::kStuckAfter, threads * storage::kMostStuck};
+  };
   pool_ = std::make_unique<WorkerPool>("copper-source", share.root, relief(share.root));
   detour_ = std::make_unique<WorkerPool>("copper-detour", share.detour, relief(share.detour));
-  local_ = std::make_unique<WorkerPool>("copper-local", kLocalThreads, relief(kLocalThreads));
+  local_ = std::make_unique<WorkerPool>("copper-local", storage::kLocalThreads, relief(storage::kLocalThreads));
   for (WorkerPool* pool : {pool_.get(), detour_.get(), local_.get()}) {
     if (const Status started = pool->StartFirst(); !started) return started;
   }

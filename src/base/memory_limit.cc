@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <sstream>
+#include <string_view>
 
 #include "copper/base/files.h"
 #include "copper/base/mount_info.h"
@@ -87,6 +88,18 @@ uint64_t MemoryLimit(const std::string& root) {
     if (const auto hierarchy = HierarchyOf(mount, cgroups)) limit = std::min(limit, LimitOf(root, *hierarchy));
   }
   return limit;
+}
+
+uint64_t PeakMemoryBytes() {
+  constexpr std::string_view kField = "VmHWM:";
+  const std::string status = ReadWholeFile("/proc/self/status").value_or("");
+  size_t at = status.find(kField);
+  if (at == std::string::npos) return 0;
+  at = status.find_first_of("0123456789", at + kField.size());
+  if (at == std::string::npos) return 0;
+  uint64_t kilobytes = 0;
+  std::from_chars(status.data() + at, status.data() + status.size(), kilobytes);
+  return kilobytes * 1024;
 }
 
 }  // namespace copper

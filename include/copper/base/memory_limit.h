@@ -1,5 +1,5 @@
-// How much memory this process may use: the least of its control groups' limits (version 1 and 2, of every group above
-// it too) and the machine's memory.
+// How much memory this process may use, and has used. What it may is the least of its control groups' limits (version 1
+// and 2, of every group above it too) and the machine's memory.
 #pragma once
 
 #include <cstdint>
@@ -14,5 +14,8 @@ uint64_t MemoryLimit(const std::string& root = "");
 // is the lesser part: libraries, the stacks of threads and what is kept for receives count as much. UINT64_MAX: any
 // number.
 uint64_t AddressSpaceLimit(const std::string& root = "");
+
+// The most that this process has used so far, in bytes (VmHWM); 0 if that is not known.
+uint64_t PeakMemoryBytes();
 
 }  // namespace copper

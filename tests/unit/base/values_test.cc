@@ -5,6 +5,7 @@
 
 #include "copper/base/hash.h"
 #include "copper/base/ids.h"
+#include "copper/base/size_text.h"
 #include "copper/base/unique_fd.h"
 #include "copper/jobdir/json.h"
 
@@ -84,6 +85,17 @@ TEST(UniqueFd, ReleaseGivesUpOwnership) {
   file.Reset(number);
   file.Reset();
   EXPECT_FALSE(IsOpen(number));
+}
+
+TEST(ParseSize, TakesBytesWithALetter) {
+  EXPECT_EQ(ParseSize("0"), 0U);
+  EXPECT_EQ(ParseSize("64K"), 65536U);
+  EXPECT_EQ(ParseSize("3m"), 3U << 20);
+  EXPECT_EQ(ParseSize("16G"), uint64_t{16} << 30);
+  EXPECT_EQ(ParseSize("18446744073709551615"), UINT64_MAX);
+  for (const char* const wrong : {"", "K", "-1", "1.5M", "1KB", " 1", "1 ", "18446744073709551616", "17179869184G"}) {
+    EXPECT_EQ(ParseSize(wrong), std::nullopt) << wrong;
+  }
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // it.
 #pragma once
 
-namespace copper::app {
+namespace copper {
 
 // From now on this process leaves no core file, and no process of the same user can trace it or read its memory, which
 // holds the job's key and what files hold (PR_SET_DUMPABLE). Unless COPPER_CORE_FILES=1 is in the environment: then a
@@ -10,4 +10,4 @@ namespace copper::app {
 // (status, stat, statm, cmdline, task), all but fd, maps, environ and the like.
 void HideFromOthers();
 
-}  // namespace copper::app
+}  // namespace copper

@@ -1,8 +1,8 @@
-#include "app/source_share.h"
+#include "copper/storage/source_share.h"
 
 #include <gtest/gtest.h>
 
-namespace copper::app {
+namespace copper::storage {
 namespace {
 
 TEST(SourceShare, IsSharedOutInHalves) {
@@ -31,4 +31,4 @@ TEST(SourceShare, NoRankMakesThreadsWithoutEnd) {
 }
 
 }  // namespace
-}  // namespace copper::app
+}  // namespace copper::storage

@@ -12,7 +12,7 @@
 
 #include "copper/base/clock.h"
 
-namespace copper::app {
+namespace copper::storage {
 
 // The default, for each tree. Its half, 16 reads at once by a root, hides the latency of a parallel file system, where
 // a cold read takes milliseconds, without a lone root asking more of it than a single busy node does today.
@@ -39,4 +39,4 @@ inline SourceShare ShareOut(uint32_t source_ops, uint32_t trees, uint32_t ranks)
   return {std::clamp<size_t>(roots / trees, 1, kMostThreads), std::clamp<size_t>(detours / ranks, 1, kMostThreads)};
 }
 
-}  // namespace copper::app
+}  // namespace copper::storage
