@@ -8,6 +8,7 @@
 #include "copper/base/path.h"
 #include "copper/base/size_text.h"
 #include "copper/jobdir/command_line.h"
+#include "copper/mount/mount_name.h"
 
 namespace copper::app {
 namespace {
@@ -175,15 +176,8 @@ Status CheckAddressBook(const Raw& raw, const Options& options) {
                                : "--facility-address-book needs --address-book-source facility");
 }
 
-// What follows each '%' in a mount point must be known: a typing error would give all ranks one mount point.
-Status CheckPlaceholders(const Options& options) {
-  const std::string& mount = options.mount;
-  for (size_t at = mount.find('%'); at != std::string::npos; at = mount.find('%', at + 2)) {
-    const std::string given = mount.substr(at, 2);
-    if (given == "%r" || given == "%h" || given == "%%") continue;
-    return Fail(EINVAL, "--mount " + mount + ": what is '" + given +
-                            "'? %r is the rank, %h the short host name, and %% stands for a percent sign");
-  }
+Status CheckNames(const Options& options) {
+  if (const Status known = mount::CheckPlaceholders("--mount " + options.mount, options.mount); !known) return known;
   const std::string& job = options.job_directory;
   if (!job.contains("%r") && !job.contains("%h")) return {};
   return Fail(EINVAL,
@@ -201,23 +195,6 @@ std::optional<std::string> FindPath(const std::vector<std::string>& arguments, c
 }
 
 }  // namespace
-
-Status CheckPlaces(const std::string& mount, const std::string& target, const std::string& job_directory) {
-  if (IsAtOrBelow(target, mount)) {
-    return Fail(EINVAL, "--mount " + mount + " would hide the --target " + target +
-                            ": choose a mount point that is not at or above the target");
-  }
-  if (IsAtOrBelow(job_directory, mount)) {
-    return Fail(EINVAL, "--mount " + mount + " would hide the job directory " + job_directory +
-                            ": choose a --log-output-dir outside of the mount");
-  }
-  for (const char* const own : {"/control", "/logs", "/profiling", "/tables"}) {
-    if (!IsAtOrBelow(mount, job_directory + own)) continue;
-    return Fail(EINVAL, "--mount " + mount + " lies in " + job_directory + own +
-                            ", where the job keeps files of its own: choose another place");
-  }
-  return {};
-}
 
 Result<Command> ParseOptions(const std::vector<std::string>& arguments) {
   CommandLine line("cu_fuse: one rank of a Copper job. Start one per node with mpiexec or srun.", "cu_fuse");
@@ -245,9 +222,9 @@ Result<Command> ParseOptions(const std::vector<std::string>& arguments) {
   }
   if (const Status fits = CheckAddressBook(raw, command.options); !fits) return std::unexpected(fits.error());
   Convert(raw, command.options);
-  if (const Status known = CheckPlaceholders(command.options); !known) return std::unexpected(known.error());
-  if (const Status fits = CheckPlaces(command.options.mount, command.options.target, command.options.job_directory);
-      !fits)
+  if (const Status known = CheckNames(command.options); !known) return std::unexpected(known.error());
+  const Options& given = command.options;
+  if (const Status fits = mount::CheckPlaces(given.mount, given.target, given.job_directory); !fits)
     return std::unexpected(fits.error());
   return command;
 }
@@ -258,22 +235,6 @@ std::optional<std::string> FindJobDirectory(const std::vector<std::string>& argu
   const std::optional<std::string> mount = FindPath(normal, "--mount");
   if (directory && mount && IsAtOrBelow(*directory, *mount)) return std::nullopt;
   return directory;
-}
-
-std::string ExpandMount(const std::string& mount, Rank rank, const std::string& host) {
-  std::string expanded;
-  for (size_t i = 0; i < mount.size(); ++i) {
-    const char next = mount[i] == '%' && i + 1 < mount.size() ? mount[i + 1] : '\0';
-    if (next == 'r') expanded += std::to_string(rank);
-    if (next == 'h') expanded += host;
-    if (next == '%') expanded += '%';
-    if (next == 'r' || next == 'h' || next == '%') {
-      ++i;
-    } else {
-      expanded += mount[i];
-    }
-  }
-  return expanded;
 }
 
 }  // namespace copper::app

@@ -55,15 +55,8 @@ struct Command {
 // `arguments` without the program's name, in either spelling. EINVAL with a message that names the option.
 Result<Command> ParseOptions(const std::vector<std::string>& arguments);
 
-// Whether a mount point (expanded, or not) leaves the target and the job directory, absolute paths both, in sight.
-// EINVAL.
-Status CheckPlaces(const std::string& mount, const std::string& target, const std::string& job_directory);
-
 // What was given for --log-output-dir, even where other arguments are wrong: so that their reason can be left there.
 // nullopt also where it lies in the mount, where nothing may be left: a mount point has to be empty.
 std::optional<std::string> FindJobDirectory(const std::vector<std::string>& arguments);
-
-// Replaces %r by the rank, %h by the host's short name, and %% by a percent sign.
-std::string ExpandMount(const std::string& mount, Rank rank, const std::string& host);
 
 }  // namespace copper::app

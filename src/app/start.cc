@@ -13,6 +13,7 @@
 #include "copper/base/core_files.h"
 #include "copper/base/open_files_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
+#include "copper/mount/mount_name.h"
 #include "copper/storage/source_share.h"
 #include "copper/wire/header.h"
 
@@ -42,7 +43,7 @@ Daemon::Daemon(Options options, JobRecord& record, mount::Mounter mounter, boots
       boot_id_(bootstrap::BootId()),
       job_(Resolve(options_.job_directory)),
       log_(options_.log_level, options_.log_type, job_.log_file(host_, getpid())),
-      mount_point_(std::filesystem::absolute(ExpandMount(options_.mount, world_.rank(), host_)).string()) {
+      mount_point_(std::filesystem::absolute(mount::ExpandMount(options_.mount, world_.rank(), host_)).string()) {
   timings_.mpi_us = SinceStart();
 }
 
@@ -100,8 +101,8 @@ Status Daemon::CheckHost() {
 Status Daemon::CheckMounts() {
   const Rank ranks = options_.mount.contains("%r") ? world_.size() : 1;
   for (Rank rank = 0; rank < ranks; ++rank) {
-    const std::string mount = Resolve(ExpandMount(options_.mount, rank, host_));
-    if (const Status checked = CheckPlaces(mount, target_, job_.root()); !checked) return checked;
+    const std::string mount = Resolve(mount::ExpandMount(options_.mount, rank, host_));
+    if (const Status checked = mount::CheckPlaces(mount, target_, job_.root()); !checked) return checked;
   }
   return {};
 }
