@@ -11,7 +11,7 @@ Json TableUsage(const cache::Usage& usage) {
 
 Json CacheUsage(cache::Cache& cache) {
   return {{"metadata", TableUsage(cache.metadata().usage())},
-          {"tree", TableUsage(cache.tree().usage())},
+          {"tree", TableUsage(cache.listings().usage())},
           {"data", TableUsage(cache.data().usage())},
           {"budget",
            {{"limit_bytes", cache.budget().limit()},

@@ -24,7 +24,7 @@ constexpr uint64_t kFewestPaths = 65'536;
 void FillTables(profile::RankUse& row, cache::Cache& cache) {
   row.budget_bytes = cache.budget().limit();
   row.tables[static_cast<size_t>(profile::Table::kMetadata)] = UseOf(cache.metadata().usage());
-  row.tables[static_cast<size_t>(profile::Table::kTree)] = UseOf(cache.tree().usage());
+  row.tables[static_cast<size_t>(profile::Table::kTree)] = UseOf(cache.listings().usage());
   row.tables[static_cast<size_t>(profile::Table::kData)] = UseOf(cache.data().usage());
 }
 

@@ -5,8 +5,8 @@
 #include "copper/base/attempt.h"
 #include "copper/base/chunk_size.h"
 #include "copper/base/path.h"
+#include "copper/cache/vouched_comparison.h"
 #include "copper/rpc/payload.h"
-#include "vouched_comparison.h"
 
 namespace copper::fetch {
 namespace {
@@ -80,7 +80,7 @@ bool Chunks::IsCacheable(const File& file) const {
 
 ChunkKey Chunks::AskedKey(const File& file, uint64_t chunk) const {
   const TreeId tree = context_.parts.forest.OfChunk(file.path, file.version.size, chunk);
-  return {file.path, file.version, chunk, context_.refreshes.Of(file.path, context_.Asked(tree))};
+  return {file.path, file.version, chunk, context_.epochs.Of(file.path, context_.Asked(tree))};
 }
 
 void Chunks::Read(const File& file, uint64_t chunk, Ask ask, const Decided& decided, ChunkDone done) {
@@ -113,24 +113,24 @@ void Chunks::ReadOwn(const File& file, uint64_t chunk, const Ask& ask, const Dec
 
 // What was asked for before a refresh, or during one, may be of before it or not.
 void Chunks::ShowOwn(const File& file, const Asked& asked, const Chunk& found, ChunkDone done) {
-  const bool is_vouched = !found.alone && asked.epoch == context_.refreshes.Of(file.path, AskedOf::kSource);
-  const Shown::Vouched vouched = is_vouched ? Shown::Vouched(asked.epoch) : std::nullopt;
-  const Shown::Verdict verdict = file.shown->Show(asked.chunk, found, vouched);
-  if (verdict == Shown::Verdict::kSettled) return done(found);
+  const bool is_vouched = !found.alone && asked.epoch == context_.epochs.Of(file.path, AskedOf::kSource);
+  const cache::Shown::Vouched vouched = is_vouched ? cache::Shown::Vouched(asked.epoch) : std::nullopt;
+  const cache::Shown::Verdict verdict = file.shown->Show(asked.chunk, found, vouched);
+  if (verdict == cache::Shown::Verdict::kSettled) return done(found);
   auto compared = [this, path = file.path, found, done = std::move(done)](const Status& status) mutable {
     if (status) return done(std::move(found));
     NoteFailure(path, status.error());
     done(std::unexpected(status.error()));
   };
-  if (verdict == Shown::Verdict::kChanged) return compared(Fail(ESTALE));
+  if (verdict == cache::Shown::Verdict::kChanged) return compared(Fail(ESTALE));
   if (vouched) return CompareInJob(file, *vouched, asked.ask, std::move(compared));
   settling_.CompareShown(file, std::move(compared));
 }
 
 void Chunks::CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask,
                           std::move_only_function<void(Status)> done) {
-  Shown::Seals seals = file.shown->BeginComparison();
-  const auto read = [this, file, epoch, ask](uint64_t chunk, VouchedComparison::Found found) {
+  cache::Shown::Seals seals = file.shown->BeginComparison();
+  const auto read = [this, file, epoch, ask](uint64_t chunk, cache::VouchedComparison::Found found) {
     const ChunkKey key = AskedKey(file, chunk);
     const bool is_of_epoch = key.epoch == epoch;
     Read(key, ask, {}, [is_of_epoch, found = std::move(found)](const Result<Chunk>& one) mutable {
@@ -145,11 +145,11 @@ void Chunks::CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask,
     if (!latest && latest.error().code == ESTALE) file.shown->Refuse();
     done(latest ? Status() : std::unexpected(latest.error()));
   };
-  std::make_shared<VouchedComparison>(std::move(seals.chunks), read, std::move(compared))->Run();
+  std::make_shared<cache::VouchedComparison>(std::move(seals.chunks), read, std::move(compared))->Run();
 }
 
 ChunkKey Chunks::KeptKey(const File& file, uint64_t chunk) const {
-  return {file.path, file.version, chunk, context_.refreshes.Of(file.path, AskedOf::kSource)};
+  return {file.path, file.version, chunk, context_.epochs.Of(file.path, AskedOf::kSource)};
 }
 
 std::optional<Chunk> Chunks::Held(const ChunkKey& key) const {
@@ -199,9 +199,9 @@ bool Chunks::IsWhole(const ChunkKey& key, const rpc::Reply& reply) const {
 // What was being read while its file was refreshed is read again: it may be of before.
 void Chunks::ReadSource(const Flight& flight) {
   const ChunkKey& key = flight.key;
-  const auto epoch = [&] { return context_.refreshes.Of(key.path, AskedOf::kSource); };
+  const auto epoch = [&] { return context_.epochs.Of(key.path, AskedOf::kSource); };
   for (int tries = 0; tries < kTries; ++tries) {
-    const Ledger::Key file{key.path, key.version, 0, epoch()};
+    const cache::Ledger::Key file{key.path, key.version, 0, epoch()};
     context_.parts.counters.Count(Event::kReadsAtSource);
     storage::Seen seen;
     const Result<Bytes> bytes =
@@ -209,18 +209,19 @@ void Chunks::ReadSource(const Flight& flight) {
     if (!bytes) return FailRead(flight, bytes.error());
     context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
     const Chunk chunk{*bytes, context_.SealOf(rpc::Kind::kRead, key.path, key.version, key.chunk, *bytes), seen.ctime};
-    const Ledger::Noted noted = settling_.ledger().Note(file, key.chunk, chunk.seal, seen.ctime);
+    const cache::Ledger::Noted noted = settling_.ledger().Note(file, key.chunk, chunk.seal, seen.ctime);
     if (file.epoch == epoch()) return Show(flight, chunk, file, noted);
   }
   FailRead(flight, {ESTALE, {}});
 }
 
-void Chunks::Show(const Flight& flight, const Chunk& chunk, const Ledger::Key& file, const Ledger::Noted& noted) {
+void Chunks::Show(const Flight& flight, const Chunk& chunk, const cache::Ledger::Key& file,
+                  const cache::Ledger::Noted& noted) {
   const auto finish = [this, flight, file, chunk] {
     Finish(flight, Chunk{chunk.bytes, chunk.seal, chunk.ctime, settling_.ledger().IsAlone(file)});
   };
-  if (noted.verdict == Ledger::Noted::Verdict::kSettled) return finish();
-  if (noted.verdict == Ledger::Noted::Verdict::kChanged) return FailRead(flight, {ESTALE, {}});
+  if (noted.verdict == cache::Ledger::Noted::Verdict::kSettled) return finish();
+  if (noted.verdict == cache::Ledger::Noted::Verdict::kChanged) return FailRead(flight, {ESTALE, {}});
   settling_.Ask(file, chunk.ctime, noted, [this, flight, finish](const Status& settled) {
     Lead(flight, [&] {
       if (!settled) return FailRead(flight, settled.error());
@@ -237,7 +238,7 @@ void Chunks::FailRead(const Flight& flight, const Error& error) {
 // Kept before the flight ends: who comes later finds it in the table. The reservation becomes the table's charge.
 void Chunks::Finish(const Flight& flight, const Result<Chunk>& chunk) {
   const ChunkKey& key = flight.key;
-  if (chunk && Refreshes::IsKept(key.epoch)) {
+  if (chunk && cache::Epochs::IsKept(key.epoch)) {
     context_.parts.cache.data().Put(key, {.chunk = *chunk}, chunk->bytes.charge() + key.path.size());
   }
   context_.parts.cache.budget().Release(SizeOfChunk(key), flight.depth);

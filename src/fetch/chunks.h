@@ -60,7 +60,8 @@ class Chunks {
   void OnReply(const Flight& flight, const rpc::Reply& reply);
   bool IsWhole(const cache::ChunkKey& key, const rpc::Reply& reply) const;
   void ReadSource(const Flight& flight);
-  void Show(const Flight& flight, const cache::Chunk& chunk, const Ledger::Key& file, const Ledger::Noted& noted);
+  void Show(const Flight& flight, const cache::Chunk& chunk, const cache::Ledger::Key& file,
+            const cache::Ledger::Noted& noted);
   // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
   template <class Work>
   void Lead(const Flight& flight, Work work);

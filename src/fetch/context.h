@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "copper/cache/epochs.h"
 #include "copper/fetch/fetcher.h"
 #include "fetch/single_flight.h"
-#include "refreshes.h"
 #include "waits.h"
 
 namespace copper::fetch {
@@ -39,10 +39,12 @@ inline profile::Way WayOf(Joined joined) {
   }
 }
 
+using cache::AskedOf;
+
 struct Context {
   Fetcher::Options options;
   Fetcher::Parts parts;
-  Refreshes& refreshes;
+  cache::Epochs& epochs;
   WaitList& waits;  // for the source
 
   TimePoint Now() const { return parts.clock.Now(); }

@@ -3,12 +3,12 @@
 #include "chunks.h"
 #include "context.h"
 #include "copper/base/path.h"
+#include "copper/cache/shown.h"
 #include "copper/names/attributes.h"
 #include "deadlines.h"
 #include "listings.h"
 #include "names.h"
 #include "settling.h"
-#include "shown.h"
 #include "upstream.h"
 
 namespace copper::fetch {
@@ -66,9 +66,9 @@ void ChangeListener::OnRefreshed(const std::string&, std::move_only_function<voi
 
 struct Fetcher::State {
   State(const Options& options, const Parts& parts)
-      : waits_for_source(parts.clock), context{options, parts, refreshes, waits_for_source} {}
+      : waits_for_source(parts.clock), context{options, parts, epochs, waits_for_source} {}
 
-  Refreshes refreshes;
+  cache::Epochs epochs;
   WaitList waits_for_source;
   Context context;
   Upstream upstream{context};
@@ -126,7 +126,7 @@ void Fetcher::List(const std::string& path, const Ask& ask, std::move_only_funct
 }
 
 File Fetcher::Open(const std::string& path, const FileVersion& version) {
-  return {path, version, std::make_shared<Shown>(state_->context.parts.cache.budget())};
+  return {path, version, std::make_shared<cache::Shown>(state_->context.parts.cache.budget())};
 }
 
 void Fetcher::Read(const File& file, uint64_t offset, size_t size,
@@ -205,13 +205,13 @@ void Fetcher::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder 
 }
 
 void Fetcher::Forget(const std::string& path) {
-  const cache::Epoch epoch = state_->refreshes.Of(path, AskedOf::kSource);
+  const cache::Epoch epoch = state_->epochs.Of(path, AskedOf::kSource);
   cache::Cache& cache = state_->context.parts.cache;
   const Context& context = state_->context;
   const auto below = [&](const std::string& one) { return IsAtOrBelow(one, path); };
   const auto listed_below = [&](const std::string& one) { return below(one) || one == ParentPath(path); };
   fetch::Forget(cache.metadata(), epoch, context, below);
-  fetch::Forget(cache.tree(), epoch, context, listed_below);
+  fetch::Forget(cache.listings(), epoch, context, listed_below);
   fetch::Forget(cache.data(), epoch, context, below);
   state_->chunks.Forget(path);
   state_->settling.Forget(path);
@@ -221,15 +221,15 @@ void Fetcher::BeginRefresh(const RefreshId& id, const std::string& path, TimePoi
   const auto carry = [&, carried = state_->listings.Without(path)](cache::Epoch old, cache::Epoch now) {
     state_->listings.Carry(path, carried, old, now);
   };
-  if (!state_->refreshes.Begin(id, path, until, carry)) return;
+  if (!state_->epochs.Begin(id, path, until, carry)) return;
   state_->context.parts.channel.WantTicks();
   Forget(path);
 }
 
 void Fetcher::EndRefresh(const RefreshId& id, const std::string& path, std::move_only_function<void()> told) {
-  if (!state_->refreshes.End(id)) {
+  if (!state_->epochs.End(id)) {
     BeginRefresh(id, path, kNever);
-    state_->refreshes.End(id);
+    state_->epochs.End(id);
   }
   Forget(path);  // what flights that had begun before have brought
   if (state_->listener == nullptr) return told();
@@ -238,9 +238,9 @@ void Fetcher::EndRefresh(const RefreshId& id, const std::string& path, std::move
 
 // A refresh whose second pass does not come: whoever led it is lost.
 void Fetcher::LeaveOverdue(TimePoint now) {
-  for (Refreshes::Open& overdue : state_->refreshes.Overdue(now)) {
+  for (cache::Epochs::Open& overdue : state_->epochs.Overdue(now)) {
     state_->context.parts.local.Submit([this, overdue = std::move(overdue)] {
-      if (!state_->refreshes.IsOpen(overdue.id)) return;
+      if (!state_->epochs.IsOpen(overdue.id)) return;
       state_->context.parts.log.Warning("the refresh of {} was begun by rank {} and never ended: ending it here",
                                         overdue.path, overdue.id.leader);
       EndRefresh(overdue.id, overdue.path, [] {});
@@ -252,7 +252,7 @@ bool Fetcher::OnTick(TimePoint now) {
   LeaveOverdue(now);
   const Parts& parts = state_->context.parts;
   for (Executor* pool : {&parts.pool, &parts.detour, &parts.local}) pool->OnTick();
-  bool flying = state_->refreshes.any_open();
+  bool flying = state_->epochs.any_open();
   flying = state_->names.Expire(now) || flying;
   flying = state_->listings.Expire(now) || flying;
   flying = state_->chunks.Expire(now) || flying;

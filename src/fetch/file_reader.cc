@@ -4,7 +4,7 @@
 #include <array>
 
 #include "copper/base/chunk_size.h"
-#include "shown.h"
+#include "copper/cache/shown.h"
 
 namespace copper::fetch {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "copper/base/chunk_size.h"
 #include "copper/base/path.h"
-#include "copper/names/listing_builder.h"
+#include "copper/names/listing_changes.h"
 #include "copper/names/same_directory.h"
 #include "copper/rpc/payload.h"
 #include "deadlines.h"
@@ -48,7 +48,7 @@ void Listings::Get(const std::string& path, Purpose purpose, Ask ask, const Deci
     decide(Joined::kHit);
     return done(*std::move(valid));
   }
-  const auto cached = context_.parts.cache.tree().Get(kept);
+  const auto cached = context_.parts.cache.listings().Get(kept);
   const bool by_name = cached && !cached->listing && cached->valid_until > context_.Now();
   if (by_name && purpose == Purpose::kLookup) {
     decide(Joined::kHit);
@@ -69,7 +69,7 @@ void Listings::GetAnew(const std::string& path, const Ask& ask) {
   const auto find = []() -> std::optional<ListingEntry> { return std::nullopt; };
   if (flights_.Join(key, ask.deadline, find, {}) != Joined::kLeader) return;
   context_.parts.channel.WantTicks();
-  const auto cached = context_.parts.cache.tree().Get(kept);
+  const auto cached = context_.parts.cache.listings().Get(kept);
   flights_.Lead(key, [&] { Fetch({key, cached ? cached->listing : nullptr, ask, /*anew=*/true}); });
 }
 
@@ -79,20 +79,21 @@ bool Listings::IsComing(const std::string& path) {
 
 void Listings::DoWithout(const std::string& path) {
   const cache::PathKey key = KeyOf(path);
-  if (!Refreshes::IsKept(key.epoch) || context_.parts.cache.tree().Get(key)) return;  // what is known of it stays
-  context_.parts.cache.tree().Put(key, {nullptr, context_.Now() + kWithoutListing}, path.size());
+  if (!cache::Epochs::IsKept(key.epoch) || context_.parts.cache.listings().Get(key))
+    return;  // what is known of it stays
+  context_.parts.cache.listings().Put(key, {nullptr, context_.Now() + kWithoutListing}, path.size());
 }
 
 cache::PathKey Listings::KeyOf(const std::string& path) const {
-  return {path, context_.refreshes.OfListing(path, context_.Asked(context_.parts.forest.OfDirectory(path)))};
+  return {path, context_.epochs.OfListing(path, context_.Asked(context_.parts.forest.OfDirectory(path)))};
 }
 
 std::optional<ListingEntry> Listings::Find(const std::string& path) const {
-  return context_.parts.cache.tree().Get(KeyOf(path));
+  return context_.parts.cache.listings().Get(KeyOf(path));
 }
 
 std::optional<ListingEntry> Listings::FindValid(const cache::PathKey& key) const {
-  auto entry = context_.parts.cache.tree().Get(key);
+  auto entry = context_.parts.cache.listings().Get(key);
   if (!entry || !entry->listing || entry->valid_until <= context_.Now()) return std::nullopt;
   return entry;
 }
@@ -152,25 +153,22 @@ Result<Listing> Listings::KeepKnownVersions(const std::string& path, const Listi
 }
 
 Result<Listing> Listings::WithAttributes(const Listing& listing, const std::map<size_t, Attributes>& attributes) const {
-  ListingBuilder builder(listing.directory(), context_.options.listing_limit_bytes);
-  for (size_t i = 0; i < listing.size(); ++i) {
-    const DirectoryEntry entry = listing[i];
-    const auto it = attributes.find(i);
-    const std::optional<Attributes> these = it != attributes.end() ? it->second : entry.attributes();
-    const Status added = builder.Add(entry.name, entry.inode, entry.type, these ? &*these : nullptr);
-    if (!added) return std::unexpected(added.error());
-  }
-  return builder.Build(listing.answers_absence());
+  const auto attributes_of = [&](size_t place, const DirectoryEntry& entry) {
+    const auto it = attributes.find(place);
+    return it != attributes.end() ? it->second : entry.attributes();
+  };
+  return copper::WithAttributes(listing, attributes_of, listing.answers_absence(),
+                                context_.options.listing_limit_bytes);
 }
 
 void Listings::Complete(const std::string& path, const ListingPtr& listing,
                         const std::map<size_t, Attributes>& attributes) {
   Result<Listing> complete = WithAttributes(*listing, attributes);
   const cache::PathKey key = KeyOf(path);
-  auto entry = context_.parts.cache.tree().Get(key);
-  if (!complete || !Refreshes::IsKept(key.epoch) || !entry || entry->listing != listing) return;
+  auto entry = context_.parts.cache.listings().Get(key);
+  if (!complete || !cache::Epochs::IsKept(key.epoch) || !entry || entry->listing != listing) return;
   entry->listing = Share(path, *std::move(complete));
-  context_.parts.cache.tree().Put(key, *entry, Charge(path, *entry));
+  context_.parts.cache.listings().Put(key, *entry, Charge(path, *entry));
 }
 
 // What a name was said to be. Where the listing leaves it open, whoever asks by name is told from the metadata table.
@@ -182,7 +180,7 @@ std::optional<Attributes> Listings::KnownAttributes(const std::string& path, con
   }
   if (!entry.has_attributes()) return std::nullopt;
   const std::string name = JoinPath(path, entry.name);
-  const auto seen = context_.parts.cache.metadata().Get({name, context_.refreshes.Of(name, AskedOf::kSource)});
+  const auto seen = context_.parts.cache.metadata().Get({name, context_.epochs.Of(name, AskedOf::kSource)});
   if (!seen || !seen->attributes) return std::nullopt;
   return *seen->attributes;
 }
@@ -268,8 +266,8 @@ size_t Listings::Charge(const std::string& path, const ListingEntry& entry) {
 }
 
 ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, ListingEntry entry) {
-  if (Refreshes::IsKept(key.epoch)) {
-    context_.parts.cache.tree().Put({key.path, key.epoch}, entry, Charge(key.path, entry));
+  if (cache::Epochs::IsKept(key.epoch)) {
+    context_.parts.cache.listings().Put({key.path, key.epoch}, entry, Charge(key.path, entry));
     if (entry.listing->answers_absence()) context_.parts.counters.Count(Event::kTtlStores);
   }
   if (known != entry.listing) NoteIdentity(key.path, entry.listing->directory());
@@ -282,8 +280,8 @@ ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, List
 void Listings::NoteIdentity(const std::string& path, const Attributes& now) const {
   const std::string above(ParentPath(path));
   const TreeId tree = context_.parts.forest.OfDirectory(above);
-  const cache::PathKey key{path, context_.refreshes.Of(path, context_.Asked(tree))};
-  if (path == "/" || !Refreshes::IsKept(key.epoch)) return;
+  const cache::PathKey key{path, context_.epochs.Of(path, context_.Asked(tree))};
+  if (path == "/" || !cache::Epochs::IsKept(key.epoch)) return;
   std::optional<Attributes> said;
   if (const auto seen = context_.parts.cache.metadata().Get(key)) {
     if (seen->attributes) said = *seen->attributes;
@@ -298,9 +296,9 @@ void Listings::NoteIdentity(const std::string& path, const Attributes& now) cons
 
 void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {
   const bool by_name = !result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup;
-  if (by_name && Refreshes::IsKept(key.epoch)) {
+  if (by_name && cache::Epochs::IsKept(key.epoch)) {
     const TimePoint until = result.error().code == ENOMEM ? context_.Now() + kWithoutListing : kNever;
-    context_.parts.cache.tree().Put({key.path, key.epoch}, {nullptr, until}, key.path.size());
+    context_.parts.cache.listings().Put({key.path, key.epoch}, {nullptr, until}, key.path.size());
   }
   flights_.Complete(key, result);
 }
@@ -310,12 +308,7 @@ void Listings::TellChanges(const std::string& path, const Listing& known, const 
   // The kernel's knowledge of an absent name ends by itself where it has a time to live: a directory that has grown by
   // a million names is not worth the memory of telling them all.
   const bool all = context_.options.absent_ttl == Duration::max();
-  std::vector<std::string> added;
-  for (const DirectoryEntry entry : listing.entries()) {
-    if (!all && added.size() == kMostTold) break;
-    if (!known.Find(entry.name)) added.emplace_back(entry.name);
-  }
-  listener_->OnDirectoryChanged(path, added);
+  listener_->OnDirectoryChanged(path, AddedNames(known, listing, all ? SIZE_MAX : kMostTold));
 }
 
 void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done) {

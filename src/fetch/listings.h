@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "context.h"
+#include "copper/names/listing_assembly.h"
 #include "fetch/single_flight.h"
-#include "listing_assembly.h"
 #include "pool_calls.h"
 #include "upstream.h"
 

@@ -4,20 +4,19 @@
 #include "copper/base/attempt.h"
 #include "copper/base/path.h"
 #include "copper/names/listing_builder.h"
+#include "copper/names/listing_changes.h"
 
 namespace copper::fetch {
 namespace {
 
 using cache::ListingEntry;
 
-// The same names, with nothing said of this one, or of absent ones. Nothing if it can't be packed.
-std::optional<Listing> Repack(const Listing& listing, std::string_view name) {
-  ListingBuilder rest(listing.directory());
-  for (const DirectoryEntry entry : listing.entries()) {
-    const std::optional<Attributes> attributes = entry.name == name ? std::nullopt : entry.attributes();
-    if (!rest.Add(entry.name, entry.inode, entry.type, attributes ? &*attributes : nullptr)) return std::nullopt;
-  }
-  return rest.Build(/*answers_absence=*/false);
+// The same names, with nothing said of this one, or of absent ones.
+Result<Listing> WithoutSayingOf(const Listing& listing, std::string_view name) {
+  const auto attributes_of = [&](size_t, const DirectoryEntry& entry) {
+    return entry.name == name ? std::nullopt : entry.attributes();
+  };
+  return WithAttributes(listing, attributes_of, /*answers_absence=*/false, ListingBuilder::kMaxBytes);
 }
 
 }  // namespace
@@ -32,7 +31,7 @@ Listings::Carried Listings::Without(const std::string& path, const ListingPtr& l
   if (!listing) return {};
   Carried carried{listing, nullptr};
   static_cast<void>(Attempt([&] {
-    std::optional<Listing> rest = Repack(*listing, BaseName(path));
+    Result<Listing> rest = WithoutSayingOf(*listing, BaseName(path));
     if (rest) carried.rest = Share(std::string(ParentPath(path)), *std::move(rest));
   }));
   return carried;
@@ -40,13 +39,13 @@ Listings::Carried Listings::Without(const std::string& path, const ListingPtr& l
 
 void Listings::Carry(const std::string& path, Carried carried, cache::Epoch old, cache::Epoch now) const {
   const std::string directory(ParentPath(path));
-  cache::Table<cache::PathKey, ListingEntry>& tree = context_.parts.cache.tree();
-  auto entry = tree.Get({directory, old});
+  cache::Table<cache::PathKey, ListingEntry>& listings = context_.parts.cache.listings();
+  auto entry = listings.Get({directory, old});
   if (path == "/" || !entry) return;
   if (carried.from != entry->listing) carried = Without(path, entry->listing);
   if (entry->listing && !carried.rest) return;
   if (carried.rest) entry = ListingEntry{carried.rest, TimePoint{}};
-  tree.Put({directory, now}, *entry, Charge(directory, *entry));
+  listings.Put({directory, now}, *entry, Charge(directory, *entry));
 }
 
 }  // namespace copper::fetch

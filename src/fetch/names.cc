@@ -59,7 +59,7 @@ void Names::AskListing(const std::string& path, Ask ask, Done done) {
 
 cache::PathKey Names::KeyOf(const std::string& path) const {
   const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(path));
-  return {path, context_.refreshes.Of(path, context_.Asked(tree))};
+  return {path, context_.epochs.Of(path, context_.Asked(tree))};
 }
 
 std::optional<Found> Names::FindInMetadata(const cache::PathKey& key) const {
@@ -209,11 +209,11 @@ void Names::NoteRequest(const std::string& path, const Ask& ask) {
   const auto listed = listings_.Find(directory);
   const ListingPtr listing = listed ? listed->listing : nullptr;
   switch (bare_.NoteRequest(directory, listing.get())) {
-    case BareListings::Advice::kNone:
+    case cache::BareListings::Advice::kNone:
       return;
-    case BareListings::Advice::kList:
+    case cache::BareListings::Advice::kList:
       return listings_.Get(directory, Purpose::kLookup, context_.Nobodys(ask), {}, [](const auto&) {});
-    case BareListings::Advice::kComplete:
+    case cache::BareListings::Advice::kComplete:
       return Fill(directory, listing, context_.Nobodys(ask));
   }
 }
@@ -296,7 +296,7 @@ Result<Found> Names::Keep(const cache::PathKey& key, Result<Attributes> seen, Ti
   found.valid_until = seen ? kNever : absent_until;
   if (seen) found.attributes = std::make_shared<const Attributes>(*std::move(seen));
   const size_t charge = sizeof(Attributes) + key.path.size();
-  if (Refreshes::IsKept(key.epoch)) {
+  if (cache::Epochs::IsKept(key.epoch)) {
     if (!found.attributes) context_.parts.counters.Count(Event::kTtlStores);
     context_.parts.cache.metadata().Put(key, {found.attributes, found.valid_until}, charge);
   }

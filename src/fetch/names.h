@@ -4,8 +4,8 @@
 #include <memory>
 #include <optional>
 
-#include "bare_listings.h"
 #include "context.h"
+#include "copper/cache/bare_listings.h"
 #include "fetch/single_flight.h"
 #include "listings.h"
 #include "pool_calls.h"
@@ -72,7 +72,7 @@ class Names {
   Listings& listings_;
   SingleFlight<cache::PathKey, Found> flights_;
   PoolCalls<Found> local_;
-  BareListings bare_;
+  cache::BareListings bare_{storage::kMostWithAttributes};
 };
 
 }  // namespace copper::fetch

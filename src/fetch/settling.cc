@@ -16,11 +16,11 @@ constexpr size_t kPart = 16;
 constexpr size_t kSubjectSize = 600;  // without the path, which is held twice
 
 // A rank that compares reads all that it has read of the file.
-Duration CompareWithin(const Ledger::Key& file) {
+Duration CompareWithin(const cache::Ledger::Key& file) {
   return std::chrono::seconds(60 + file.version.size / (16 * kChunkSize));
 }
 // Who asks waits for the comparison under way, and for its own.
-Duration SettleWithin(const Ledger::Key& file) {
+Duration SettleWithin(const cache::Ledger::Key& file) {
   return 2 * CompareWithin(file) + std::chrono::seconds(10);
 }
 // Until a rank that does not even answer a ping is passed by.
@@ -31,7 +31,7 @@ constexpr auto kSilentFor = std::chrono::seconds(30);
 // Of kCompare: what was read under this ctime alone need not be read again.
 constexpr uint64_t kButUnder = 1;
 
-rpc::Request RequestOf(rpc::Kind kind, const Ledger::Key& file, const FileTime& ctime, uint64_t argument) {
+rpc::Request RequestOf(rpc::Kind kind, const cache::Ledger::Key& file, const FileTime& ctime, uint64_t argument) {
   rpc::Request request;
   request.kind = kind;
   request.path = file.path;
@@ -41,11 +41,11 @@ rpc::Request RequestOf(rpc::Kind kind, const Ledger::Key& file, const FileTime& 
   return request;
 }
 
-Ledger::Key FileOf(const rpc::Request& request) {
+cache::Ledger::Key FileOf(const rpc::Request& request) {
   return {request.path, request.version, 0, 0};
 }
 
-size_t SizeOf(const Ledger::Key& file) {
+size_t SizeOf(const cache::Ledger::Key& file) {
   return kSubjectSize + 2 * file.path.size();
 }
 
@@ -63,7 +63,8 @@ Settling::Settling(const Context& context, Upstream& upstream)
 
 // At the reader.
 
-void Settling::Ask(const Ledger::Key& file, const FileTime& ctime, const Ledger::Noted& noted, Done done) {
+void Settling::Ask(const cache::Ledger::Key& file, const FileTime& ctime, const cache::Ledger::Noted& noted,
+                   Done done) {
   Done settled = [this, file, ctime, comparison = noted.comparison,
                   done = std::move(done)](const Status& status) mutable {
     if (status) ledger_.Settle(file, ctime, comparison);
@@ -71,7 +72,7 @@ void Settling::Ask(const Ledger::Key& file, const FileTime& ctime, const Ledger:
   };
   const tree::Forest& forest = context_.parts.forest;
   const Rank root = forest.Root(forest.OfDirectory(ParentPath(file.path)));
-  const Ledger::Key subject{file.path, file.version, 0, 0};
+  const cache::Ledger::Key subject{file.path, file.version, 0, 0};
   if (IsSilent(root)) return SettleAlone(file, ctime, std::move(settled));
   auto answered = [this, file, ctime, settled = std::move(settled)](int error) mutable {
     if (error == 0) return settled({});
@@ -124,11 +125,11 @@ bool Settling::WasSilent(Rank rank) const {
   return found != silent_until_.end() && context_.Now() < found->second;
 }
 
-void Settling::SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done) {
+void Settling::SettleAlone(const cache::Ledger::Key& file, const FileTime& ctime, Done done) {
   ledger_.SetAlone(file);
   if (ledger_.SettleAlone(file, ctime)) return done({});
   context_.parts.detour.Submit([this, file, done = std::move(done)]() mutable {
-    const Result<Ledger::Seals> seals = ledger_.BeginComparison(file, std::nullopt);
+    const Result<cache::Ledger::Seals> seals = ledger_.BeginComparison(file, std::nullopt);
     if (!seals) return done(Fail(ESTALE));
     const Equal equal = AreStill(file.path, file.version, seals->chunks);
     if (equal && *equal) ledger_.Settle(file, **equal, seals->comparison);
@@ -138,7 +139,7 @@ void Settling::SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done 
 
 void Settling::CompareShown(const File& file, Done done) {
   context_.parts.detour.Submit([this, file, done = std::move(done)]() mutable {
-    const Shown::Seals seals = file.shown->BeginComparison();
+    const cache::Shown::Seals seals = file.shown->BeginComparison();
     const Equal equal = AreStill(file.path, file.version, seals.chunks);
     if (equal) file.shown->Settle(seals.comparison, *equal, std::nullopt);
     if (!equal && equal.error().code == ESTALE) file.shown->Refuse();
@@ -146,12 +147,12 @@ void Settling::CompareShown(const File& file, Done done) {
   });
 }
 
-Ledger::Key Settling::Current(const Ledger::Key& file) const {
-  return {file.path, file.version, 0, context_.refreshes.Of(file.path, AskedOf::kSource)};
+cache::Ledger::Key Settling::Current(const cache::Ledger::Key& file) const {
+  return {file.path, file.version, 0, context_.epochs.Of(file.path, AskedOf::kSource)};
 }
 
-Settling::Equal Settling::CompareOwn(const Ledger::Key& file, const std::optional<FileTime>& but_under) {
-  const Result<Ledger::Seals> seals = ledger_.BeginComparison(Current(file), but_under);
+Settling::Equal Settling::CompareOwn(const cache::Ledger::Key& file, const std::optional<FileTime>& but_under) {
+  const Result<cache::Ledger::Seals> seals = ledger_.BeginComparison(Current(file), but_under);
   if (!seals) return std::unexpected(seals.error());
   return AreStill(file.path, file.version, seals->chunks);
 }
@@ -201,7 +202,7 @@ void Settling::ServeSettle(Rank from, const rpc::Request& request, rpc::Responde
           }});
 }
 
-void Settling::Settle(const Ledger::Key& file, Waiting asking) {
+void Settling::Settle(const cache::Ledger::Key& file, Waiting asking) {
   Next next;
   {
     const MutexLock lock(mutex_);
@@ -228,7 +229,7 @@ struct Settling::Findings {
 };
 
 struct Settling::Comparison {
-  Comparison(Ledger::Key of, Askers for_whom, Readers by)
+  Comparison(cache::Ledger::Key of, Askers for_whom, Readers by)
       : file(std::move(of)), askers(std::move(for_whom)), readers(std::move(by)), missing(readers.size()) {}
 
   // When all have said it.
@@ -237,7 +238,7 @@ struct Settling::Comparison {
     return std::move(findings);
   }
 
-  const Ledger::Key file;
+  const cache::Ledger::Key file;
   Askers askers;
   const Readers readers;
   FileTime latest;
@@ -249,7 +250,7 @@ struct Settling::Comparison {
 };
 
 // Of those who wait, once no comparison is under way.
-Settling::Next Settling::Decide(const Ledger::Key& file, Subject& subject) {
+Settling::Next Settling::Decide(const cache::Ledger::Key& file, Subject& subject) {
   Next next;
   Askers open;
   for (Waiting& each : subject.waiting) {
@@ -285,7 +286,7 @@ void Settling::Do(Next next) {
 }
 
 void Settling::Compare(const ComparisonPtr& comparison) {
-  const Ledger::Key& file = comparison->file;
+  const cache::Ledger::Key& file = comparison->file;
   context_.parts.log.Debug("{} has another ctime: {} ranks compare what they have read of it", file.path,
                            comparison->readers.size());
   const rpc::Request request = RequestOf(rpc::Kind::kCompare, file, comparison->latest, comparison->but_under);
@@ -338,7 +339,7 @@ void Settling::End(Comparison& comparison) {
 }
 
 void Settling::Forget(const std::string& top) {
-  ledger_.Forget(top, context_.refreshes.Of(top, AskedOf::kSource));
+  ledger_.Forget(top, context_.epochs.Of(top, AskedOf::kSource));
   const MutexLock lock(mutex_);
   for (auto& [file, subject] : subjects_) {
     if (!IsAtOrBelow(file.path, top)) continue;

@@ -37,8 +37,8 @@
 
 #include "context.h"
 #include "copper/base/mutex.h"
-#include "ledger.h"
-#include "shown.h"
+#include "copper/cache/ledger.h"
+#include "copper/cache/shown.h"
 #include "upstream.h"
 
 namespace copper::fetch {
@@ -49,11 +49,11 @@ class Settling {
 
   Settling(const Context& context, Upstream& upstream);
 
-  Ledger& ledger() { return ledger_; }
+  cache::Ledger& ledger() { return ledger_; }
 
   // Whether what was read under this ctime, and was noted so in the ledger, may be shown: ESTALE if not. `done` is
   // called once, by any thread; must not block.
-  void Ask(const Ledger::Key& file, const FileTime& ctime, const Ledger::Noted& noted, Done done);
+  void Ask(const cache::Ledger::Key& file, const FileTime& ctime, const cache::Ledger::Noted& noted, Done done);
 
   // Whether all that was shown of a file is what the source has now: ESTALE if not, and from then on. `done` is called
   // once, by any thread; must not block.
@@ -90,7 +90,7 @@ class Settling {
   };
   // Of the files whose names are rooted here; the epoch is no part of it.
   struct KeyHash {
-    size_t operator()(const Ledger::Key& key) const { return HashOf(key); }
+    size_t operator()(const cache::Ledger::Key& key) const { return HashOf(key); }
   };
   struct Findings;
   struct Comparison;
@@ -104,8 +104,8 @@ class Settling {
   // Has not answered lately, or is known to be lost.
   bool IsSilent(Rank rank);
   bool WasSilent(Rank rank) const REQUIRES(mutex_);
-  void Settle(const Ledger::Key& file, Waiting asking);
-  Next Decide(const Ledger::Key& file, Subject& subject) REQUIRES(mutex_);
+  void Settle(const cache::Ledger::Key& file, Waiting asking);
+  Next Decide(const cache::Ledger::Key& file, Subject& subject) REQUIRES(mutex_);
   void Do(Next next) EXCLUDES(mutex_);
   void Compare(const ComparisonPtr& comparison);
   void OnCompared(Comparison& comparison, Rank reader, int error);
@@ -116,24 +116,24 @@ class Settling {
   // These block. ESTALE, or why it can't tell; else the ctime under which it has read all of it again, if that was one.
   using Equal = Result<std::optional<FileTime>>;
   using Seals = std::vector<std::pair<uint64_t, Seal>>;  // by chunk
-  Equal CompareOwn(const Ledger::Key& file, const std::optional<FileTime>& but_under);
+  Equal CompareOwn(const cache::Ledger::Key& file, const std::optional<FileTime>& but_under);
   Equal AreStill(const std::string& path, const FileVersion& version, const Seals& seals);
   // The same of one chunk.
   Result<FileTime> IsStill(const std::string& path, const FileVersion& version, uint64_t chunk, const Seal& seal);
   // Asks a rank that may be dead or frozen.
   void Call(Rank rank, rpc::Request request, Duration within, std::move_only_function<void(int)> done);
-  void SettleAlone(const Ledger::Key& file, const FileTime& ctime, Done done);
-  Ledger::Key Current(const Ledger::Key& file) const;
+  void SettleAlone(const cache::Ledger::Key& file, const FileTime& ctime, Done done);
+  cache::Ledger::Key Current(const cache::Ledger::Key& file) const;
   void Bound() REQUIRES(mutex_);
 
   const Context& context_;
   Upstream& upstream_;
-  Ledger ledger_;
+  cache::Ledger ledger_;
   const size_t most_;
 
   Mutex mutex_;  // a leaf
-  std::unordered_map<Ledger::Key, Subject, KeyHash> subjects_ GUARDED_BY(mutex_);
-  std::deque<Ledger::Key> order_ GUARDED_BY(mutex_);  // as they came; may name what has left
+  std::unordered_map<cache::Ledger::Key, Subject, KeyHash> subjects_ GUARDED_BY(mutex_);
+  std::deque<cache::Ledger::Key> order_ GUARDED_BY(mutex_);  // as they came; may name what has left
   size_t held_ GUARDED_BY(mutex_) = 0;
   std::map<Rank, TimePoint> silent_until_ GUARDED_BY(mutex_);
 };

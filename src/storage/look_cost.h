@@ -5,7 +5,7 @@
 // slow, whatever the node does. A verdict that is wrong all the same costs many requests between ranks, each name by
 // itself; so the first holds for one listing, and only those that are found true again hold for longer, up to
 // kMostListings and kBelievedFor. What such listings cost the ranks, and whether that is worth it, is for
-// fetch/bare_listings.h.
+// cache/bare_listings.h.
 #pragma once
 
 #include <algorithm>

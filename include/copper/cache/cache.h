@@ -1,4 +1,4 @@
-// What a node holds, in three tables under one budget: metadata (what a path is, or that it is absent), tree (listings)
+// What a node holds, in three tables under one budget: metadata (what a path is, or that it is absent), listings
 // and data (chunks).
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace copper::cache {
 
-// An epoch ends when a path is refreshed: what was kept in an earlier one is found no more (src/fetch/refreshes.h).
+// An epoch ends when a path is refreshed: what was kept in an earlier one is found no more (epochs.h).
 using Epoch = uint64_t;
 
 struct PathKey {
@@ -70,13 +70,13 @@ class Cache {
 
   Budget& budget() { return budget_; }
   Table<PathKey, PathEntry>& metadata() { return metadata_; }
-  Table<PathKey, ListingEntry>& tree() { return tree_; }
+  Table<PathKey, ListingEntry>& listings() { return listings_; }
   Table<ChunkKey, ChunkEntry>& data() { return data_; }
 
  private:
   Budget budget_;
   Table<PathKey, PathEntry> metadata_{budget_};
-  Table<PathKey, ListingEntry> tree_{budget_};
+  Table<PathKey, ListingEntry> listings_{budget_};
   Table<ChunkKey, ChunkEntry> data_{budget_};
 };
 

@@ -16,6 +16,8 @@
 #include "copper/base/log.h"
 #include "copper/base/worker_pool.h"
 #include "copper/cache/cache.h"
+#include "copper/cache/epochs.h"
+#include "copper/cache/shown.h"
 #include "copper/names/attributes.h"
 #include "copper/names/listing.h"
 #include "copper/profile/counters.h"
@@ -44,15 +46,13 @@ struct Listed {
   TimePoint valid_until = kNever;
 };
 
-class Shown;
-
 // One version of one file.
 struct File {
   std::string path;
   FileVersion version;
   // What was shown of it so far to whom it was opened for (Fetcher::Open): so that he never sees parts of two versions,
   // whatever its times say. Null: for nobody in particular.
-  std::shared_ptr<Shown> shown{};
+  std::shared_ptr<cache::Shown> shown{};
 };
 
 // Told when a directory was read again and had changed, so that the kernel can be told: `added` are the names that
@@ -69,12 +69,7 @@ class ChangeListener {
   virtual void OnRefreshed(const std::string& path, std::move_only_function<void()> told);
 };
 
-// One refresh, on all ranks: `number` counts those of the rank that leads it.
-struct RefreshId {
-  Rank leader = 0;
-  uint64_t number = 0;
-  bool operator==(const RefreshId&) const = default;
-};
+using cache::RefreshId;
 
 struct Ask;
 
@@ -150,7 +145,7 @@ class Fetcher final : public rpc::Handler {
             profile::UsePtr use = {});
   void Statfs(const std::string& path, std::move_only_function<void(Result<StatFs>)> done, profile::UsePtr use = {});
 
-  // A refresh in two passes: the second one goes out when every rank has made the first (src/fetch/refreshes.h). These
+  // A refresh in two passes: the second one goes out when every rank has made the first (copper/cache/epochs.h). These
   // look through the tables and call nobody but `told`: not for the progress thread.
   // Forgets a path and all below it, and keeps nothing of it until EndRefresh, or until `until`.
   void BeginRefresh(const RefreshId& id, const std::string& path, TimePoint until);

@@ -66,7 +66,7 @@ TEST_F(ProfilingTest, ARankSaysWhoItIsAndWhatItHolds) {
 }
 
 TEST_F(ProfilingTest, EachTableCountsItsOwnEvictions) {
-  for (int i = 0; i < 30; ++i) cache_.tree().Put({"/d" + std::to_string(i)}, {}, 100'000);
+  for (int i = 0; i < 30; ++i) cache_.listings().Put({"/d" + std::to_string(i)}, {}, 100'000);
   cache_.metadata().Put({"/a"}, {}, 100);
   const profile::Profile own = Own(nullptr);
   const auto& tables = own.ranks[0].tables;

@@ -1,5 +1,5 @@
 // A listing without attributes never costs more requests than it spares looks.
-#include "fetch/bare_listings.h"  // private to the module
+#include "copper/cache/bare_listings.h"
 
 #include <dirent.h>
 #include <gtest/gtest.h>
@@ -14,6 +14,7 @@
 namespace copper::fetch {
 namespace {
 
+using cache::BareListings;
 using fakes::TestJob;
 using profile::Event;
 using Advice = BareListings::Advice;
@@ -38,21 +39,21 @@ int RequestsUntil(BareListings& listings, const Listing* listing, Advice advice)
 }
 
 TEST(BareListings, CostNoMoreThanTheySpare) {
-  BareListings listings;
+  BareListings listings{storage::kMostWithAttributes};
   const Listing bare = ListingOf(100, 5);
   EXPECT_EQ(RequestsUntil(listings, &bare, Advice::kComplete), 51);
   EXPECT_EQ(RequestsUntil(listings, &bare, Advice::kComplete), 52) << "not at once again, if that failed";
 }
 
 TEST(BareListings, WhatWasLookedAtIsNotSpared) {
-  BareListings listings;
+  BareListings listings{storage::kMostWithAttributes};
   const Listing bare = ListingOf(100, 0);
   for (int i = 0; i < 60; ++i) listings.NoteLook("/d", &bare);
   EXPECT_EQ(RequestsUntil(listings, &bare, Advice::kComplete), 21);
 }
 
 TEST(BareListings, AChangedDirectoryIsCountedAnew) {
-  BareListings listings;
+  BareListings listings{storage::kMostWithAttributes};
   const Listing before = ListingOf(100, 0, 1);
   const Listing after = ListingOf(100, 0, 2);
   for (int i = 0; i < 45; ++i) EXPECT_EQ(listings.NoteRequest("/d", &before), Advice::kNone);
@@ -60,19 +61,19 @@ TEST(BareListings, AChangedDirectoryIsCountedAnew) {
 }
 
 TEST(BareListings, WhatLacksAFewAttributesLacksThemForOtherReasons) {
-  BareListings listings;
+  BareListings listings{storage::kMostWithAttributes};
   const Listing refreshed = ListingOf(2, 100);
   EXPECT_EQ(RequestsUntil(listings, &refreshed, Advice::kComplete), -1);
 }
 
 TEST(BareListings, SoManyRequestsAreWorthAListing) {
-  BareListings listings;
+  BareListings listings{storage::kMostWithAttributes};
   EXPECT_EQ(RequestsUntil(listings, nullptr, Advice::kList), static_cast<int>(BareListings::kWorthAListing));
   EXPECT_EQ(RequestsUntil(listings, nullptr, Advice::kList), -1) << "once";
 }
 
 TEST(BareListings, RememberABoundedNumberOfDirectories) {
-  BareListings listings;
+  BareListings listings{storage::kMostWithAttributes};
   for (size_t i = 0; i < 3 * BareListings::kMostDirectories; ++i) {
     EXPECT_EQ(listings.NoteRequest("/d" + std::to_string(i), nullptr), Advice::kNone);
   }
@@ -101,7 +102,8 @@ class BareListingsOfAJob : public testing::TestWithParam<uint32_t> {
     }
   }
   bool IsComplete() {
-    const auto listed = job_.node(job_.forest().Root(job_.forest().OfDirectory("/p/d"))).cache().tree().Get({"/p/d"});
+    const auto listed =
+        job_.node(job_.forest().Root(job_.forest().OfDirectory("/p/d"))).cache().listings().Get({"/p/d"});
     return listed && listed->listing && listed->listing->Find(BaseName(Name(kNames - 1)))->has_attributes();
   }
   // By half of the names the root has had more requests and looks than there are names.

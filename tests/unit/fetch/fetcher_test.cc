@@ -245,7 +245,7 @@ TEST_P(FetchTest, APieceOfAListingThatHasLeftTheTableIsStillGiven) {
   const rpc::Reply first = ask(0, {});
   ASSERT_EQ(first.error, 0);
   ASSERT_GT(first.argument, 2 * kChunkSize);
-  ASSERT_TRUE(node.cache().tree().Erase({"/many"}));
+  ASSERT_TRUE(node.cache().listings().Erase({"/many"}));
   const rpc::Reply second = ask(1, first.version);
   EXPECT_EQ(second.error, 0);
   EXPECT_EQ(second.version, first.version);
@@ -314,7 +314,7 @@ TEST_P(FetchTest, ALookupDoesNotListAHugeDirectory) {
   for (int i = 0; i < 9000; ++i) store().AddFile("/huge/" + std::to_string(i), "x");
   EXPECT_NE(job_.node(last()).Look("/huge/77")->attributes, nullptr);
   EXPECT_EQ(job_.node(last()).Look("/huge/absent")->attributes, nullptr);
-  EXPECT_FALSE(job_.node(last()).cache().tree().Get({"/huge"})->listing);
+  EXPECT_FALSE(job_.node(last()).cache().listings().Get({"/huge"})->listing);
   EXPECT_EQ(job_.node(last()).List("/huge")->listing->size(), 9000u);
 }
 

@@ -6,7 +6,6 @@
 
 #include "copper/base/chunk_size.h"
 #include "fakes/test_job.h"
-#include "fetch/refreshes.h"  // private to the module
 
 namespace copper::fetch {
 namespace {
@@ -15,60 +14,6 @@ using fakes::Await;
 using fakes::Fate;
 using fakes::TestJob;
 using testing::ElementsAre;
-
-constexpr auto kNoCarry = [](cache::Epoch, cache::Epoch) {};
-
-TEST(Refreshes, APathAndAllBelowItGetANewEpoch) {
-  Refreshes refreshes;
-  EXPECT_EQ(refreshes.Of("/a/b", AskedOf::kSource), 0U);
-  ASSERT_TRUE(refreshes.Begin({0, 1}, "/a", kNever, kNoCarry));
-  EXPECT_NE(refreshes.Of("/a", AskedOf::kSource), 0U);
-  EXPECT_NE(refreshes.Of("/a/b", AskedOf::kSource), 0U);
-  EXPECT_EQ(refreshes.Of("/ab", AskedOf::kSource), 0U);
-  EXPECT_EQ(refreshes.Of("/", AskedOf::kSource), 0U);
-  EXPECT_NE(refreshes.OfListing("/", AskedOf::kSource), 0U) << "the listing that names it";
-  EXPECT_EQ(refreshes.OfListing("/ab", AskedOf::kSource), 0U);
-  const cache::Epoch first = refreshes.Of("/a/b", AskedOf::kSource);
-  ASSERT_TRUE(refreshes.Begin({0, 2}, "/a/b/c", kNever, kNoCarry));
-  EXPECT_EQ(refreshes.Of("/a/b", AskedOf::kSource), first);
-  EXPECT_GT(refreshes.Of("/a/b/c", AskedOf::kSource), first);
-  ASSERT_TRUE(refreshes.Begin({0, 3}, "/", kNever, kNoCarry));
-  EXPECT_EQ(refreshes.Of("/a/b/c", AskedOf::kSource), refreshes.Of("/x", AskedOf::kSource));
-}
-
-TEST(Refreshes, BetweenThePassesWhatAParentSaysIsNeitherSharedNorKept) {
-  Refreshes refreshes;
-  ASSERT_TRUE(refreshes.Begin({0, 1}, "/a", kNever, kNoCarry));
-  const cache::Epoch one = refreshes.Of("/a/b", AskedOf::kParent), other = refreshes.Of("/a/b", AskedOf::kParent);
-  EXPECT_NE(one, other);
-  EXPECT_FALSE(Refreshes::IsKept(one) || Refreshes::IsKept(other));
-  EXPECT_TRUE(Refreshes::IsKept(refreshes.Of("/a/b", AskedOf::kSource)));
-  EXPECT_TRUE(Refreshes::IsKept(refreshes.Of("/b", AskedOf::kParent)));
-  EXPECT_FALSE(Refreshes::IsKept(refreshes.OfListing("/", AskedOf::kParent)));
-  ASSERT_TRUE(refreshes.End({0, 1}));
-  EXPECT_EQ(refreshes.Of("/a/b", AskedOf::kParent), refreshes.Of("/a/b", AskedOf::kSource));
-  EXPECT_FALSE(refreshes.any_open());
-}
-
-TEST(Refreshes, TwoOfOnePathEndEachForItself) {
-  Refreshes refreshes;
-  ASSERT_TRUE(refreshes.Begin({0, 1}, "/a", kNever, kNoCarry));
-  ASSERT_TRUE(refreshes.Begin({1, 1}, "/a", kNever, kNoCarry));
-  ASSERT_TRUE(refreshes.End({0, 1}));
-  EXPECT_FALSE(Refreshes::IsKept(refreshes.Of("/a", AskedOf::kParent)));
-  ASSERT_TRUE(refreshes.End({1, 1}));
-  EXPECT_TRUE(Refreshes::IsKept(refreshes.Of("/a", AskedOf::kParent)));
-}
-
-TEST(Refreshes, MessagesThatComeTwiceOrLateDoNothing) {
-  Refreshes refreshes;
-  EXPECT_FALSE(refreshes.End({0, 1}));
-  ASSERT_TRUE(refreshes.Begin({0, 1}, "/a", kNever, kNoCarry));
-  EXPECT_FALSE(refreshes.Begin({0, 1}, "/a", kNever, kNoCarry));
-  ASSERT_TRUE(refreshes.End({0, 1}));
-  EXPECT_FALSE(refreshes.Begin({0, 1}, "/a", kNever, kNoCarry)) << "overtaken by its end";
-  EXPECT_FALSE(refreshes.any_open());
-}
 
 // A chain: rank 0 is the root of the one tree, each further rank the child of the one before.
 class RefreshTest : public testing::Test {
@@ -131,7 +76,7 @@ TEST_F(RefreshTest, NothingOfTheOldIsHeld) {
   Refresh("/");
   for (Rank rank = 0; rank < job_.ranks(); ++rank) {
     EXPECT_EQ(job_.node(rank).cache().metadata().usage().entries, 0U);
-    EXPECT_EQ(job_.node(rank).cache().tree().usage().entries, 0U);
+    EXPECT_EQ(job_.node(rank).cache().listings().usage().entries, 0U);
     EXPECT_EQ(job_.node(rank).cache().data().usage().entries, 0U);
     EXPECT_EQ(job_.node(rank).cache().data().usage().bytes, 0U);
   }
@@ -290,7 +235,7 @@ TEST_F(RefreshTest, ASecondPassThatNeverComesIsMadeAlone) {
   while (listener.told_ == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   EXPECT_EQ(listener.told_, 1);
   ASSERT_TRUE(job_.node(1).Look("/f"));
-  EXPECT_GT(job_.node(1).cache().tree().usage().entries, 0U) << "things are kept again";
+  EXPECT_GT(job_.node(1).cache().listings().usage().entries, 0U) << "things are kept again";
   fetcher(1).SetChangeListener(nullptr);
 }
 

@@ -144,7 +144,7 @@ TEST_F(ServedDirectories, AReaderIsServedFromTheListingThatItBeganWith) {
   const uint64_t many = kernel_.Lookup(1, "many").out.nodeid;
   const auto first = kernel_.Readdirplus(many, 0);
   const auto before = store().counts();
-  job_->node(0).cache().tree().EraseIf([](const auto&, const auto&) { return true; });  // as under a small budget
+  job_->node(0).cache().listings().EraseIf([](const auto&, const auto&) { return true; });  // as under a small budget
   job_->clock().Advance(std::chrono::seconds(10));
   uint64_t offset = first.names.back().offset;
   for (int pages = 0; pages < 1000; ++pages) {

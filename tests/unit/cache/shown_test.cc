@@ -1,14 +1,13 @@
 // What one node of the kernel was shown of its file.
-#include "fetch/shown.h"  // private to the module
+#include "copper/cache/shown.h"
 
 #include <gtest/gtest.h>
 
-#include "fetch/vouched_comparison.h"  // private to the module
+#include "copper/cache/vouched_comparison.h"
 
-namespace copper::fetch {
+namespace copper::cache {
 namespace {
 
-using cache::Chunk;
 using Verdict = Shown::Verdict;
 
 FileTime At(int64_t seconds) {
@@ -32,7 +31,7 @@ class ShownTest : public testing::Test {
   }
   static constexpr Shown::Vouched kAlone{};
 
-  cache::Budget budget_{UINT64_MAX};
+  Budget budget_{UINT64_MAX};
   Shown shown_{budget_};
 };
 
@@ -102,7 +101,7 @@ TEST_F(ShownTest, MoreThanCanBeNotedCannotBeCompared) {
 }
 
 TEST(Shown, CountsInTheBudgetAsLongAsItLives) {
-  cache::Budget budget(UINT64_MAX);
+  Budget budget(UINT64_MAX);
   {
     Shown shown(budget);
     for (uint64_t chunk = 1000; chunk > 0; --chunk) {
@@ -172,4 +171,4 @@ TEST_F(VouchedComparisonTest, NothingIsEqual) {
 }
 
 }  // namespace
-}  // namespace copper::fetch
+}  // namespace copper::cache

@@ -1,11 +1,11 @@
-#include "ledger.h"
+#include "copper/cache/ledger.h"
 
 #include <algorithm>
 #include <cerrno>
 
 #include "copper/base/path.h"
 
-namespace copper::fetch {
+namespace copper::cache {
 namespace {
 
 // Enough for a TiB of chunks and a hundred thousand files; no more than a small part of the budget.
@@ -20,7 +20,7 @@ size_t SizeOf(const Ledger::Key& file) {
 
 }  // namespace
 
-Ledger::Ledger(cache::Budget& budget) : budget_(budget), most_(std::min<uint64_t>(kMost, budget.limit() / kPart)) {}
+Ledger::Ledger(Budget& budget) : budget_(budget), most_(std::min<uint64_t>(kMost, budget.limit() / kPart)) {}
 
 Ledger::Entry& Ledger::Open(const Key& file, const FileTime& ctime) {
   const auto [found, is_new] = entries_.try_emplace(file);
@@ -86,7 +86,7 @@ Result<Ledger::Seals> Ledger::BeginComparison(const Key& file, const std::option
   return Seals{entry.comparison, {entry.seals.begin(), entry.seals.end()}};
 }
 
-void Ledger::Forget(const std::string& top, cache::Epoch before) {
+void Ledger::Forget(const std::string& top, Epoch before) {
   const MutexLock lock(mutex_);
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     const auto next = std::next(entry);
@@ -119,4 +119,4 @@ void Ledger::Bound() {
   }
 }
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

@@ -6,13 +6,13 @@
 #include <memory>
 #include <optional>
 
-#include "shown.h"
+#include "copper/cache/shown.h"
 
-namespace copper::fetch {
+namespace copper::cache {
 
 class VouchedComparison : public std::enable_shared_from_this<VouchedComparison> {
  public:
-  using Found = std::move_only_function<void(const Result<cache::Chunk>&)>;
+  using Found = std::move_only_function<void(const Result<Chunk>&)>;
   // Gives the chunk as it is vouched for now, at once or later, by any thread. Fails if it can't be had so.
   using Read = std::function<void(uint64_t chunk, Found found)>;
   // The latest ctime of all chunks if they are equal; ESTALE if one is not; else why a chunk could not be had.
@@ -27,8 +27,8 @@ class VouchedComparison : public std::enable_shared_from_this<VouchedComparison>
  private:
   enum class Turn { kAsking, kAsked, kAnswered };
 
-  void OnFound(const Result<cache::Chunk>& found);
-  Status Judge(const Result<cache::Chunk>& found);
+  void OnFound(const Result<Chunk>& found);
+  Status Judge(const Result<Chunk>& found);
 
   const std::vector<std::pair<uint64_t, Seal>> seals_;
   const Read read_;
@@ -40,4 +40,4 @@ class VouchedComparison : public std::enable_shared_from_this<VouchedComparison>
   std::optional<Error> failure_;
 };
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

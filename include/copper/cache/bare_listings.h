@@ -19,9 +19,8 @@
 #include "copper/base/mutex.h"
 #include "copper/names/attributes.h"
 #include "copper/names/listing.h"
-#include "copper/storage/backing_store.h"
 
-namespace copper::fetch {
+namespace copper::cache {
 
 class BareListings {
  public:
@@ -31,6 +30,9 @@ class BareListings {
   static constexpr size_t kMostDirectories = 4'096;
 
   enum class Advice { kNone, kList, kComplete };
+
+  // Listings of more names carry no attributes anyway.
+  explicit BareListings(size_t most_with_attributes) : most_with_attributes_(most_with_attributes) {}
 
   // For one of its names of which `listing` does not tell: a request of another rank, and a look at the source. null:
   // the directory is not listed.
@@ -56,12 +58,12 @@ class BareListings {
 
     // A listing that lacks only a few of its attributes lacks them for other reasons: they can't be had, or have just
     // been refreshed.
-    void Judge(const FileVersion& version, const Listing& listing) {
+    void Judge(const FileVersion& version, const Listing& listing, size_t most_with_attributes) {
       if (judged) requests = looks = 0;
       judged = version;
       const auto bare = static_cast<uint64_t>(
           std::ranges::count_if(listing.entries(), [](const DirectoryEntry& e) { return !e.has_attributes(); }));
-      const bool is_for_cost = 2 * bare >= listing.size() && listing.size() <= storage::kMostWithAttributes;
+      const bool is_for_cost = 2 * bare >= listing.size() && listing.size() <= most_with_attributes;
       worth = is_for_cost ? bare : UINT64_MAX;
     }
   };
@@ -70,13 +72,14 @@ class BareListings {
     if (spent_.size() == kMostDirectories && !spent_.contains(directory)) spent_.clear();
     Spent& spent = spent_[directory];
     if (listing != nullptr && spent.judged != listing->directory().version()) {
-      spent.Judge(listing->directory().version(), *listing);
+      spent.Judge(listing->directory().version(), *listing, most_with_attributes_);
     }
     return spent;
   }
 
+  const size_t most_with_attributes_;
   Mutex mutex_;
   std::unordered_map<std::string, Spent> spent_ GUARDED_BY(mutex_);  // by directory
 };
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

@@ -1,10 +1,10 @@
-#include "refreshes.h"
+#include "copper/cache/epochs.h"
 
 #include <algorithm>
 
 #include "copper/base/path.h"
 
-namespace copper::fetch {
+namespace copper::cache {
 namespace {
 
 constexpr size_t kMaxEnded = 64;
@@ -16,7 +16,7 @@ bool Concerns(const std::string& path, std::string_view directory) {
 
 }  // namespace
 
-Refreshes::Epoch Refreshes::OfPath(std::string_view path) const {
+Epoch Epochs::OfPath(std::string_view path) const {
   Epoch latest = 0;
   while (true) {
     if (const auto it = refreshed_.find(path); it != refreshed_.end()) latest = std::max(latest, it->second);
@@ -25,12 +25,12 @@ Refreshes::Epoch Refreshes::OfPath(std::string_view path) const {
   }
 }
 
-Refreshes::Epoch Refreshes::OfNames(std::string_view directory) const {
+Epoch Epochs::OfNames(std::string_view directory) const {
   const auto it = changed_.find(directory);
   return std::max(OfPath(directory), it == changed_.end() ? 0 : it->second);
 }
 
-Refreshes::Epoch Refreshes::Of(std::string_view path, AskedOf asked) const {
+Epoch Epochs::Of(std::string_view path, AskedOf asked) const {
   if (!any_) return 0;
   const ReaderLock lock(mutex_);
   const auto concerns = [&](const Open& one) { return IsAtOrBelow(path, one.path); };
@@ -38,7 +38,7 @@ Refreshes::Epoch Refreshes::Of(std::string_view path, AskedOf asked) const {
   return OfPath(path);
 }
 
-Refreshes::Epoch Refreshes::OfListing(std::string_view directory, AskedOf asked) const {
+Epoch Epochs::OfListing(std::string_view directory, AskedOf asked) const {
   if (!any_) return 0;
   const ReaderLock lock(mutex_);
   const auto concerns = [&](const Open& one) { return Concerns(one.path, directory); };
@@ -46,8 +46,8 @@ Refreshes::Epoch Refreshes::OfListing(std::string_view directory, AskedOf asked)
   return OfNames(directory);
 }
 
-bool Refreshes::Begin(const RefreshId& id, const std::string& path, TimePoint until,
-                      const std::function<void(Epoch old, Epoch now)>& carry) {
+bool Epochs::Begin(const RefreshId& id, const std::string& path, TimePoint until,
+                   const std::function<void(Epoch old, Epoch now)>& carry) {
   const WriterLock lock(mutex_);
   const bool known = std::ranges::find(open_, id, &Open::id) != open_.end();
   if (known || std::ranges::find(ended_, id) != ended_.end()) return false;
@@ -64,17 +64,17 @@ bool Refreshes::Begin(const RefreshId& id, const std::string& path, TimePoint un
 }
 
 // Epochs that are no later than that of something above say nothing.
-void Refreshes::DropSuperfluous() {
+void Epochs::DropSuperfluous() {
   std::erase_if(refreshed_, [this](const auto& one) REQUIRES(mutex_) { return OfPath(one.first) > one.second; });
   std::erase_if(changed_, [this](const auto& one) REQUIRES(mutex_) { return OfPath(one.first) >= one.second; });
 }
 
 // Done each time the tables have doubled, up to their bound. Beyond that the epoch of a path becomes that of all beside
 // it: nothing of these was kept in it, so nothing old comes back.
-void Refreshes::Prune() {
+void Epochs::Prune() {
   DropSuperfluous();
   while (refreshed_.size() + changed_.size() > kMostPaths / 2) {
-    Epochs wider;
+    EpochByPath wider;
     for (const auto& [path, epoch] : refreshed_) {
       Epoch& latest = wider[std::string(ParentPath(path))];
       latest = std::max(latest, epoch);
@@ -85,12 +85,12 @@ void Refreshes::Prune() {
   prune_at_ = std::max<size_t>(prune_at_, 2 * (refreshed_.size() + changed_.size()));
 }
 
-size_t Refreshes::size() const {
+size_t Epochs::size() const {
   const ReaderLock lock(mutex_);
   return refreshed_.size() + changed_.size();
 }
 
-bool Refreshes::End(const RefreshId& id) {
+bool Epochs::End(const RefreshId& id) {
   const WriterLock lock(mutex_);
   if (std::erase_if(open_, [&](const Open& one) { return one.id == id; }) == 0) return false;
   ended_.push_back(id);
@@ -98,7 +98,7 @@ bool Refreshes::End(const RefreshId& id) {
   return true;
 }
 
-std::vector<Refreshes::Open> Refreshes::Overdue(TimePoint now) const {
+std::vector<Epochs::Open> Epochs::Overdue(TimePoint now) const {
   std::vector<Open> overdue;
   if (!any_) return overdue;
   const ReaderLock lock(mutex_);
@@ -106,15 +106,15 @@ std::vector<Refreshes::Open> Refreshes::Overdue(TimePoint now) const {
   return overdue;
 }
 
-bool Refreshes::IsOpen(const RefreshId& id) const {
+bool Epochs::IsOpen(const RefreshId& id) const {
   const ReaderLock lock(mutex_);
   return std::ranges::find(open_, id, &Open::id) != open_.end();
 }
 
-bool Refreshes::any_open() const {
+bool Epochs::any_open() const {
   if (!any_) return false;
   const ReaderLock lock(mutex_);
   return !open_.empty();
 }
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

@@ -19,18 +19,23 @@
 
 #include "copper/base/clock.h"
 #include "copper/base/hash.h"
+#include "copper/base/ids.h"
 #include "copper/base/mutex.h"
 #include "copper/cache/cache.h"
-#include "copper/fetch/fetcher.h"
 
-namespace copper::fetch {
+namespace copper::cache {
+
+// One refresh, on all ranks: `number` counts those of the rank that leads it.
+struct RefreshId {
+  Rank leader = 0;
+  uint64_t number = 0;
+  bool operator==(const RefreshId&) const = default;
+};
 
 enum class AskedOf { kSource, kParent };
 
-class Refreshes {
+class Epochs {
  public:
-  using Epoch = cache::Epoch;
-
   // The epoch of what is asked now of the source, or of the parent.
   Epoch Of(std::string_view path, AskedOf asked) const;
   // Of a listing: it is forgotten too when one of its names is refreshed.
@@ -66,7 +71,7 @@ class Refreshes {
     using is_transparent = void;
     size_t operator()(std::string_view path) const { return Hash(path); }
   };
-  using Epochs = std::unordered_map<std::string, Epoch, PathHash, std::equal_to<>>;
+  using EpochByPath = std::unordered_map<std::string, Epoch, PathHash, std::equal_to<>>;
 
   Epoch OfPath(std::string_view path) const REQUIRES_SHARED(mutex_);
   Epoch OfNames(std::string_view directory) const REQUIRES_SHARED(mutex_);
@@ -75,8 +80,8 @@ class Refreshes {
 
   std::atomic<bool> any_{false};  // most jobs never refresh
   mutable SharedMutex mutex_;
-  Epochs refreshed_ GUARDED_BY(mutex_);        // a path's epoch is the latest among those of itself and all above it
-  Epochs changed_ GUARDED_BY(mutex_);          // directories, by the last refresh of a name in them
+  EpochByPath refreshed_ GUARDED_BY(mutex_);   // a path's epoch is the latest among those of itself and all above it
+  EpochByPath changed_ GUARDED_BY(mutex_);     // directories, by the last refresh of a name in them
   size_t prune_at_ GUARDED_BY(mutex_) = 1024;  // of both together
   std::vector<Open> open_ GUARDED_BY(mutex_);
   std::deque<RefreshId> ended_ GUARDED_BY(mutex_);  // the last few: messages overtake each other
@@ -84,4 +89,4 @@ class Refreshes {
   mutable std::atomic<Epoch> next_odd_{1};
 };
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

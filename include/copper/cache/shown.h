@@ -1,8 +1,8 @@
 // What one node of the kernel has been shown of its file, chunk by chunk (its seals): never parts of two versions.
 //
-// Roots of names vouch for chunks (settling.h): all that they vouch for in one epoch is of one version, whatever its
-// ctime. Two kinds of chunks they can't vouch for together: those that were read where such a root is lost
-// (cache::Chunk::alone), and those of before and after a refresh, both of which come to who has the file open. So what
+// Roots of names vouch for chunks (fetch/settling.h): all that they vouch for in one epoch is of one version, whatever
+// its ctime. Two kinds of chunks they can't vouch for together: those that were read where such a root is lost
+// (Chunk::alone), and those of before and after a refresh, both of which come to who has the file open. So what
 // was not vouched for together is shown only if all of it is what the file was under one ctime, or is found equal when
 // it is compared again: with what roots vouch for now, through the trees, or, where none can, with the source.
 //
@@ -17,16 +17,16 @@
 #include "copper/base/seal.h"
 #include "copper/cache/cache.h"
 
-namespace copper::fetch {
+namespace copper::cache {
 
 class Shown {
  public:
   // So many chunks are noted: 64 GiB.
   static constexpr size_t kMost = 65'536;
   // The epoch in which roots vouch for a chunk; none if they don't.
-  using Vouched = std::optional<cache::Epoch>;
+  using Vouched = std::optional<Epoch>;
 
-  explicit Shown(cache::Budget& budget);
+  explicit Shown(Budget& budget);
   ~Shown();
   Shown(const Shown&) = delete;
   Shown& operator=(const Shown&) = delete;
@@ -37,7 +37,7 @@ class Shown {
     kChanged,  // it is not; or there is more than could be noted
   };
   // Before the chunk is shown; notes it.
-  Verdict Show(uint64_t chunk, const cache::Chunk& shown, Vouched vouched);
+  Verdict Show(uint64_t chunk, const Chunk& shown, Vouched vouched);
 
   struct Seals {
     uint64_t comparison;  // that begins
@@ -60,7 +60,7 @@ class Shown {
 
   bool Note(uint64_t chunk, const Seal& seal) REQUIRES(mutex_);
 
-  cache::Budget& budget_;
+  Budget& budget_;
   mutable Mutex mutex_;
   Noted noted_ GUARDED_BY(mutex_);      // by chunk
   size_t held_ GUARDED_BY(mutex_) = 0;  // bytes, in the budget
@@ -72,4 +72,4 @@ class Shown {
   bool is_refused_ GUARDED_BY(mutex_) = false;
 };
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

@@ -10,7 +10,7 @@
 #include "copper/base/mutex.h"
 #include "copper/base/result.h"
 
-namespace copper::fetch {
+namespace copper {
 
 class ListingAssembly {
  public:
@@ -46,4 +46,4 @@ class ListingAssembly {
   uint64_t missing_ GUARDED_BY(mutex_);
 };
 
-}  // namespace copper::fetch
+}  // namespace copper

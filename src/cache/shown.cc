@@ -1,10 +1,10 @@
-#include "shown.h"
+#include "copper/cache/shown.h"
 
 #include <algorithm>
 
-namespace copper::fetch {
+namespace copper::cache {
 
-Shown::Shown(cache::Budget& budget) : budget_(budget), held_(sizeof(Shown)) {
+Shown::Shown(Budget& budget) : budget_(budget), held_(sizeof(Shown)) {
   budget_.Hold(held_);
 }
 
@@ -12,7 +12,7 @@ Shown::~Shown() {
   budget_.Drop(held_);
 }
 
-Shown::Verdict Shown::Show(uint64_t chunk, const cache::Chunk& shown, Vouched vouched) {
+Shown::Verdict Shown::Show(uint64_t chunk, const Chunk& shown, Vouched vouched) {
   const MutexLock lock(mutex_);
   if (is_refused_) return Verdict::kChanged;
   const bool is_first = noted_.empty();
@@ -72,4 +72,4 @@ std::optional<bool> Shown::IsOf(const FileTime& ctime) const {
   return !is_refused_ && settled_ == ctime;
 }
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

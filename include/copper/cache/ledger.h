@@ -1,5 +1,5 @@
 // What this rank has read from the source, chunk by chunk: its seal (16 bytes), which stays when the bytes are evicted,
-// and the ctime of the file under which it may go on reading without asking (settling.h).
+// and the ctime of the file under which it may go on reading without asking (fetch/settling.h).
 //
 // Any thread. One lock, a leaf. What it holds counts in the budget and is bounded: what was read longest ago leaves
 // first, and that this may be so is told to whoever asks about it.
@@ -18,18 +18,18 @@
 #include "copper/base/seal.h"
 #include "copper/cache/cache.h"
 
-namespace copper::fetch {
+namespace copper::cache {
 
 class Ledger {
  public:
   // The chunk number is not part of it; the epoch is that in which the file was read, not before a refresh.
-  using Key = cache::ChunkKey;
+  using Key = ChunkKey;
   struct Seals {
     uint64_t comparison;  // that begins, for Settle
     std::vector<std::pair<uint64_t, Seal>> chunks;
   };
 
-  explicit Ledger(cache::Budget& budget);
+  explicit Ledger(Budget& budget);
 
   struct Noted {
     enum class Verdict {
@@ -56,7 +56,7 @@ class Ledger {
   Result<Seals> BeginComparison(const Key& file, const std::optional<FileTime>& but_under);
 
   // A path and all below it, of any epoch before this one.
-  void Forget(const std::string& top, cache::Epoch before);
+  void Forget(const std::string& top, Epoch before);
 
  private:
   struct Entry {
@@ -77,7 +77,7 @@ class Ledger {
   void Erase(Entries::iterator entry) REQUIRES(mutex_);
   void Bound() REQUIRES(mutex_);
 
-  cache::Budget& budget_;
+  Budget& budget_;
   const size_t most_;
   Mutex mutex_;
   Entries entries_ GUARDED_BY(mutex_);
@@ -87,4 +87,4 @@ class Ledger {
   bool has_let_go_ GUARDED_BY(mutex_) = false;
 };
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

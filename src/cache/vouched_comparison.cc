@@ -1,9 +1,9 @@
-#include "vouched_comparison.h"
+#include "copper/cache/vouched_comparison.h"
 
 #include <algorithm>
 #include <cerrno>
 
-namespace copper::fetch {
+namespace copper::cache {
 
 // A chunk that is there at once comes from inside the loop, which goes on then: no call is nested in another.
 void VouchedComparison::Run() {
@@ -15,17 +15,17 @@ void VouchedComparison::Run() {
   } while (turn_.exchange(Turn::kAsked) == Turn::kAnswered);
 }
 
-void VouchedComparison::OnFound(const Result<cache::Chunk>& found) {
+void VouchedComparison::OnFound(const Result<Chunk>& found) {
   if (const Status equal = Judge(found); !equal) failure_ = equal.error();
   ++next_;
   if (turn_.exchange(Turn::kAnswered) == Turn::kAsked) Run();
 }
 
-Status VouchedComparison::Judge(const Result<cache::Chunk>& found) {
+Status VouchedComparison::Judge(const Result<Chunk>& found) {
   if (!found) return std::unexpected(found.error());
   if (found->seal != seals_[next_].second) return Fail(ESTALE);
   latest_ = std::max(latest_, found->ctime);
   return {};
 }
 
-}  // namespace copper::fetch
+}  // namespace copper::cache
