@@ -133,6 +133,7 @@ class Daemon {
   void StopParts();
   // Whether the work came back in time; else this daemon is held.
   bool DoAside(std::string_view what, Duration patience, Task work);
+  Status TryAside(std::string_view what, std::function<Status()> work, const std::string& if_it_hangs);  // ETIMEDOUT
   void NoteHeld(std::string_view what);
   Outcome Leave();
   bool LeaveWorld(Outcome& outcome, const profile::Profile& own);

@@ -8,6 +8,7 @@
 #include "app/mpi_guard.h"
 #include "copper/base/files.h"
 #include "copper/bootstrap/mpi_reducer.h"
+#include "copper/profile/profile_file.h"
 
 namespace copper::app {
 namespace {
@@ -21,7 +22,8 @@ constexpr auto kReduceTimeout = std::chrono::seconds(60);
 constexpr auto kFinalizeTimeout = std::chrono::seconds(60);
 constexpr auto kGuardsGrace = std::chrono::seconds(10);  // beyond what has a deadline of its own
 constexpr auto kExits = std::chrono::seconds(5);         // by _exit(2): more only if the kernel holds a thread
-// Into the job directory. A thousand files of a busy file system are written in this, or it hangs.
+// Into the job directory, and to load what does. A thousand files of a busy file system are written in this, or it
+// hangs.
 constexpr auto kWrites = std::chrono::seconds(10);
 constexpr auto kRecords = std::chrono::seconds(5);
 constexpr std::string_view kTag = "final";
@@ -115,19 +117,29 @@ void Daemon::WriteOwn(const Profile& own, Outcome& outcome) {
 // Whom the log does not reach, which may be gone with the directory, the launcher's output does.
 void Daemon::Write(const Profile& profile, const std::function<Status()>& write,
                    const std::function<Result<std::string>()>& save, Outcome& outcome) {
-  const auto written = std::make_shared<Status>();
-  const bool done = DoAside("what writes into the job directory", kWrites, [written, write] { *written = write(); });
-  const Status status = done ? *written : Fail(ETIMEDOUT, job_.root() + " takes nothing: what is written hangs");
+  // A rank that is none of the first has not loaded it yet.
+  const Status loaded = profile.IsOn() ? TryAside("what loads copper_hdf5.so", profile::LoadProfileFiles,
+                                                  "copper_hdf5.so can't be loaded: the file system it lies on hangs")
+                                       : Status();
+  const Status status = loaded ? TryAside("what writes into the job directory", write,
+                                          job_.root() + " takes nothing: what is written hangs")
+                               : loaded;
   if (status || !profile.IsOn() || profile.ranks.empty()) return;
-  const Result<std::string> saved = save();
-  const std::string what =
-      "the profile could not be written (" + status.error().Describe() + "), " +
-      (saved ? "and lies in " + *saved + " on " + host_ : "nor elsewhere: " + saved.error().Describe());
+  const Result<std::string> saved = loaded ? save() : std::unexpected(loaded.error());
+  std::string what = "the profile could not be written (" + status.error().Describe() + ")";
+  if (saved) what += ", and lies in " + *saved + " on " + host_;
+  if (loaded && !saved) what += ", nor elsewhere: " + saved.error().Describe();
   log_.Error("{}", what);
   std::fprintf(stderr, "cu_fuse: %s\n", what.c_str());
   outcome.status = 1;
   outcome.reason += "; " + what;
   if (saved) outcome.elsewhere = *saved + " on " + host_;
+}
+
+Status Daemon::TryAside(std::string_view what, std::function<Status()> work, const std::string& if_it_hangs) {
+  const auto done = std::make_shared<Status>();
+  if (!DoAside(what, kWrites, [done, work = std::move(work)] { *done = work(); })) return Fail(ETIMEDOUT, if_it_hangs);
+  return *done;
 }
 
 std::string Daemon::NameMounts(const std::set<Rank>& ranks) const {

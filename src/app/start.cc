@@ -14,6 +14,7 @@
 #include "copper/base/open_files_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
 #include "copper/mount/mount_name.h"
+#include "copper/profile/profile_file.h"
 #include "copper/storage/source_share.h"
 #include "copper/wire/header.h"
 
@@ -85,6 +86,10 @@ Status Daemon::CheckHost() {
     return checked;
   }
   if (const Status checked = CheckJobDirectory(job_.root()); !checked) return checked;
+  // Whoever may have to write the job's profile sees now that this can be done.
+  if (options_.IsProfiling() && job::Deputy::IsFirst(world_.rank(), world_.size())) {
+    if (const Status loaded = profile::LoadProfileFiles(); !loaded) return loaded;
+  }
   if (const Status checked = mount::CheckFuse(); !checked) return checked;
   if (const Status checked = mount::CheckMountPoint(mount_point_); !checked) return checked;
   Result<std::string> mount_point = mount::ResolveMountPoint(mount_point_);

@@ -6,6 +6,11 @@
 
 namespace copper::job {
 
+bool Deputy::IsFirst(Rank self, uint32_t ranks) {
+  const std::vector<Rank> firsts = FirstRanks(ranks);
+  return std::ranges::find(firsts, self) != firsts.end();
+}
+
 std::unique_ptr<Deputy> Deputy::Make(Rank self, uint32_t ranks, Peers& peers, Logger& log,
                                      std::function<void()> on_acting) {
   std::vector<Rank> before = FirstRanks(ranks);

@@ -35,6 +35,13 @@ class Product(unittest.TestCase):
     def test_each_library_is_seen_by_one_module(self):
         self.assert_clean(rules.check_third_party(ROOT))
 
+    def test_each_library_is_linked_by_one_module(self):
+        self.assert_clean(rules.check_linked_libraries(ROOT))
+
+    def test_what_is_loaded_is_used_by_no_module(self):
+        for module, used in rules.MAY_USE.items():
+            self.assertFalse(used & rules.LOADED, f"{module} would be linked with it")
+
     def test_no_mutable_globals(self):
         self.assertTrue(LIBRARIES, "no libraries given")
         self.assert_clean(rules.check_mutable_globals(LIBRARIES))
@@ -80,6 +87,15 @@ class Rules(unittest.TestCase):
     def test_a_library_in_a_foreign_module(self):
         self.put("src/fetch/fetcher.cc", "#include <mpi.h>\n#include <vector>\n")
         self.assertEqual(["src/fetch/fetcher.cc: <mpi.h> belongs to bootstrap alone"], rules.check_third_party(self.root))
+
+    def test_a_library_that_a_foreign_module_links(self):
+        self.put("src/profile/CMakeLists.txt", "copper_module(profile USES base PRIVATE_LIBRARIES hdf5::hdf5)\n")
+        self.put("src/hdf5/CMakeLists.txt", "copper_module(hdf5 USES profile PRIVATE_LIBRARIES hdf5::hdf5)\n"
+                                            "target_link_libraries(copper_hdf5_library PRIVATE copper_hdf5)\n")
+        self.put("src/cli/CMakeLists.txt", "add_dependencies(copper copper_hdf5_library)\n"
+                                           "target_link_libraries(copper PRIVATE copper_cli copper_hdf5)\n")
+        self.assertEqual(["src/cli/CMakeLists.txt: hdf5 is loaded, not linked",
+                          "src/profile/CMakeLists.txt: hdf5:: belongs to hdf5 alone"], rules.check_linked_libraries(self.root))
 
     def test_mutable_globals_and_statics(self):
         source = self.put("globals.cc", """\

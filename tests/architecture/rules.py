@@ -18,6 +18,7 @@ MAY_USE = {
     "tree": {"base"},
     "cache": {"names", "base"},
     "profile": {"base"},
+    "hdf5": {"profile", "base"},
     "rpc": {"wire", "fabric", "base"},
     "fetch": {"cache", "tree", "rpc", "storage", "profile", "names", "base"},
     "mount": {"base"},
@@ -27,7 +28,7 @@ MAY_USE = {
     "postproc": {"profile", "jobdir", "base"},
     "cli": {"jobdir", "profile", "postproc", "base"},
 }
-MAY_USE["app"] = set(MAY_USE) - {"postproc", "cli"}
+MAY_USE["app"] = set(MAY_USE) - {"postproc", "cli", "hdf5"}  # the last is loaded, see LOADED
 
 # How a third-party library's headers begin -> the one module that may include them.
 THIRD_PARTY = {
@@ -37,8 +38,8 @@ THIRD_PARTY = {
     "fuse": "fuse",
     "linux/fuse.h": "fuse",
     "mpi": "bootstrap",
-    "hdf5": "profile",
-    "H5": "profile",
+    "hdf5": "hdf5",
+    "H5": "hdf5",
     "spdlog/": "base",
     "fmt/": "base",
     "CLI/": "jobdir",
@@ -46,8 +47,25 @@ THIRD_PARTY = {
     "xxh": "base",
 }
 
+# How CMake calls these libraries -> the one module that may link them, and bring what they bring into each process.
+LINKED = {
+    "PkgConfig::LIBFABRIC": "fabric",
+    "PkgConfig::SODIUM": "wire",
+    "PkgConfig::CRYPTO": "wire",
+    "PkgConfig::FUSE3": "fuse",
+    "PkgConfig::XXHASH": "base",
+    "MPI::": "bootstrap",
+    "hdf5::": "hdf5",
+    "spdlog::": "base",
+    "CLI11::": "jobdir",
+    "nlohmann_json::": "jobdir",
+}
+
 # libfuse mounts, and speaks to the kernel about what is mounted: two modules, since these are two processes.
 ALSO = {("fuse", "mount")}
+
+# Nobody includes or links these: they are loaded by who needs them (copper/profile/profile_file.h).
+LOADED = {"hdf5"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 USES = re.compile(r"copper_module\(\s*(\w+)([^)]*)\)")
@@ -105,6 +123,20 @@ def check_link_graph(root):
                     break
                 if used not in MAY_USE.get(module, set()):
                     complaints.append(f"{path.relative_to(root)}: {module} may not link {used}")
+    return complaints
+
+
+def check_linked_libraries(root):
+    complaints = []
+    for path in sorted((root / "src").glob("*/CMakeLists.txt")) + sorted((root / "postproc").glob("CMakeLists.txt")):
+        module = path.parent.name
+        text = path.read_text()
+        for name, owner in LINKED.items():
+            if name in text and owner != module and (owner, module) not in ALSO:
+                complaints.append(f"{path.relative_to(root)}: {name} belongs to {owner} alone")
+        for name in LOADED - {module}:
+            if re.search(rf"target_link_libraries\([^)]*\bcopper_{name}\b", text):
+                complaints.append(f"{path.relative_to(root)}: {name} is loaded, not linked")
     return complaints
 
 

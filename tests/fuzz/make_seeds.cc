@@ -8,11 +8,11 @@
 
 #include "bootstrap/messages.h"
 #include "copper/names/listing_builder.h"
-#include "copper/profile/profile_file.h"
 #include "copper/profile/profile_stream.h"
 #include "copper/wire/header.h"
 #include "copper/wire/payload.h"
 #include "fakes/sample_profile.h"
+#include "hdf5/profile_file.h"
 #include "job/ending_messages.h"
 #include "mount/mounter_protocol.h"
 
@@ -97,7 +97,7 @@ void WriteProfiles() {
   while (const auto piece = paths.TakePiece()) AddPiece(runs, *piece);
   WriteText("path_run/sample", runs);
   std::filesystem::create_directories(corpus / "profile_file");
-  static_cast<void>(profile::WriteProfile(corpus / "profile_file/sample", sample));
+  static_cast<void>(hdf5::WriteProfile(corpus / "profile_file/sample", sample));
 }
 
 void WriteEnd() {

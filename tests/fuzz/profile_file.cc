@@ -1,5 +1,5 @@
 // A profile as a file (HDF5), which may be cut off, damaged, or another's.
-#include "copper/profile/profile_file.h"
+#include "hdf5/profile_file.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@ using namespace copper;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const UniqueFd file(memfd_create("profile", MFD_CLOEXEC));
   EXPECT_ALWAYS(file && write(file.get(), data, size) == static_cast<ssize_t>(size));
-  const auto profile = profile::ReadProfile("/proc/self/fd/" + std::to_string(file.get()));
+  const auto profile = hdf5::ReadProfile("/proc/self/fd/" + std::to_string(file.get()));
   if (!profile) {
     EXPECT_ALWAYS(profile.error().code == EBADMSG || profile.error().code == ENOMEM);
     return 0;

@@ -20,6 +20,8 @@ class Deputy {
   // How often a deputy looks, whether it acts or not.
   static constexpr Duration kPause = std::chrono::seconds(30);
 
+  // Whether a rank is one of the first: rank 0, or a deputy.
+  static bool IsFirst(Rank self, uint32_t ranks);
   // Null for a rank that is none of the first.
   static std::unique_ptr<Deputy> Make(Rank self, uint32_t ranks, Peers& peers, Logger& log,
                                       std::function<void()> on_acting);

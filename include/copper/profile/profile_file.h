@@ -1,5 +1,10 @@
-// A profile as an HDF5 file, and back. The names, types and units are in schema.h; postproc/README.md is their
-// document. This is the only place that sees HDF5. Any thread, one call at a time in a process.
+// A profile as an HDF5 file, and back. The names, types and units are in src/hdf5/schema.h; postproc/README.md is their
+// document. Any thread, one call at a time in a process.
+//
+// HDF5 brings some thirty libraries with it. So what sees it (src/hdf5) is a library of its own, copper_hdf5.so, which
+// the first of these calls loads, and which stays: from where it was installed (../lib/copper, seen from the program),
+// or beside the program. Where it can't be loaded, all of them fail with what is missing (ENOENT, ELIBACC, or what its
+// reading failed with), or that it is of another build (ELIBBAD).
 #pragma once
 
 #include <string>
@@ -8,6 +13,10 @@
 #include "copper/profile/profile.h"
 
 namespace copper::profile {
+
+// Loads the library, for who can't be sure of the file system that it lies on later, or wants to know that it is there.
+// Blocks on that file system.
+Status LoadProfileFiles();
 
 // Through a temporary name beside it and a rename: a reader never sees half a file. Folders are made. The file is made
 // in memory first, compressed (some 12 bytes a path); an error is that of the disk, and leaves nothing behind.

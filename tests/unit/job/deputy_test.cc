@@ -55,6 +55,7 @@ TEST(Deputy, RankZeroActsFromTheBeginning) {
 TEST(Deputy, OtherRanksHaveNone) {
   Network network(8);
   for (const Rank rank : {2U, 3U, 5U, 6U}) EXPECT_EQ(network[rank].deputy, nullptr) << rank;
+  for (Rank rank = 0; rank < 8; ++rank) EXPECT_EQ(Deputy::IsFirst(rank, 8), network[rank].deputy != nullptr) << rank;
 }
 
 TEST(Deputy, TheOthersDoNotWhileItLives) {

@@ -1,4 +1,4 @@
-#include "hdf5_file.h"
+#include "hdf5/open.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-namespace copper::profile {
+namespace copper::hdf5 {
 namespace {
 
 constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n");
@@ -76,4 +76,4 @@ Handle CreateHdf5(const std::string& path) {
   return Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose, "make it");
 }
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

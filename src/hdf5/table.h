@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "hdf5_dataset.h"
+#include "hdf5/dataset.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 
 // Where each column lies in a packed row.
 class RowLayout {
@@ -145,4 +145,4 @@ std::vector<Row> ReadTable(hid_t file, const schema::Item& item) {
   return rows;
 }
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

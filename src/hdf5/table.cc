@@ -1,6 +1,6 @@
-#include "hdf5_table.h"
+#include "hdf5/table.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 
 void RowLayout::Add(const schema::Item& item, Handle type) {
   const size_t size = H5Tget_size(type.get());
@@ -47,4 +47,4 @@ void RowLayout::Describe(hid_t dataset) const {
   WriteAttribute(dataset, "column_descriptions", meanings);
 }
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

@@ -1,14 +1,14 @@
 #include <algorithm>
 #include <new>
 
-#include "copper/profile/profile_file.h"
-#include "file_image.h"
-#include "hdf5_file.h"
-#include "hdf5_paths.h"
-#include "hdf5_table.h"
-#include "profile/schema.h"
+#include "hdf5/file_image.h"
+#include "hdf5/open.h"
+#include "hdf5/paths.h"
+#include "hdf5/profile_file.h"
+#include "hdf5/schema.h"
+#include "hdf5/table.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 namespace {
 
 void WriteHead(hid_t file, const Profile& profile) {
@@ -107,4 +107,4 @@ Status WritePathTable(const std::string& file, const Profile& profile) {
   return Write(file, profile, true);
 }
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

@@ -1,13 +1,13 @@
-#include "hdf5_paths.h"
+#include "hdf5/paths.h"
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 #include <type_traits>
 
-#include "hdf5_dataset.h"
+#include "hdf5/dataset.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 namespace {
 
 constexpr hsize_t kBlockRows = 65536;
@@ -209,4 +209,4 @@ PathRun ReadPaths(hid_t file) {
   return paths;
 }
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

@@ -1,4 +1,4 @@
-#include "file_image.h"
+#include "hdf5/file_image.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 
 #include "copper/base/files.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 namespace {
 
 constexpr size_t kBlock = size_t{1} << 20;
@@ -73,4 +73,4 @@ Status FileImage::PutInPlace(const std::string& file) const {
   return put;
 }
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

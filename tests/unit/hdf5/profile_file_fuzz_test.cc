@@ -12,10 +12,12 @@
 #include "copper/profile/profile_file.h"
 #include "fakes/sample_profile.h"
 #include "fakes/temporary_directory.h"
-#include "profile/schema.h"
+#include "hdf5/schema.h"
 
 namespace copper::profile {
 namespace {
+
+namespace schema = hdf5::schema;
 
 using fakes::TemporaryDirectory;
 

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "hdf5_handle.h"
-#include "profile/schema.h"
+#include "hdf5/handle.h"
+#include "hdf5/schema.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 
 hid_t TypeOf(uint8_t);
 hid_t TypeOf(uint32_t);
@@ -33,4 +33,4 @@ void WriteRows(hid_t dataset, hid_t memory_type, hsize_t first, hsize_t count, c
 Handle OpenDataset(hid_t file, const schema::Item& item, Extent& extent, size_t dimensions);
 void ReadRows(hid_t dataset, hid_t memory_type, hsize_t first, hsize_t count, void* rows);
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

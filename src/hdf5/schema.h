@@ -14,7 +14,28 @@
 
 #include "copper/profile/profile.h"
 
-namespace copper::profile::schema {
+namespace copper::hdf5 {
+
+// What a file is made of.
+using profile::Event;
+using profile::kEvents;
+using profile::kOperations;
+using profile::kTables;
+using profile::kTopKinds;
+using profile::Latencies;
+using profile::Name;
+using profile::Operation;
+using profile::OperationUse;
+using profile::PathKind;
+using profile::PathRun;
+using profile::PathUse;
+using profile::Profile;
+using profile::RankUse;
+using profile::TopPath;
+
+}  // namespace copper::hdf5
+
+namespace copper::hdf5::schema {
 
 inline constexpr std::string_view kFormat = "Copper profile";  // attribute `format` of the root
 inline constexpr uint32_t kVersion = 1;                        // attribute `schema_version` of the root
@@ -149,4 +170,4 @@ void Columns(TopPath& row, Visitor&& column) {
   Columns(row.use, column);
 }
 
-}  // namespace copper::profile::schema
+}  // namespace copper::hdf5::schema

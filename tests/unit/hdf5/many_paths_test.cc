@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -71,12 +71,13 @@ size_t Peak() {
   return 0;
 }
 
+// Of the processor, not of the wall: this machine may be busy.
 class Stopwatch {
  public:
-  double Seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
+  double Seconds() const { return static_cast<double>(std::clock() - began_) / CLOCKS_PER_SEC; }
 
  private:
-  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::clock_t began_ = std::clock();
 };
 
 TEST(ProfileFile, OfAMillionPathsIsSmallAndQuick) {
@@ -98,7 +99,7 @@ TEST(ProfileFile, OfAMillionPathsIsSmallAndQuick) {
   std::cout << "path of " << PathOf(1, 1).size() << " bytes; file " << size << " bytes, written in " << written
             << " s with " << more << " bytes of memory beside, read in " << seconds << " s\n";
   EXPECT_LT(size, 20'000'000U);
-  EXPECT_LT(written, 20) << "it takes two seconds where nothing else runs";
+  EXPECT_LT(written, 20) << "it takes two seconds where it is optimised";
   EXPECT_LT(seconds, 20);
   EXPECT_LT(more, kMostMemory) << "blocks and the compressed file, not the paths";
 }

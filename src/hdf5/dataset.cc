@@ -1,9 +1,9 @@
-#include "hdf5_dataset.h"
+#include "hdf5/dataset.h"
 
 #include <algorithm>
 #include <cstring>
 
-namespace copper::profile {
+namespace copper::hdf5 {
 namespace {
 
 constexpr unsigned kCompression = 4;              // zlib's levels: a higher one takes longer for little
@@ -153,4 +153,4 @@ void ReadRows(hid_t dataset, hid_t memory_type, hsize_t first, hsize_t count, vo
   Check(H5Dread(dataset, memory_type, memory.get(), selected.get(), H5P_DEFAULT, rows), "read rows");
 }
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

@@ -1,5 +1,5 @@
 // HDF5 without its manners: handles that close themselves, and its errors as one exception, which never leaves
-// profile_file.cc and friends, in place of its printing to stderr.
+// this room, in place of its printing to stderr.
 #pragma once
 
 #include <hdf5.h>
@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace copper::profile {
+namespace copper::hdf5 {
 
 // Something that HDF5 could not do, or that a file should not contain.
 class Hdf5Failure : public std::runtime_error {
@@ -61,4 +61,4 @@ class QuietErrors {
   void* data_ = nullptr;
 };
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

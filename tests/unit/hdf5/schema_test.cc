@@ -1,5 +1,5 @@
 // postproc/README.md, tests/data/small_profile.h5 and the code say the same. COPPER_UPDATE_DATA=1 makes them anew.
-#include "profile/schema.h"
+#include "hdf5/schema.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,6 +12,8 @@
 
 namespace copper::profile {
 namespace {
+
+namespace schema = hdf5::schema;
 
 const std::string kRoot = COPPER_ROOT;
 

@@ -7,7 +7,7 @@
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 
 class FileImage {
  public:
@@ -27,4 +27,4 @@ class FileImage {
   UniqueFd memory_;
 };
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

@@ -1,6 +1,6 @@
-#include "hdf5_handle.h"
+#include "hdf5/handle.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 namespace {
 
 herr_t TakeReason(unsigned /*n*/, const H5E_error2_t* error, void* reason) {
@@ -29,4 +29,4 @@ QuietErrors::~QuietErrors() {
   H5Eset_auto2(H5E_DEFAULT, print_, data_);
 }
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

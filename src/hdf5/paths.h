@@ -3,11 +3,12 @@
 #pragma once
 
 #include "copper/profile/path_run.h"
-#include "hdf5_handle.h"
+#include "hdf5/handle.h"
+#include "hdf5/schema.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 
 void WritePaths(hid_t file, const PathRun& paths);
 PathRun ReadPaths(hid_t file);
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5

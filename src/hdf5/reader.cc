@@ -2,14 +2,14 @@
 #include <new>
 #include <stdexcept>
 
-#include "copper/profile/profile_file.h"
-#include "file_image.h"
-#include "hdf5_file.h"
-#include "hdf5_paths.h"
-#include "hdf5_table.h"
-#include "profile/schema.h"
+#include "hdf5/file_image.h"
+#include "hdf5/open.h"
+#include "hdf5/paths.h"
+#include "hdf5/profile_file.h"
+#include "hdf5/schema.h"
+#include "hdf5/table.h"
 
-namespace copper::profile {
+namespace copper::hdf5 {
 namespace {
 
 bool Has(hid_t file, const char* name) {
@@ -144,4 +144,4 @@ Result<Profile> ReadProfile(const std::string& file) {
   }
 }
 
-}  // namespace copper::profile
+}  // namespace copper::hdf5
