@@ -30,8 +30,21 @@ void Budget::MakeRoom(size_t more) {
   }
 }
 
+Reservation& Reservation::operator=(Reservation&& other) noexcept {
+  Release();
+  budget_ = std::exchange(other.budget_, nullptr);
+  bytes_ = other.bytes_;
+  depth_ = other.depth_;
+  return *this;
+}
+
+void Reservation::Release() {
+  if (Budget* const budget = std::exchange(budget_, nullptr)) budget->Release(bytes_, depth_);
+}
+
 void Budget::Reserve(size_t bytes, uint32_t depth, Granted granted) {
   MakeRoom(bytes);
+  Reservation room;
   {
     const MutexLock lock(mutex_);
     Depth& mine = depths_[depth];
@@ -40,14 +53,15 @@ void Budget::Reserve(size_t bytes, uint32_t depth, Granted granted) {
       ++waiting_;
       return;
     }
-    Admit(mine, bytes);
+    room = Admit(depth, mine, bytes);
   }
-  granted();
+  granted(std::move(room));
 }
 
-void Budget::Admit(Depth& depth, size_t bytes) {
+Reservation Budget::Admit(uint32_t number, Depth& depth, size_t bytes) {
   ++depth.under_way;
   Hold(bytes);
+  return {*this, bytes, number};
 }
 
 void Budget::Release(size_t bytes, uint32_t depth) {
@@ -69,12 +83,12 @@ bool Budget::Retry() {
     if (granting_) return true;
     granting_ = true;
   }
-  while (Granted granted = TakeGrantable()) granted();
+  while (std::optional<Grant> next = TakeGrantable()) next->granted(std::move(next->room));
   const MutexLock lock(mutex_);
   return waiting_ > 0;
 }
 
-Budget::Granted Budget::TakeGrantable() {
+std::optional<Budget::Grant> Budget::TakeGrantable() {
   MakeRoom(kRetryRoom);
   const MutexLock lock(mutex_);
   for (auto& [number, depth] : depths_) {
@@ -83,11 +97,10 @@ Budget::Granted Budget::TakeGrantable() {
     Waiting next = std::move(depth.waiting.front());
     depth.waiting.pop_front();
     --waiting_;
-    Admit(depth, next.bytes);
-    return std::move(next.granted);
+    return Grant{std::move(next.granted), Admit(number, depth, next.bytes)};
   }
   granting_ = false;
-  return nullptr;
+  return std::nullopt;
 }
 
 }  // namespace copper::cache

@@ -31,40 +31,40 @@ size_t SizeOfChunk(const ChunkKey& key) {
 // Collects the pieces of one read that lies in several chunks; they come in any order, from any thread.
 class Gather {
  public:
-  using Way = profile::Way;
-
   Gather(const Context& context, Ask ask, size_t pieces, Chunks::RangeDone done)
       : context_(context), ask_(std::move(ask)), pieces_(pieces), missing_(pieces), done_(std::move(done)) {}
 
-  // How a piece is come by; by the thread that asks for all of them, each before it is added.
-  void Note(Way way) { way_ = std::max(way_, way); }
-
-  void Add(size_t index, const Result<Bytes>& bytes) {
-    auto all = Put(index, bytes);
-    if (!all) return;
-    context_.Decide(ask_, way_);
-    context_.CountError(*all);
-    done_(std::move(*all));
+  void Add(size_t index, const Result<Bytes>& bytes, Way way) {
+    if (bytes && way == Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, bytes->size());
+    std::optional<Whole> whole = Put(index, bytes, way);
+    if (!whole) return;
+    context_.Count(ask_, whole->bytes, whole->way);
+    done_(std::move(whole->bytes));
   }
 
  private:
-  // All of them once the last is there.
-  std::optional<Result<std::vector<Bytes>>> Put(size_t index, const Result<Bytes>& bytes) {
+  struct Whole {
+    Result<std::vector<Bytes>> bytes;
+    Way way;
+  };
+  // Once the last piece is there.
+  std::optional<Whole> Put(size_t index, const Result<Bytes>& bytes, Way way) {
     const MutexLock lock(mutex_);
+    way_ = std::max(way_, way);
     if (bytes) {
       pieces_[index] = *bytes;
     } else if (!error_) {
       error_ = bytes.error();
     }
     if (--missing_ != 0) return std::nullopt;
-    if (error_) return std::unexpected(*error_);
-    return std::move(pieces_);
+    if (error_) return Whole{std::unexpected(*error_), way_};
+    return Whole{std::move(pieces_), way_};
   }
 
   const Context& context_;
   const Ask ask_;
-  Way way_ = Way::kHit;
   Mutex mutex_;
+  Way way_ GUARDED_BY(mutex_) = Way::kHit;
   std::vector<Bytes> pieces_ GUARDED_BY(mutex_);
   size_t missing_ GUARDED_BY(mutex_);
   std::optional<Error> error_ GUARDED_BY(mutex_);
@@ -83,31 +83,29 @@ ChunkKey Chunks::AskedKey(const File& file, uint64_t chunk) const {
   return {file.path, file.version, chunk, context_.epochs.Of(file.path, context_.Asked(tree))};
 }
 
-void Chunks::Read(const File& file, uint64_t chunk, Ask ask, const Decided& decided, ChunkDone done) {
-  Read(AskedKey(file, chunk), std::move(ask), decided, std::move(done));
+void Chunks::Read(const File& file, uint64_t chunk, const Ask& ask, ChunkDone done) {
+  const ChunkKey key = AskedKey(file, chunk);
+  if (!file.shown || !done) return Get(key, ask, std::move(done));
+  Get(key, ask,
+      [this, file, asked = Asked{chunk, key.epoch, ask}, done = std::move(done)](const Result<Chunk>& found,
+                                                                                 Way way) mutable {
+        if (!found) return done(found, way);
+        asked.way = way;
+        ShowOwn(file, asked, *found, std::move(done));
+      });
 }
 
-void Chunks::Read(const ChunkKey& key, Ask ask, const Decided& decided, ChunkDone done) {
-  const auto decide = [&](Joined joined) {
-    if (decided) decided(WayOf(joined));
-  };
+void Chunks::Get(const ChunkKey& key, const Ask& ask, ChunkDone done) {
   const auto held = [&] { return Held(key); };
-  if (flights_.Join(key, ask.deadline, held, decide, std::move(done)) != Joined::kLeader) return;
+  if (flights_.Join(key, ask.deadline, held, std::move(done)) != Way::kMiss) return;
   context_.parts.channel.WantTicks();
   flights_.Lead(key, [&] {
-    const Flight flight{key, DepthOf(key, ask)};
-    context_.parts.cache.budget().Reserve(SizeOfChunk(key), flight.depth,
-                                          [this, flight, ask] { Lead(flight, [&] { Fetch(flight, ask); }); });
-  });
-}
-
-void Chunks::ReadOwn(const File& file, uint64_t chunk, const Ask& ask, const Decided& decided, ChunkDone done) {
-  const ChunkKey key = AskedKey(file, chunk);
-  if (!file.shown) return Read(key, ask, decided, std::move(done));
-  const Asked asked{chunk, key.epoch, ask};
-  Read(key, ask, decided, [this, file, asked, done = std::move(done)](const Result<Chunk>& found) mutable {
-    if (!found) return done(found);
-    ShowOwn(file, asked, *found, std::move(done));
+    const auto flight = std::make_shared<Flight>(key);
+    context_.parts.cache.budget().Reserve(SizeOfChunk(key), DepthOf(key, ask),
+                                          [this, flight, ask](cache::Reservation room) {
+                                            flight->room = std::move(room);
+                                            flights_.Lead(flight->key, [&] { Fetch(flight, ask); });
+                                          });
   });
 }
 
@@ -116,11 +114,12 @@ void Chunks::ShowOwn(const File& file, const Asked& asked, const Chunk& found, C
   const bool is_vouched = !found.alone && asked.epoch == context_.epochs.Of(file.path, AskedOf::kSource);
   const cache::Shown::Vouched vouched = is_vouched ? cache::Shown::Vouched(asked.epoch) : std::nullopt;
   const cache::Shown::Verdict verdict = file.shown->Show(asked.chunk, found, vouched);
-  if (verdict == cache::Shown::Verdict::kSettled) return done(found);
-  auto compared = [this, path = file.path, found, done = std::move(done)](const Status& status) mutable {
-    if (status) return done(std::move(found));
+  if (verdict == cache::Shown::Verdict::kSettled) return done(found, asked.way);
+  auto compared = [this, path = file.path, found, way = asked.way,
+                   done = std::move(done)](const Status& status) mutable {
+    if (status) return done(std::move(found), way);
     NoteFailure(path, status.error());
-    done(std::unexpected(status.error()));
+    done(std::unexpected(status.error()), way);
   };
   if (verdict == cache::Shown::Verdict::kChanged) return compared(Fail(ESTALE));
   if (vouched) return CompareInJob(file, *vouched, asked.ask, std::move(compared));
@@ -133,7 +132,7 @@ void Chunks::CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask,
   const auto read = [this, file, epoch, ask](uint64_t chunk, cache::VouchedComparison::Found found) {
     const ChunkKey key = AskedKey(file, chunk);
     const bool is_of_epoch = key.epoch == epoch;
-    Read(key, ask, {}, [is_of_epoch, found = std::move(found)](const Result<Chunk>& one) mutable {
+    Get(key, ask, [is_of_epoch, found = std::move(found)](const Result<Chunk>& one, Way) mutable {
       const bool is_vouched = one && !one->alone && is_of_epoch;
       found(one && !is_vouched ? Fail(EAGAIN) : one);
     });
@@ -163,29 +162,27 @@ uint32_t Chunks::DepthOf(const ChunkKey& key, const Ask& ask) const {
   return ask.as_root ? 0 : context_.parts.forest.Depth(context_.options.self, TreeOf(key));
 }
 
-template <class Work>
-void Chunks::Lead(const Flight& flight, Work work) {
-  if (const Status done = Attempt(work); !done) Finish(flight, std::unexpected(done.error()));
-}
-
-void Chunks::Fetch(const Flight& flight, Ask ask) {
-  const ChunkKey& key = flight.key;
+void Chunks::Fetch(const FlightPtr& flight, Ask ask) {
+  const ChunkKey& key = flight->key;
   rpc::Request request;
   request.kind = rpc::Kind::kRead;
   request.path = key.path;
   request.version = key.version;
   request.argument = key.chunk;
-  upstream_.Fetch(TreeOf(key), std::move(request), ask,
-                  {.reply = [this, flight](const rpc::Reply& reply) { Lead(flight, [&] { OnReply(flight, reply); }); },
-                   .read = [this, flight] { Lead(flight, [&] { ReadSource(flight); }); },
-                   .is_wanted = [this, key] { return flights_.IsWanted(key); }});
+  const auto reply = [this, flight](const rpc::Reply& one) {
+    flights_.Lead(flight->key, [&] { OnReply(flight, one); });
+  };
+  const auto read = [this, flight] { flights_.Lead(flight->key, [&] { ReadSource(flight); }); };
+  const auto is_wanted = [this, flight] { return flights_.IsWanted(flight->key); };
+  upstream_.Fetch(TreeOf(key), std::move(request), ask, {reply, read, is_wanted});
 }
 
-void Chunks::OnReply(const Flight& flight, const rpc::Reply& reply) {
-  const ChunkKey& key = flight.key;
+void Chunks::OnReply(const FlightPtr& flight, const rpc::Reply& reply) {
+  const ChunkKey& key = flight->key;
   if (reply.error != 0) return Finish(flight, Fail(reply.error));
   if (!IsWhole(key, reply)) {
-    return upstream_.ReadInstead(reply.from, key.path, [this, flight] { Lead(flight, [&] { ReadSource(flight); }); });
+    return upstream_.ReadInstead(reply.from, key.path,
+                                 [this, flight] { flights_.Lead(flight->key, [&] { ReadSource(flight); }); });
   }
   context_.parts.counters.Count(Event::kBytesFromParent, reply.payload.size());
   Finish(flight, Chunk{reply.payload, reply.seal, reply.ctime, reply.argument2 == kAlone});
@@ -197,8 +194,8 @@ bool Chunks::IsWhole(const ChunkKey& key, const rpc::Reply& reply) const {
 }
 
 // What was being read while its file was refreshed is read again: it may be of before.
-void Chunks::ReadSource(const Flight& flight) {
-  const ChunkKey& key = flight.key;
+void Chunks::ReadSource(const FlightPtr& flight) {
+  const ChunkKey& key = flight->key;
   const auto epoch = [&] { return context_.epochs.Of(key.path, AskedOf::kSource); };
   for (int tries = 0; tries < kTries; ++tries) {
     const cache::Ledger::Key file{key.path, key.version, 0, epoch()};
@@ -215,7 +212,7 @@ void Chunks::ReadSource(const Flight& flight) {
   FailRead(flight, {ESTALE, {}});
 }
 
-void Chunks::Show(const Flight& flight, const Chunk& chunk, const cache::Ledger::Key& file,
+void Chunks::Show(const FlightPtr& flight, const Chunk& chunk, const cache::Ledger::Key& file,
                   const cache::Ledger::Noted& noted) {
   const auto finish = [this, flight, file, chunk] {
     Finish(flight, Chunk{chunk.bytes, chunk.seal, chunk.ctime, settling_.ledger().IsAlone(file)});
@@ -223,25 +220,25 @@ void Chunks::Show(const Flight& flight, const Chunk& chunk, const cache::Ledger:
   if (noted.verdict == cache::Ledger::Noted::Verdict::kSettled) return finish();
   if (noted.verdict == cache::Ledger::Noted::Verdict::kChanged) return FailRead(flight, {ESTALE, {}});
   settling_.Ask(file, chunk.ctime, noted, [this, flight, finish](const Status& settled) {
-    Lead(flight, [&] {
+    flights_.Lead(flight->key, [&] {
       if (!settled) return FailRead(flight, settled.error());
       finish();
     });
   });
 }
 
-void Chunks::FailRead(const Flight& flight, const Error& error) {
-  NoteFailure(flight.key.path, error);
+void Chunks::FailRead(const FlightPtr& flight, const Error& error) {
+  NoteFailure(flight->key.path, error);
   Finish(flight, std::unexpected(error));
 }
 
 // Kept before the flight ends: who comes later finds it in the table. The reservation becomes the table's charge.
-void Chunks::Finish(const Flight& flight, const Result<Chunk>& chunk) {
-  const ChunkKey& key = flight.key;
+void Chunks::Finish(const FlightPtr& flight, const Result<Chunk>& chunk) {
+  const ChunkKey& key = flight->key;
   if (chunk && cache::Epochs::IsKept(key.epoch)) {
     context_.parts.cache.data().Put(key, {.chunk = *chunk}, chunk->bytes.charge() + key.path.size());
   }
-  context_.parts.cache.budget().Release(SizeOfChunk(key), flight.depth);
+  flight->room.Release();
   flights_.Complete(key, chunk);
 }
 
@@ -292,20 +289,15 @@ void Chunks::ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask,
   for (uint64_t chunk = first; chunk <= last; ++chunk) {
     const uint64_t begin = std::max(offset, chunk * kChunkSize);
     const uint64_t end = std::min<uint64_t>(offset + size, (chunk + 1) * kChunkSize);
-    const auto noted = [&](profile::Way way) {
-      gather->Note(way);
-      if (way == profile::Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, end - begin);
-    };
-    ReadOwn(file, chunk, ask, std::ref(noted), [gather, index = chunk - first, begin, end](const Result<Chunk>& found) {
-      if (!found) return gather->Add(index, std::unexpected(found.error()));
-      gather->Add(index, found->bytes.Slice(begin % kChunkSize, end - begin));
+    Read(file, chunk, ask, [gather, index = chunk - first, begin, end](const Result<Chunk>& found, Way way) {
+      if (!found) return gather->Add(index, std::unexpected(found.error()), way);
+      gather->Add(index, found->bytes.Slice(begin % kChunkSize, end - begin), way);
     });
   }
 }
 
 // Local files and those above --max-cacheable-byte-size: the kernel's page cache is the only cache.
 void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
-  context_.Decide(ask, profile::Way::kMiss);
   context_.parts.channel.WantTicks();
   auto read = [this, file, offset, size]() -> Result<std::vector<Bytes>> {
     context_.parts.counters.Count(Event::kReadsAtSource);
@@ -318,7 +310,7 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
     return std::vector<Bytes>{*std::move(bytes)};
   };
   direct_.Run(context_.PoolOf(file.path), context_.waits.Begin(Doing::kReading, file.path), ask.deadline,
-              std::move(read), context_.CountingErrors(std::move(done)));
+              std::move(read), context_.Counting(ask, std::move(done)));
 }
 
 void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
@@ -326,15 +318,12 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
   if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize) return respond(ErrorReply({EINVAL, {}}));
   const File file{request.path, version};
   const ChunkKey key = KeptKey(file, request.argument);
-  const auto decided = [&](profile::Way way) {
-    context_.Decide(ask, way);
-    if (way == profile::Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, SizeOfChunk(key));
-  };
-  Read(file, request.argument, ask, std::ref(decided),
-       [this, key, version, respond = std::move(respond)](const Result<Chunk>& chunk) mutable {
-         context_.CountError(chunk);
+  Read(file, request.argument, ask,
+       [this, ask, key, version, respond = std::move(respond)](const Result<Chunk>& chunk, Way way) mutable {
+         context_.Count(ask, chunk, way);
          if (!chunk) return respond(ErrorReply(chunk.error()));
          const Bytes& bytes = chunk->bytes;
+         if (way == Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, bytes.size());
          rpc::Reply reply;
          reply.flags = rpc::kSealed;
          if (bytes.charge() == 0) reply.flags |= rpc::kZeros;  // a hole
@@ -352,9 +341,8 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
 // Where data and holes are is rarely asked: the root is asked each time, nothing is kept.
 void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
                   std::move_only_function<void(Result<uint64_t>)> answer) {
-  context_.Decide(ask, profile::Way::kMiss);
   context_.parts.channel.WantTicks();
-  auto done = context_.CountingErrors(std::move(answer));
+  auto done = context_.Counting(ask, std::move(answer));
   auto seek = [this, file, offset, whence] {
     return context_.parts.store.Seek(file.path, file.version, offset, whence);
   };
@@ -373,7 +361,8 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
     upstream_.Fetch(context_.parts.forest.OfChunk(file.path, file.version.size, 0), std::move(request), ask,
                     {.reply =
                          [this, ticket](const rpc::Reply& reply) {
-                           seeks_.End(ticket, reply.error != 0 ? Fail(reply.error) : Result<uint64_t>(reply.argument));
+                           seeks_.Complete(ticket,
+                                           reply.error != 0 ? Fail(reply.error) : Result<uint64_t>(reply.argument));
                          },
                      .read = seeks_.AsTask(ticket, std::move(seek)),
                      .is_wanted = [this, ticket] { return seeks_.IsWanted(ticket); }});

@@ -16,17 +16,16 @@ namespace copper::fetch {
 
 class Chunks {
  public:
-  using ChunkDone = std::move_only_function<void(Result<cache::Chunk>)>;
+  using ChunkDone = Done<cache::Chunk>;
   using RangeDone = std::move_only_function<void(Result<std::vector<Bytes>>)>;
 
   Chunks(const Context& context, Upstream& upstream, Settling& settling)
       : context_(context), upstream_(upstream), settling_(settling) {}
 
   bool IsCacheable(const File& file) const;
-  // One whole chunk of a cacheable file. Where `done` is empty, whoever comes later finds it in the table.
-  void Read(const File& file, uint64_t chunk, Ask ask, const Decided& decided, ChunkDone done);
-  // The same, to be shown to whom the file was opened for, beside what he was shown before (shown.h).
-  void ReadOwn(const File& file, uint64_t chunk, const Ask& ask, const Decided& decided, ChunkDone done);
+  // One whole chunk of a cacheable file, to be shown to whom it was opened for beside what he was shown before
+  // (cache/shown.h). Where `done` is empty, whoever comes later finds it in the table.
+  void Read(const File& file, uint64_t chunk, const Ask& ask, ChunkDone done);
   // [offset, offset+size), of any file, for this node's own kernel.
   void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   // This node's kernel has [offset, offset+size) of a file now, or its page cache was given it.
@@ -42,39 +41,39 @@ class Chunks {
   bool Expire(TimePoint now);
 
  private:
-  // What this node fetches: memory for it is reserved at this depth.
+  // What this node fetches, and the room that is reserved for it.
   struct Flight {
-    cache::ChunkKey key;
-    uint32_t depth;
+    const cache::ChunkKey key;
+    cache::Reservation room{};
   };
-  void Read(const cache::ChunkKey& key, Ask ask, const Decided& decided, ChunkDone done);
+  using FlightPtr = std::shared_ptr<Flight>;
+  void Get(const cache::ChunkKey& key, const Ask& ask, ChunkDone done);
   struct Asked {
     uint64_t chunk;
     cache::Epoch epoch;
     Ask ask;
+    Way way = Way::kNone;
   };
   void ShowOwn(const File& file, const Asked& asked, const cache::Chunk& found, ChunkDone done);
   // Whether all that was shown of the file is what roots vouch for in this epoch. ESTALE if not.
   void CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask, std::move_only_function<void(Status)> done);
-  void Fetch(const Flight& flight, Ask ask);
-  void OnReply(const Flight& flight, const rpc::Reply& reply);
+  void Fetch(const FlightPtr& flight, Ask ask);
+  void OnReply(const FlightPtr& flight, const rpc::Reply& reply);
   bool IsWhole(const cache::ChunkKey& key, const rpc::Reply& reply) const;
-  void ReadSource(const Flight& flight);
-  void Show(const Flight& flight, const cache::Chunk& chunk, const cache::Ledger::Key& file,
+  void ReadSource(const FlightPtr& flight);
+  void Show(const FlightPtr& flight, const cache::Chunk& chunk, const cache::Ledger::Key& file,
             const cache::Ledger::Noted& noted);
-  // Leads the flight from its reservation on: where there is no memory, it ends with ENOMEM.
-  template <class Work>
-  void Lead(const Flight& flight, Work work);
   // What is asked for now.
   cache::ChunkKey AskedKey(const File& file, uint64_t chunk) const;
   // Where a chunk is kept, if it is: not while a refresh forbids keeping it.
   cache::ChunkKey KeptKey(const File& file, uint64_t chunk) const;
   std::optional<cache::Chunk> Held(const cache::ChunkKey& key) const;
-  void FailRead(const Flight& flight, const Error& error);
-  void Finish(const Flight& flight, const Result<cache::Chunk>& chunk);
+  void FailRead(const FlightPtr& flight, const Error& error);
+  void Finish(const FlightPtr& flight, const Result<cache::Chunk>& chunk);
   TreeId TreeOf(const cache::ChunkKey& key) const {
     return context_.parts.forest.OfChunk(key.path, key.version.size, key.chunk);
   }
+  // Memory for it is reserved at this one.
   uint32_t DepthOf(const cache::ChunkKey& key, const Ask& ask) const;
   bool HasEveryone(const cache::ChunkKey& key, const cache::ChunkEntry& entry) const;
   void NoteServed(const cache::ChunkKey& key);

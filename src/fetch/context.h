@@ -24,21 +24,6 @@ struct Ask {
   bool counted = true;   // false: nobody's request
 };
 
-// Told how what somebody waits for is come by, before he can have it; called within the call that it is given to.
-// Empty: nobody waits.
-using Decided = std::function<void(profile::Way)>;
-
-inline profile::Way WayOf(Joined joined) {
-  switch (joined) {
-    case Joined::kHit:
-      return profile::Way::kHit;
-    case Joined::kWaiter:
-      return profile::Way::kCoalesced;
-    default:
-      return profile::Way::kMiss;
-  }
-}
-
 using cache::AskedOf;
 
 struct Context {
@@ -60,27 +45,20 @@ struct Context {
     return {.deadline = SourceDeadline(), .hops = ask.hops, .as_root = ask.as_root, .counted = false};
   }
 
-  // Who asks is answered this way: counted once for each, where the decision falls.
-  void Decide(const Ask& ask, profile::Way way) const {
-    using profile::Event, profile::Way;
+  // Who asks is answered this: counted once for each.
+  template <class T>
+  void Count(const Ask& ask, const Result<T>& answer, Way way) const {
+    using profile::Event;
     if (!ask.counted) return;
     parts.counters.Count(way == Way::kHit ? Event::kHits : way == Way::kCoalesced ? Event::kCoalesced : Event::kMisses);
     if (ask.use) ask.use->Note(way);
-  }
-  Decided Deciding(const Ask& ask) const {
-    return [this, &ask](profile::Way way) { Decide(ask, way); };
-  }
-  // And this is what it is answered, if it is an errno.
-  template <class T>
-  void CountError(const Result<T>& answer) const {
-    using profile::Event;
     if (!answer) parts.counters.Count(answer.error().code == ENOENT ? Event::kNegative : Event::kErrors);
   }
-  // `done` after CountError.
+  // `done` after Count.
   template <class T>
-  auto CountingErrors(std::move_only_function<void(Result<T>)> done) const {
-    return [this, done = std::move(done)](Result<T> answer) mutable {
-      CountError(answer);
+  Done<T> Counting(const Ask& ask, std::move_only_function<void(Result<T>)> done) const {
+    return [this, ask, done = std::move(done)](Result<T> answer, Way way) mutable {
+      Count(ask, answer, way);
       done(std::move(answer));
     };
   }

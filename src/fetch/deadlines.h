@@ -7,6 +7,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 #include "copper/base/clock.h"
 
@@ -31,6 +32,21 @@ inline constexpr Duration kWithoutListing = std::chrono::seconds(10);
 
 // From then on a wait is worth telling people of.
 inline constexpr Duration kWorthTelling = std::chrono::seconds(10);
+
+// A rank that compares what it has read of a file of this size (settling.h) reads all of that again.
+inline constexpr Duration CompareWithin(uint64_t file_size) {
+  return std::chrono::seconds(60 + file_size / (uint64_t{16} << 20));
+}
+// Who asks whether a ctime is settled waits for the comparison under way, and for its own.
+inline constexpr Duration SettleWithin(uint64_t file_size) {
+  return 2 * CompareWithin(file_size) + std::chrono::seconds(10);
+}
+// Until a rank that does not even answer a ping is passed by in that; and for how long it is passed by at once.
+inline constexpr Duration kAliveWithin = std::chrono::seconds(5);
+inline constexpr Duration kSilentFor = std::chrono::seconds(30);
+
+// A request's time travels in whole milliseconds: it may end so much before its deadline.
+inline constexpr Duration kRounding = std::chrono::milliseconds(1);
 
 // When this node gives up what a child wants to have by `asked`: a little later, so that the child's own clock decides,
 // and an ETIMEDOUT that reaches it is the source's.

@@ -117,12 +117,13 @@ void Fetcher::List(const std::string& path, const Ask& ask, std::move_only_funct
     return state_->listings.GetLocally(path, ask, std::move(done));
   }
   const Context& context = state_->context;
-  state_->listings.Get(path, Purpose::kReadDirectory, ask, context.Deciding(ask),
-                       [&context, ask, done = std::move(done)](const Result<cache::ListingEntry>& entry) mutable {
-                         if (ask.counted) context.CountError(entry);
-                         if (!entry) return done(std::unexpected(entry.error()));
-                         done(Listed{entry->listing, kNever});
-                       });
+  Listings& listings = state_->listings;
+  listings.Get(listings.KeyOf(path), Purpose::kReadDirectory, ask,
+               [&context, ask, done = std::move(done)](const Result<cache::ListingEntry>& entry, Way way) mutable {
+                 context.Count(ask, entry, way);
+                 if (!entry) return done(std::unexpected(entry.error()));
+                 done(Listed{entry->listing, kNever});
+               });
 }
 
 File Fetcher::Open(const std::string& path, const FileVersion& version) {
@@ -135,11 +136,13 @@ void Fetcher::Read(const File& file, uint64_t offset, size_t size,
 }
 
 void Fetcher::ReadChunk(const File& file, uint64_t chunk, std::move_only_function<void(Result<Bytes>)> done) {
-  if (!done) return state_->chunks.Read(file, chunk, state_->context.Own(), {}, {});
-  state_->chunks.ReadOwn(file, chunk, state_->context.Own(), {},
-                         [done = std::move(done)](const Result<cache::Chunk>& found) mutable {
-                           done(found ? Result<Bytes>(found->bytes) : std::unexpected(found.error()));
-                         });
+  Done<cache::Chunk> whole;
+  if (done) {
+    whole = [done = std::move(done)](const Result<cache::Chunk>& found, Way) mutable {
+      done(found ? Result<Bytes>(found->bytes) : std::unexpected(found.error()));
+    };
+  }
+  state_->chunks.Read(file, chunk, state_->context.Own(), std::move(whole));
 }
 
 void Fetcher::NoteDelivered(const File& file, uint64_t offset, uint64_t size) {
@@ -157,11 +160,11 @@ void Fetcher::Seek(const File& file, uint64_t offset, int whence, std::move_only
 
 void Fetcher::Statfs(const std::string& path, std::move_only_function<void(Result<StatFs>)> done, profile::UsePtr use) {
   const Context& context = state_->context;
-  context.Decide(context.Own(std::move(use)), profile::Way::kMiss);
+  const Ask ask = context.Own(std::move(use));
   context.parts.channel.WantTicks();
   state_->statfs.Run(
-      context.PoolOf(path), context.waits.Begin(Doing::kMeasuring, path), context.SourceDeadline(),
-      [&context, path] { return context.parts.store.Statfs(path); }, context.CountingErrors(std::move(done)));
+      context.PoolOf(path), context.waits.Begin(Doing::kMeasuring, path), ask.deadline,
+      [&context, path] { return context.parts.store.Statfs(path); }, context.Counting(ask, std::move(done)));
 }
 
 std::vector<Fetcher::LongWait> Fetcher::LongWaits(size_t most) const {

@@ -39,73 +39,64 @@ rpc::Request PieceRequest(const std::string& path, FileVersion version, uint64_t
 
 }  // namespace
 
-void Listings::Get(const std::string& path, Purpose purpose, Ask ask, const Decided& decided, Done done) {
-  const cache::PathKey kept = KeyOf(path);
-  const auto decide = [&](Joined joined) {
-    if (decided) decided(WayOf(joined));
-  };
-  if (auto valid = FindValid(kept)) {
-    decide(Joined::kHit);
-    return done(*std::move(valid));
-  }
-  const auto cached = context_.parts.cache.listings().Get(kept);
+void Listings::Get(const cache::PathKey& directory, Purpose purpose, const Ask& ask, ListingDone done) {
+  auto cached = Find(directory);
+  if (cached && IsValid(*cached)) return done(*std::move(cached), Way::kHit);
   const bool by_name = cached && !cached->listing && cached->valid_until > context_.Now();
-  if (by_name && purpose == Purpose::kLookup) {
-    decide(Joined::kHit);
-    return done(Fail(EFBIG));
-  }
-  const ListingKey key{path, purpose, kept.epoch};
-  const auto find = [&] { return FindValid(kept); };
-  if (flights_.Join(key, ask.deadline, find, decide, std::move(done)) != Joined::kLeader) return;
+  if (by_name && purpose == Purpose::kLookup) return done(Fail(EFBIG), Way::kHit);
+  const ListingKey key{directory, purpose};
+  const auto find = [&] { return FindValid(directory); };
+  if (flights_.Join(key, ask.deadline, find, std::move(done)) != Way::kMiss) return;
   context_.parts.channel.WantTicks();
   const ListingPtr known = cached ? cached->listing : nullptr;
   if (known && known->answers_absence()) context_.parts.counters.Count(Event::kTtlExpires);
   flights_.Lead(key, [&] { Fetch({key, known, ask}); });
 }
 
-void Listings::GetAnew(const std::string& path, const Ask& ask) {
-  const cache::PathKey kept = KeyOf(path);
-  const ListingKey key{path, Purpose::kReadDirectory, kept.epoch};
+void Listings::GetAnew(const cache::PathKey& directory, const Ask& ask) {
+  const ListingKey key{directory, Purpose::kReadDirectory};
   const auto find = []() -> std::optional<ListingEntry> { return std::nullopt; };
-  if (flights_.Join(key, ask.deadline, find, {}) != Joined::kLeader) return;
+  if (flights_.Join(key, ask.deadline, find, {}) != Way::kMiss) return;
   context_.parts.channel.WantTicks();
-  const auto cached = context_.parts.cache.listings().Get(kept);
+  const auto cached = Find(directory);
   flights_.Lead(key, [&] { Fetch({key, cached ? cached->listing : nullptr, ask, /*anew=*/true}); });
 }
 
-bool Listings::IsComing(const std::string& path) {
-  return flights_.IsFlying({path, Purpose::kLookup, KeyOf(path).epoch});
+bool Listings::IsComing(const cache::PathKey& directory) {
+  return flights_.IsFlying({directory, Purpose::kLookup});
 }
 
-void Listings::DoWithout(const std::string& path) {
-  const cache::PathKey key = KeyOf(path);
-  if (!cache::Epochs::IsKept(key.epoch) || context_.parts.cache.listings().Get(key))
-    return;  // what is known of it stays
-  context_.parts.cache.listings().Put(key, {nullptr, context_.Now() + kWithoutListing}, path.size());
+void Listings::DoWithout(const cache::PathKey& directory) {
+  if (!cache::Epochs::IsKept(directory.epoch) || Find(directory)) return;  // what is known of it stays
+  context_.parts.cache.listings().Put(directory, {nullptr, context_.Now() + kWithoutListing}, directory.path.size());
 }
 
-cache::PathKey Listings::KeyOf(const std::string& path) const {
-  return {path, context_.epochs.OfListing(path, context_.Asked(context_.parts.forest.OfDirectory(path)))};
+cache::PathKey Listings::KeyOf(std::string_view path) const {
+  const TreeId tree = context_.parts.forest.OfDirectory(path);
+  return {std::string(path), context_.epochs.OfListing(path, context_.Asked(tree))};
 }
 
-std::optional<ListingEntry> Listings::Find(const std::string& path) const {
-  return context_.parts.cache.listings().Get(KeyOf(path));
+std::optional<ListingEntry> Listings::Find(const cache::PathKey& directory) const {
+  return context_.parts.cache.listings().Get(directory);
+}
+
+bool Listings::IsValid(const ListingEntry& entry) const {
+  return entry.listing && entry.valid_until > context_.Now();
 }
 
 std::optional<ListingEntry> Listings::FindValid(const cache::PathKey& key) const {
-  auto entry = context_.parts.cache.listings().Get(key);
-  if (!entry || !entry->listing || entry->valid_until <= context_.Now()) return std::nullopt;
-  return entry;
+  auto entry = Find(key);
+  return entry && IsValid(*entry) ? std::move(entry) : std::nullopt;
 }
 
 void Listings::Fetch(const Wanted& wanted) {
   const auto& [key, known, ask, anew, restarts] = wanted;
   const bool may_stay = known && known->answers_absence() && !anew;
   const FileVersion version = may_stay ? known->directory().version() : FileVersion{};
-  rpc::Request request = PieceRequest(key.path, version, 0, Limit(key.purpose));
+  rpc::Request request = PieceRequest(key.kept.path, version, 0, Limit(key.purpose));
   if (may_stay) request.ctime = known->directory().ctime;
   upstream_.Fetch(
-      context_.parts.forest.OfDirectory(key.path), std::move(request), ask,
+      context_.parts.forest.OfDirectory(key.kept.path), std::move(request), ask,
       {.reply = [this, wanted](const rpc::Reply& reply) { flights_.Lead(wanted.key, [&] { OnReply(wanted, reply); }); },
        .read = [this, wanted] { flights_.Lead(wanted.key, [&] { Finish(wanted.key, ReadSource(wanted)); }); },
        .is_wanted = [this, key] { return flights_.IsWanted(key); }});
@@ -120,20 +111,20 @@ Result<ListingEntry> Listings::ReadSource(const Wanted& wanted) {
   // A directory that had settled before it was listed, and has the same times now, has the same names.
   if (known && known->answers_absence() && !anew) {
     context_.parts.counters.Count(Event::kLooksAtSource);
-    const Result<Attributes> now = store.Look(key.path);
+    const Result<Attributes> now = store.Look(key.kept.path);
     if (!now) return std::unexpected(now.error());
     if (IsUnchanged(*known, now->version(), now->ctime)) return Keep(key, known, {known, until});
   }
   context_.parts.counters.Count(Event::kListsAtSource);
   const size_t most_bytes = context_.options.listing_limit_bytes;
-  Result<Listing> listing = store.List(key.path, {Limit(key.purpose), most_bytes});
+  Result<Listing> listing = store.List(key.kept.path, {Limit(key.purpose), most_bytes});
   if (!listing) {
-    if (listing.error().code != EFBIG) context_.LogSourceError("list", key.path, listing.error());
+    if (listing.error().code != EFBIG) context_.LogSourceError("list", key.kept.path, listing.error());
     return std::unexpected(listing.error());
   }
-  listing = KeepKnownVersions(key.path, known, *std::move(listing));
+  listing = KeepKnownVersions(key.kept.path, known, *std::move(listing));
   if (!listing) return std::unexpected(listing.error());
-  return Keep(key, known, {Share(key.path, *std::move(listing)), until});
+  return Keep(key, known, {Share(key.kept.path, *std::move(listing)), until});
 }
 
 ListingPtr Listings::Share(const std::string& path, Listing listing) const {
@@ -165,7 +156,7 @@ void Listings::Complete(const std::string& path, const ListingPtr& listing,
                         const std::map<size_t, Attributes>& attributes) {
   Result<Listing> complete = WithAttributes(*listing, attributes);
   const cache::PathKey key = KeyOf(path);
-  auto entry = context_.parts.cache.listings().Get(key);
+  auto entry = Find(key);
   if (!complete || !cache::Epochs::IsKept(key.epoch) || !entry || entry->listing != listing) return;
   entry->listing = Share(path, *std::move(complete));
   context_.parts.cache.listings().Put(key, *entry, Charge(path, *entry));
@@ -212,8 +203,8 @@ void Listings::OnReply(const Wanted& wanted, const rpc::Reply& reply) {
 
 void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece) {
   const auto& [key, known, ask, anew, restarts] = pieces->wanted;
-  upstream_.Fetch(context_.parts.forest.OfDirectory(key.path),
-                  PieceRequest(key.path, pieces->version, piece, Limit(key.purpose)), ask,
+  upstream_.Fetch(context_.parts.forest.OfDirectory(key.kept.path),
+                  PieceRequest(key.kept.path, pieces->version, piece, Limit(key.purpose)), ask,
                   {.reply =
                        [this, pieces, piece](const rpc::Reply& reply) {
                          flights_.Lead(pieces->wanted.key, [&] {
@@ -239,8 +230,8 @@ void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, c
   if (!whole) return;
   const auto& [key, known, ask, anew, restarts] = pieces->wanted;
   if (!*whole) return OnUnfit(pieces->wanted, whole->error());
-  if (!context_.IsWhole(rpc::Kind::kList, key.path, pieces->version, 0, **whole, pieces->seal)) {
-    return upstream_.ReadInstead(pieces->from, key.path, [this, pieces] {
+  if (!context_.IsWhole(rpc::Kind::kList, key.kept.path, pieces->version, 0, **whole, pieces->seal)) {
+    return upstream_.ReadInstead(pieces->from, key.kept.path, [this, pieces] {
       const ListingKey& listed = pieces->wanted.key;
       flights_.Lead(listed, [&] { Finish(listed, ReadSource(pieces->wanted)); });
     });
@@ -266,12 +257,12 @@ size_t Listings::Charge(const std::string& path, const ListingEntry& entry) {
 }
 
 ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, ListingEntry entry) {
-  if (cache::Epochs::IsKept(key.epoch)) {
-    context_.parts.cache.listings().Put({key.path, key.epoch}, entry, Charge(key.path, entry));
+  if (cache::Epochs::IsKept(key.kept.epoch)) {
+    context_.parts.cache.listings().Put(key.kept, entry, Charge(key.kept.path, entry));
     if (entry.listing->answers_absence()) context_.parts.counters.Count(Event::kTtlStores);
   }
-  if (known != entry.listing) NoteIdentity(key.path, entry.listing->directory());
-  if (known && known != entry.listing) TellChanges(key.path, *known, *entry.listing);
+  if (known != entry.listing) NoteIdentity(key.kept.path, entry.listing->directory());
+  if (known && known != entry.listing) TellChanges(key.kept.path, *known, *entry.listing);
   return entry;
 }
 
@@ -285,7 +276,7 @@ void Listings::NoteIdentity(const std::string& path, const Attributes& now) cons
   std::optional<Attributes> said;
   if (const auto seen = context_.parts.cache.metadata().Get(key)) {
     if (seen->attributes) said = *seen->attributes;
-  } else if (const auto listed = Find(above); listed && listed->listing) {
+  } else if (const auto listed = Find(KeyOf(above)); listed && listed->listing) {
     if (const auto entry = listed->listing->Find(BaseName(path))) said = entry->attributes();
   }
   if (!said || !AreTwoDirectories(*said, now)) return;
@@ -296,9 +287,9 @@ void Listings::NoteIdentity(const std::string& path, const Attributes& now) cons
 
 void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {
   const bool by_name = !result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup;
-  if (by_name && cache::Epochs::IsKept(key.epoch)) {
+  if (by_name && cache::Epochs::IsKept(key.kept.epoch)) {
     const TimePoint until = result.error().code == ENOMEM ? context_.Now() + kWithoutListing : kNever;
-    context_.parts.cache.listings().Put({key.path, key.epoch}, {nullptr, until}, key.path.size());
+    context_.parts.cache.listings().Put(key.kept, {nullptr, until}, key.kept.path.size());
   }
   flights_.Complete(key, result);
 }
@@ -312,7 +303,6 @@ void Listings::TellChanges(const std::string& path, const Listing& known, const 
 }
 
 void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done) {
-  context_.Decide(ask, profile::Way::kMiss);
   context_.parts.channel.WantTicks();
   auto list = [this, path]() -> Result<Listed> {
     context_.parts.counters.Count(Event::kListsAtSource);
@@ -321,7 +311,7 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
     return Listed{std::make_shared<const Listing>(*std::move(listing)), context_.Now() + context_.options.local_ttl};
   };
   local_.Run(context_.parts.local, context_.waits.Begin(Doing::kListing, path), ask.deadline, std::move(list),
-             context_.CountingErrors(std::move(done)));
+             context_.Counting(ask, std::move(done)));
 }
 
 // For children.
@@ -330,17 +320,19 @@ void Listings::Serve(const rpc::Request& request, Ask ask, rpc::Responder respon
   const auto is_of_request = [request](const ListingEntry& entry) {
     return request.argument == 0 || entry.listing->directory().version() == request.version;
   };
+  const cache::PathKey directory = KeyOf(request.path);
   if (request.argument > 0) {  // a further piece of what we have just sent the first of, however old that is by now
-    const auto entry = Find(request.path);
+    const auto entry = Find(directory);
     if (entry && entry->listing && is_of_request(*entry)) {
-      context_.Decide(ask, profile::Way::kHit);
+      context_.Count(ask, Result<ListingEntry>(*entry), Way::kHit);
       return respond(PieceOf(request, *entry));
     }
   }
   const Purpose purpose = request.argument2 == 0 ? Purpose::kReadDirectory : Purpose::kLookup;
-  Get(request.path, purpose, ask, context_.Deciding(ask),
-      [this, request, is_of_request, respond = std::move(respond)](const Result<ListingEntry>& entry) mutable {
-        context_.CountError(entry);
+  Get(directory, purpose, ask,
+      [this, request, ask, is_of_request, respond = std::move(respond)](const Result<ListingEntry>& entry,
+                                                                        Way way) mutable {
+        context_.Count(ask, entry, way);
         if (!entry) return respond(ErrorReply(entry.error()));
         respond(is_of_request(*entry) ? PieceOf(request, *entry) : ErrorReply({ESTALE, {}}));
       });

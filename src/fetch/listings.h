@@ -18,39 +18,40 @@ enum class Purpose {
 };
 
 struct ListingKey {
-  std::string path;
+  cache::PathKey kept;  // where the table has it
   Purpose purpose;
-  cache::Epoch epoch;
   bool operator==(const ListingKey&) const = default;
 };
 inline uint64_t HashOf(const ListingKey& key) {
-  return Hash(key.path, key.epoch * 2 + static_cast<uint64_t>(key.purpose));
+  return Hash(key.kept.path, key.kept.epoch * 2 + static_cast<uint64_t>(key.purpose));
 }
 
 class Listings {
  public:
-  using Done = std::move_only_function<void(Result<cache::ListingEntry>)>;
+  using ListingDone = Done<cache::ListingEntry>;
 
   Listings(const Context& context, Upstream& upstream) : context_(context), upstream_(upstream) {}
   void SetChangeListener(ChangeListener* listener) { listener_ = listener; }
 
+  // Where the table has what is asked for now of this directory.
+  cache::PathKey KeyOf(std::string_view path) const;
   // A listing whose time is not over. One that is over is renewed by a look at the directory's own times at the root.
   // kLookup: EFBIG for a directory of more than lookup_list_limit names.
-  void Get(const std::string& path, Purpose purpose, Ask ask, const Decided& decided, Done done);
+  void Get(const cache::PathKey& directory, Purpose purpose, const Ask& ask, ListingDone done);
   // Gets the parent's listing again, in the background: it has more attributes by now than the one that is held.
-  void GetAnew(const std::string& path, const Ask& ask);
+  void GetAnew(const cache::PathKey& directory, const Ask& ask);
   // The same listing with these attributes, by the entry's place in it, takes its place, unless another one has.
   void Complete(const std::string& path, const ListingPtr& listing, const std::map<size_t, Attributes>& attributes);
   // Lookups ask by name for a while: a listing is not to be had in time. Nothing if something is known of the
   // directory.
-  void DoWithout(const std::string& path);
+  void DoWithout(const cache::PathKey& directory);
   // Whether a lookup's listing of this directory is being fetched.
-  bool IsComing(const std::string& path);
+  bool IsComing(const cache::PathKey& directory);
   // Of a directory of this node's own.
   void GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done);
   void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
   // What the table has, whether or not its time is over.
-  std::optional<cache::ListingEntry> Find(const std::string& path) const;
+  std::optional<cache::ListingEntry> Find(const cache::PathKey& directory) const;
   // The names beside a path that is being refreshed keep their versions: the listing of its directory goes over into
   // the new epoch, to be listed anew, and without what it says of this path.
   // That listing is made beforehand, since carrying it is done under a lock.
@@ -64,8 +65,8 @@ class Listings {
  private:
   static size_t Charge(const std::string& path, const cache::ListingEntry& entry);
   Carried Without(const std::string& path, const ListingPtr& listing) const;
-  cache::PathKey KeyOf(const std::string& path) const;
   std::optional<cache::ListingEntry> FindValid(const cache::PathKey& key) const;
+  bool IsValid(const cache::ListingEntry& entry) const;
   size_t Limit(Purpose purpose) const { return purpose == Purpose::kLookup ? context_.options.lookup_list_limit : 0; }
   // What a leader fetches.
   struct Wanted {

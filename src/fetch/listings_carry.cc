@@ -22,7 +22,7 @@ Result<Listing> WithoutSayingOf(const Listing& listing, std::string_view name) {
 }  // namespace
 
 Listings::Carried Listings::Without(const std::string& path) const {
-  const auto entry = Find(std::string(ParentPath(path)));
+  const auto entry = Find(KeyOf(ParentPath(path)));
   return Without(path, entry ? entry->listing : nullptr);
 }
 

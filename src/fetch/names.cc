@@ -14,7 +14,6 @@ namespace copper::fetch {
 namespace {
 
 using profile::Event;
-using profile::Way;
 using storage::Sharing;
 
 // In the reply to a request by name: the listing of its directory says as much, by now.
@@ -22,39 +21,44 @@ constexpr uint64_t kByListing = 1;
 // Names that are looked at side by side to complete a listing.
 constexpr size_t kFillingAtOnce = 8;
 
+constexpr auto kForNobody = [](const Result<cache::ListingEntry>&, Way) {};
+
 bool IsAbsence(const Error& error) {
   return error.code == ENOENT || error.code == ENOTDIR;
 }
 
 }  // namespace
 
-void Names::Look(const std::string& path, Ask ask, Done done) {
+void Names::Look(const std::string& path, const Ask& ask, FoundDone done) {
   const Sharing sharing = context_.parts.file_systems.Of(path);
   if (sharing != Sharing::kShared) return LookLocally(path, sharing, ask, std::move(done));
-  const Verdict verdict = Judge(path, /*listing_is_fresh=*/false);
+  const cache::PathKey key = KeyOf(path);
+  if (const auto found = FindInMetadata(key)) return Answer(ask, *found, Way::kHit, std::move(done));
+  const Directory directory = DirectoryOf(path);
+  const Verdict verdict = Judge(path, directory, /*is_fresh=*/false);
   switch (verdict.next) {
     case Next::kAnswer:
-      return Answer(ask, Way::kHit, verdict.found, std::move(done));
+      return Answer(ask, verdict.found, Way::kHit, std::move(done));
     case Next::kAskByName:
-      return AskByName(path, ask, Way::kNone, std::move(done));
+      return AskByName(key, ask, Way::kNone, std::move(done));
     case Next::kAskListing:
-      return AskListing(path, ask, std::move(done));
+      return AskListing(path, directory.key, ask, std::move(done));
   }
 }
 
 // A listing that can't be had (no permission, too large, too slow) leaves asking by name; that says what is wrong, too.
-void Names::AskListing(const std::string& path, Ask ask, Done done) {
-  const std::string directory(ParentPath(path));
+void Names::AskListing(const std::string& path, const cache::PathKey& directory, const Ask& ask, FoundDone done) {
   const TimePoint until = std::min(ask.deadline, context_.Now() + kListingPatience);
-  const auto waited = std::make_shared<Way>();  // written before the answer can come
-  listings_.Get(
-      directory, Purpose::kLookup, {until, ask.hops}, [&way = *waited](Way decided) { way = decided; },
-      [this, path, directory, ask, waited, done = std::move(done)](const Result<cache::ListingEntry>& listed) mutable {
-        if (!listed && listed.error().code == ETIMEDOUT) listings_.DoWithout(directory);
-        const Verdict fresh = Judge(path, listed.has_value());
-        if (fresh.next == Next::kAnswer) return Answer(ask, *waited, fresh.found, std::move(done));
-        AskByName(path, ask, *waited, std::move(done));
-      });
+  listings_.Get(directory, Purpose::kLookup, {until, ask.hops},
+                [this, path, ask, done = std::move(done)](const Result<cache::ListingEntry>& listed, Way way) mutable {
+                  const cache::PathKey key = KeyOf(path);  // it may have been refreshed meanwhile
+                  if (const auto found = FindInMetadata(key)) return Answer(ask, *found, way, std::move(done));
+                  const Directory now = DirectoryOf(path);
+                  if (!listed && listed.error().code == ETIMEDOUT) listings_.DoWithout(now.key);
+                  const Verdict fresh = Judge(path, now, listed.has_value());
+                  if (fresh.next == Next::kAnswer) return Answer(ask, fresh.found, way, std::move(done));
+                  AskByName(key, ask, way, std::move(done));
+                });
 }
 
 cache::PathKey Names::KeyOf(const std::string& path) const {
@@ -62,53 +66,56 @@ cache::PathKey Names::KeyOf(const std::string& path) const {
   return {path, context_.epochs.Of(path, context_.Asked(tree))};
 }
 
-std::optional<Found> Names::FindInMetadata(const cache::PathKey& key) const {
-  const auto entry = context_.parts.cache.metadata().Get(key);
+Names::Directory Names::DirectoryOf(const std::string& path) const {
+  Directory directory{listings_.KeyOf(ParentPath(path)), std::nullopt};
+  directory.listed = listings_.Find(directory.key);
+  return directory;
+}
+
+std::optional<Found> Names::FoundIn(const std::optional<cache::PathEntry>& entry) const {
   if (!entry || (!entry->attributes && entry->valid_until <= context_.Now())) return std::nullopt;
   return Found{entry->attributes, entry->valid_until};
 }
 
-// What is mounted on a name is not what the directory below it lists.
-bool Names::IsOfDirectory(const std::string& path) const {
-  const storage::FileSystems& file_systems = context_.parts.file_systems;
-  return path != "/" && !file_systems.IsMountPoint(path) &&
-         file_systems.Of(std::string(ParentPath(path))) == Sharing::kShared;
+std::optional<Found> Names::FindInMetadata(const cache::PathKey& key) const {
+  return FoundIn(context_.parts.cache.metadata().Get(key));
 }
 
-Names::Verdict Names::Judge(const std::string& path, bool listing_is_fresh) const {
-  if (auto found = FindInMetadata(KeyOf(path))) return {Next::kAnswer, *std::move(found)};
-  if (!IsOfDirectory(path)) return {Next::kAskByName, {}};
-  const std::string directory(ParentPath(path));
-  const auto listed = listings_.Find(directory);
-  if (!listed) {
-    const bool late = IsListedLate(directory) && !listings_.IsComing(directory);
-    return {listing_is_fresh || late ? Next::kAskByName : Next::kAskListing, {}};
-  }
-  return JudgeByListing(path, *listed, listing_is_fresh);
+// What is mounted on a name is not what the directory below it lists.
+bool Names::IsOfDirectory(const std::string& path, const std::string& directory) const {
+  const storage::FileSystems& file_systems = context_.parts.file_systems;
+  return path != "/" && !file_systems.IsMountPoint(path) && file_systems.Of(directory) == Sharing::kShared;
+}
+
+Names::Verdict Names::Judge(const std::string& path, const Directory& directory, bool is_fresh) const {
+  if (!IsOfDirectory(path, directory.key.path)) return {Next::kAskByName, {}};
+  if (directory.listed) return JudgeByListing(path, *directory.listed, is_fresh);
+  const bool late = IsListedLate(directory.key.path) && !listings_.IsComing(directory.key);
+  return {is_fresh || late ? Next::kAskByName : Next::kAskListing, {}};
 }
 
 // Where looking at names is expensive listings come without attributes, and are worth their price for absent names
 // only: such a directory is not listed for a lookup before one of its names was found absent.
-bool Names::IsListedLate(const std::string& directory) const {
+bool Names::IsListedLate(std::string_view directory) const {
   if (directory == "/") return false;
-  const std::string parent(ParentPath(directory));
-  const auto above = listings_.Find(parent);
+  const std::string_view parent = ParentPath(directory);
+  const auto above = listings_.Find(listings_.KeyOf(parent));
   if (!above) return IsListedLate(parent);
   if (!above->listing) return false;
   const auto entry = above->listing->Find(BaseName(directory));
   return entry && !entry->has_attributes();
 }
 
-void Names::ListLate(const std::string& path, Ask ask) {
-  const std::string directory(ParentPath(path));
-  if (path == "/" || !IsListedLate(directory) || listings_.Find(directory)) return;
-  listings_.Get(directory, Purpose::kLookup, ask, {}, [](const Result<cache::ListingEntry>&) {});
+void Names::ListLate(const std::string& path, const Ask& ask) {
+  if (path == "/") return;
+  const Directory directory = DirectoryOf(path);
+  if (directory.listed || !IsListedLate(directory.key.path)) return;
+  listings_.Get(directory.key, Purpose::kLookup, ask, kForNobody);
 }
 
-Names::Verdict Names::JudgeByListing(const std::string& path, const cache::ListingEntry& listed,
-                                     bool listing_is_fresh) const {
+Names::Verdict Names::JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool is_fresh) const {
   if (!listed.listing) {
-    return {listing_is_fresh || listed.valid_until > context_.Now() ? Next::kAskByName : Next::kAskListing, {}};
+    return {is_fresh || listed.valid_until > context_.Now() ? Next::kAskByName : Next::kAskListing, {}};
   }
   if (const auto entry = listed.listing->Find(BaseName(path))) {
     auto attributes = entry->attributes();
@@ -116,43 +123,35 @@ Names::Verdict Names::JudgeByListing(const std::string& path, const cache::Listi
     return {Next::kAnswer,
             {std::make_shared<const Attributes>(*std::move(attributes)), kNever, /*live=*/false, listed.listing}};
   }
-  if (!listing_is_fresh && listed.valid_until <= context_.Now()) return {Next::kAskListing, {}};
+  if (!is_fresh && listed.valid_until <= context_.Now()) return {Next::kAskListing, {}};
   if (!listed.listing->answers_absence()) return {Next::kAskByName, {}};
   return {Next::kAnswer, {nullptr, listed.valid_until, /*live=*/false, listed.listing}};
 }
 
-void Names::Answer(const Ask& ask, Way way, const Found& found, Done done) const {
-  context_.Decide(ask, way);
-  CountAnswer(ask, way, found);
+// A hit is a serve where it is an absence; what was waited for is new.
+void Names::Answer(const Ask& ask, const Result<Found>& found, Way way, FoundDone done) const {
+  context_.Count(ask, found, way);
+  if (ask.counted && found && !found->attributes) {
+    context_.parts.counters.Count(Event::kNegative);
+    if (way == Way::kHit) context_.parts.counters.Count(Event::kTtlServes);
+    if (way == Way::kHit && ask.use) ask.use->NoteTtlServe();
+  }
   done(found);
 }
 
-// A hit is a serve where it is an absence; what was waited for is new.
-void Names::CountAnswer(const Ask& ask, Way way, const Result<Found>& found) const {
-  if (!ask.counted) return;
-  context_.CountError(found);
-  if (!found || found->attributes) return;
-  context_.parts.counters.Count(Event::kNegative);
-  if (way != Way::kHit) return;
-  context_.parts.counters.Count(Event::kTtlServes);
-  if (ask.use) ask.use->NoteTtlServe();
-}
-
-void Names::AskByName(const std::string& path, Ask ask, Way waited, Done done) {
-  const cache::PathKey key = KeyOf(path);
-  const auto way = std::make_shared<Way>();  // written before the answer can come
-  const auto decided = [&](Joined joined) {
-    *way = std::max(waited, WayOf(joined));
-    context_.Decide(ask, *way);
+void Names::AskByName(const cache::PathKey& key, const Ask& ask, Way waited, FoundDone done) {
+  bool is_over = false;
+  const auto find = [&] {
+    const auto entry = context_.parts.cache.metadata().Get(key);
+    auto found = FoundIn(entry);
+    is_over = entry && !found;
+    return found;
   };
-  Done counted = [this, ask, way, done = std::move(done)](const Result<Found>& found) mutable {
-    CountAnswer(ask, *way, found);
-    done(found);
+  Done<Found> answer = [this, ask, waited, done = std::move(done)](const Result<Found>& found, Way way) mutable {
+    Answer(ask, found, std::max(waited, way), std::move(done));
   };
-  const auto find = [&] { return FindInMetadata(key); };
-  if (flights_.Join(key, ask.deadline, find, decided, std::move(counted)) != Joined::kLeader) return;
-  const auto before = context_.parts.cache.metadata().Get(key);
-  if (before && !before->attributes) context_.parts.counters.Count(Event::kTtlExpires);
+  if (flights_.Join(key, ask.deadline, find, std::move(answer)) != Way::kMiss) return;
+  if (is_over) context_.parts.counters.Count(Event::kTtlExpires);
   context_.parts.channel.WantTicks();
   flights_.Lead(key, [&] { Fetch(key, ask); });
 }
@@ -186,43 +185,39 @@ void Names::ReadSource(const cache::PathKey& key, Ask ask) {
   Finish(key, found, ask);
 }
 
-Names::Told Names::ToldByListing(const std::string& path) const {
+Names::Told Names::ToldOf(const std::string& path, const Directory& directory) {
   if (path == "/") return Told::kNothing;
-  const auto listed = listings_.Find(std::string(ParentPath(path)));
-  if (!listed) return Told::kDirectoryNotListed;
-  const auto entry = listed->listing ? listed->listing->Find(BaseName(path)) : std::nullopt;
+  if (!directory.listed) return Told::kDirectoryNotListed;
+  const ListingPtr& listing = directory.listed->listing;
+  const auto entry = listing ? listing->Find(BaseName(path)) : std::nullopt;
   if (!entry) return Told::kNothing;
   return entry->has_attributes() ? Told::kAllOfIt : Told::kNoAttributes;
 }
 
-bool Names::IsAskedByNameForCost(const std::string& path, const Ask& ask) const {
-  const std::string directory(ParentPath(path));
-  const AskedOf whom = context_.Asked(context_.parts.forest.OfDirectory(directory));
+bool Names::IsAskedByNameForCost(const std::string& path, const Directory& directory, const Ask& ask) const {
+  const AskedOf whom = context_.Asked(context_.parts.forest.OfDirectory(directory.key.path));
   if (whom != AskedOf::kSource && !ask.as_root) return false;
-  const Told told = ToldByListing(path);
-  return told == Told::kNoAttributes || (told == Told::kDirectoryNotListed && IsListedLate(directory));
+  const Told told = ToldOf(path, directory);
+  return told == Told::kNoAttributes || (told == Told::kDirectoryNotListed && IsListedLate(directory.key.path));
 }
 
-void Names::NoteRequest(const std::string& path, const Ask& ask) {
-  if (!IsAskedByNameForCost(path, ask)) return;
-  const std::string directory(ParentPath(path));
-  const auto listed = listings_.Find(directory);
-  const ListingPtr listing = listed ? listed->listing : nullptr;
-  switch (bare_.NoteRequest(directory, listing.get())) {
+void Names::NoteRequest(const std::string& path, const Directory& directory, const Ask& ask) {
+  if (!IsAskedByNameForCost(path, directory, ask)) return;
+  const ListingPtr listing = directory.listed ? directory.listed->listing : nullptr;
+  switch (bare_.NoteRequest(directory.key.path, listing.get())) {
     case cache::BareListings::Advice::kNone:
       return;
     case cache::BareListings::Advice::kList:
-      return listings_.Get(directory, Purpose::kLookup, context_.Nobodys(ask), {}, [](const auto&) {});
+      return listings_.Get(directory.key, Purpose::kLookup, context_.Nobodys(ask), kForNobody);
     case cache::BareListings::Advice::kComplete:
-      return Fill(directory, listing, context_.Nobodys(ask));
+      return Fill(directory.key.path, listing, context_.Nobodys(ask));
   }
 }
 
 void Names::NoteLook(const std::string& path, const Ask& ask) {
-  if (!IsAskedByNameForCost(path, ask)) return;
-  const std::string directory(ParentPath(path));
-  const auto listed = listings_.Find(directory);
-  bare_.NoteLook(directory, listed ? listed->listing.get() : nullptr);
+  const Directory directory = DirectoryOf(path);
+  if (!IsAskedByNameForCost(path, directory, ask)) return;
+  bare_.NoteLook(directory.key.path, directory.listed ? directory.listed->listing.get() : nullptr);
 }
 
 struct Names::Filling {
@@ -241,7 +236,8 @@ void Names::Fill(const std::string& directory, ListingPtr listing, const Ask& as
   // From the end on: who asks for all of them, in order, comes from the beginning.
   for (size_t i = filling->listing->size(); i > 0; --i) {
     const DirectoryEntry entry = (*filling->listing)[i - 1];
-    if (!entry.has_attributes() && IsOfDirectory(filling->PathOf(entry))) filling->bare.push_back(i - 1);
+    if (!entry.has_attributes() && IsOfDirectory(filling->PathOf(entry), filling->directory))
+      filling->bare.push_back(i - 1);
   }
   filling->looking = std::min(kFillingAtOnce, filling->bare.size());
   for (size_t i = filling->looking; i > 0; --i) SubmitFilling(filling);
@@ -260,7 +256,7 @@ void Names::FillOne(const std::shared_ptr<Filling>& filling) {
   }
   const cache::PathKey key = KeyOf(filling->PathOf((*filling->listing)[filling->bare[next]]));
   const auto find = [&] { return FindInMetadata(key); };
-  if (flights_.Join(key, filling->ask.deadline, find, {}) == Joined::kLeader) {
+  if (flights_.Join(key, filling->ask.deadline, find, {}) == Way::kMiss) {
     flights_.Lead(key, [&] { ReadSource(key, filling->ask); });
   }
   SubmitFilling(filling);
@@ -276,11 +272,11 @@ void Names::CompleteListing(const Filling& filling) {
 }
 
 void Names::HearOfListing(const std::string& path, const Ask& ask) {
-  const std::string directory(ParentPath(path));
-  const Told told = ToldByListing(path);
-  if (told == Told::kNoAttributes) return listings_.GetAnew(directory, context_.Nobodys(ask));
+  const Directory directory = DirectoryOf(path);
+  const Told told = ToldOf(path, directory);
+  if (told == Told::kNoAttributes) return listings_.GetAnew(directory.key, context_.Nobodys(ask));
   if (told != Told::kDirectoryNotListed) return;
-  listings_.Get(directory, Purpose::kLookup, context_.Nobodys(ask), {}, [](const auto&) {});
+  listings_.Get(directory.key, Purpose::kLookup, context_.Nobodys(ask), kForNobody);
 }
 
 void Names::Finish(const cache::PathKey& key, const Result<Found>& found, Ask ask) {
@@ -303,8 +299,7 @@ Result<Found> Names::Keep(const cache::PathKey& key, Result<Attributes> seen, Ti
   return found;
 }
 
-void Names::LookLocally(const std::string& path, Sharing sharing, Ask ask, Done done) {
-  context_.Decide(ask, Way::kMiss);
+void Names::LookLocally(const std::string& path, Sharing sharing, const Ask& ask, FoundDone done) {
   context_.parts.channel.WantTicks();
   auto look = [this, path, sharing]() -> Result<Found> {
     context_.parts.counters.Count(Event::kLooksAtSource);
@@ -315,34 +310,40 @@ void Names::LookLocally(const std::string& path, Sharing sharing, Ask ask, Done 
     const bool live = sharing == Sharing::kPseudo && seen->IsRegular();
     return Found{std::make_shared<const Attributes>(*std::move(seen)), until, live};
   };
-  Done counted = [this, ask, done = std::move(done)](const Result<Found>& found) mutable {
-    CountAnswer(ask, Way::kMiss, found);
-    done(found);
+  Done<Found> answer = [this, ask, done = std::move(done)](const Result<Found>& found, Way way) mutable {
+    Answer(ask, found, way, std::move(done));
   };
   local_.Run(context_.parts.local, context_.waits.Begin(Doing::kLooking, path), ask.deadline, std::move(look),
-             std::move(counted));
+             std::move(answer));
 }
 
 // A child that asks by name could not do with a listing: it is not tried again here.
-void Names::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
-  const bool by_listing = ToldByListing(request.path) == Told::kAllOfIt;
-  auto done = [this, by_listing, respond = std::move(respond)](const Result<Found>& found) mutable {
-    if (!found) return respond(ErrorReply(found.error()));
-    rpc::Reply reply;
-    if (by_listing) reply.argument = kByListing;
-    reply.argument2 = ToWire(found->valid_until, context_.Now());
-    if (found->attributes) {
-      reply.version = found->attributes->version();
-      reply.payload = rpc::EncodeAttributes(*found->attributes);
-    } else {
-      reply.error = ENOENT;
-    }
-    respond(std::move(reply));
+void Names::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond) {
+  const std::string& path = request.path;
+  const Directory directory = DirectoryOf(path);
+  const bool by_listing = ToldOf(path, directory) == Told::kAllOfIt;
+  FoundDone done = [this, by_listing, respond = std::move(respond)](const Result<Found>& found) mutable {
+    respond(found ? ReplyOf(*found, by_listing) : ErrorReply(found.error()));
   };
-  NoteRequest(request.path, ask);
-  const Verdict verdict = Judge(request.path, /*listing_is_fresh=*/false);
-  if (verdict.next == Next::kAnswer) return Answer(ask, Way::kHit, verdict.found, std::move(done));
-  AskByName(request.path, ask, Way::kNone, std::move(done));
+  NoteRequest(path, directory, ask);
+  const cache::PathKey key = KeyOf(path);
+  if (const auto found = FindInMetadata(key)) return Answer(ask, *found, Way::kHit, std::move(done));
+  const Verdict verdict = Judge(path, directory, /*is_fresh=*/false);
+  if (verdict.next == Next::kAnswer) return Answer(ask, verdict.found, Way::kHit, std::move(done));
+  AskByName(key, ask, Way::kNone, std::move(done));
+}
+
+rpc::Reply Names::ReplyOf(const Found& found, bool by_listing) const {
+  rpc::Reply reply;
+  if (by_listing) reply.argument = kByListing;
+  reply.argument2 = ToWire(found.valid_until, context_.Now());
+  if (found.attributes) {
+    reply.version = found.attributes->version();
+    reply.payload = rpc::EncodeAttributes(*found.attributes);
+  } else {
+    reply.error = ENOENT;
+  }
+  return reply;
 }
 
 bool Names::Expire(TimePoint now) {

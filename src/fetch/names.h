@@ -15,13 +15,13 @@ namespace copper::fetch {
 
 class Names {
  public:
-  using Done = std::move_only_function<void(Result<Found>)>;
+  using FoundDone = std::move_only_function<void(Result<Found>)>;
 
   Names(const Context& context, Upstream& upstream, Listings& listings)
       : context_(context), upstream_(upstream), listings_(listings) {}
 
-  void Look(const std::string& path, Ask ask, Done done);
-  void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
+  void Look(const std::string& path, const Ask& ask, FoundDone done);
+  void Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond);
   bool Expire(TimePoint now);
 
  private:
@@ -31,30 +31,38 @@ class Names {
     Found found;  // for kAnswer
   };
 
+  // The directory that a name is in, and what the table has of it: looked into once.
+  struct Directory {
+    cache::PathKey key;
+    std::optional<cache::ListingEntry> listed;
+  };
+
   cache::PathKey KeyOf(const std::string& path) const;
+  Directory DirectoryOf(const std::string& path) const;
+  std::optional<Found> FoundIn(const std::optional<cache::PathEntry>& entry) const;
   std::optional<Found> FindInMetadata(const cache::PathKey& key) const;
-  bool IsOfDirectory(const std::string& path) const;
-  // What the tables say. `listing_is_fresh`: the directory has just been listed or looked at, whatever its TTL.
-  Verdict Judge(const std::string& path, bool listing_is_fresh) const;
-  Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool listing_is_fresh) const;
-  void Answer(const Ask& ask, profile::Way way, const Found& found, Done done) const;
-  void AskListing(const std::string& path, Ask ask, Done done);
-  void CountAnswer(const Ask& ask, profile::Way way, const Result<Found>& found) const;
+  bool IsOfDirectory(const std::string& path, const std::string& directory) const;
+  // What the table of listings says. `is_fresh`: the directory has just been listed or looked at, whatever its TTL.
+  Verdict Judge(const std::string& path, const Directory& directory, bool is_fresh) const;
+  Verdict JudgeByListing(const std::string& path, const cache::ListingEntry& listed, bool is_fresh) const;
+  // `way`: how it was come by.
+  void Answer(const Ask& ask, const Result<Found>& found, Way way, FoundDone done) const;
+  void AskListing(const std::string& path, const cache::PathKey& directory, const Ask& ask, FoundDone done);
   // `waited`: how its listing was come by, which did not answer.
-  void AskByName(const std::string& path, Ask ask, profile::Way waited, Done done);
+  void AskByName(const cache::PathKey& key, const Ask& ask, Way waited, FoundDone done);
   void Fetch(const cache::PathKey& key, Ask ask);
   void OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask);
   void ReadSource(const cache::PathKey& key, Ask ask);
   void Finish(const cache::PathKey& key, const Result<Found>& found, Ask ask);
-  bool IsListedLate(const std::string& directory) const;
+  bool IsListedLate(std::string_view directory) const;
   // After a name was found absent: lists its directory, if that waited for it.
-  void ListLate(const std::string& path, Ask ask);
+  void ListLate(const std::string& path, const Ask& ask);
   // What the listing of its directory that this rank holds says of a name.
   enum class Told { kNothing, kAllOfIt, kNoAttributes, kDirectoryNotListed };
-  Told ToldByListing(const std::string& path) const;
+  static Told ToldOf(const std::string& path, const Directory& directory);
   // At the root: requests and looks that a listing with attributes would have spared.
-  bool IsAskedByNameForCost(const std::string& path, const Ask& ask) const;
-  void NoteRequest(const std::string& path, const Ask& ask);
+  bool IsAskedByNameForCost(const std::string& path, const Directory& directory, const Ask& ask) const;
+  void NoteRequest(const std::string& path, const Directory& directory, const Ask& ask);
   void NoteLook(const std::string& path, const Ask& ask);
   // Looks at all names of a listing that it does not tell of, side by side, and completes it.
   struct Filling;
@@ -65,7 +73,8 @@ class Names {
   // Below it: the parent has answered a request by name from a listing.
   void HearOfListing(const std::string& path, const Ask& ask);
   Result<Found> Keep(const cache::PathKey& key, Result<Attributes> seen, TimePoint absent_until);
-  void LookLocally(const std::string& path, storage::Sharing sharing, Ask ask, Done done);
+  rpc::Reply ReplyOf(const Found& found, bool by_listing) const;
+  void LookLocally(const std::string& path, storage::Sharing sharing, const Ask& ask, FoundDone done);
 
   const Context& context_;
   Upstream& upstream_;

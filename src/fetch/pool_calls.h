@@ -19,40 +19,33 @@ inline uint64_t HashOf(const Ticket& ticket) {
   return Hash(ticket.number);
 }
 
+// Each call is a flight of its own.
 template <class T>
-class PoolCalls {
+class PoolCalls : public SingleFlight<Ticket, T> {
  public:
-  using Done = std::move_only_function<void(Result<T>)>;
-
   // `work` runs once, on the pool, whether or not the asker still waits; `wait` is over when it is done.
   void Run(Executor& pool, WaitList::Token wait, TimePoint deadline, std::move_only_function<Result<T>()> work,
-           Done done) {
+           Done<T> done) {
     const Ticket ticket = Begin(deadline, std::move(done));
-    Lead(ticket,
-         [&] { pool.Submit([wait = std::move(wait), task = AsTask(ticket, std::move(work))]() mutable { task(); }); });
+    this->Lead(ticket, [&] {
+      pool.Submit([wait = std::move(wait), task = AsTask(ticket, std::move(work))]() mutable { task(); });
+    });
   }
 
   // The same in parts, for who brings the call to a pool some other way, or answers it without.
-  Ticket Begin(TimePoint deadline, Done done) {
+  Ticket Begin(TimePoint deadline, Done<T> done) {
     const Ticket ticket{next_++};
-    waiting_.Join(ticket, deadline, [] { return std::optional<T>(); }, std::move(done));
+    this->Join(ticket, deadline, [] { return std::optional<T>(); }, std::move(done));
     return ticket;
   }
-  template <class Work>
-  void Lead(Ticket ticket, Work work) {
-    waiting_.Lead(ticket, std::move(work));
-  }
   Task AsTask(Ticket ticket, std::move_only_function<Result<T>()> work) {
-    return [this, ticket, work = std::move(work)]() mutable { Lead(ticket, [&] { End(ticket, work()); }); };
+    return [this, ticket, work = std::move(work)]() mutable {
+      this->Lead(ticket, [&] { this->Complete(ticket, work()); });
+    };
   }
-  bool IsWanted(Ticket ticket) { return waiting_.IsWanted(ticket); }
-  void End(Ticket ticket, const Result<T>& result) { waiting_.Complete(ticket, result); }
-
-  bool Expire(TimePoint now) { return waiting_.Expire(now); }
 
  private:
   std::atomic<uint64_t> next_{0};
-  SingleFlight<Ticket, T> waiting_;
 };
 
 }  // namespace copper::fetch

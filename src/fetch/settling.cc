@@ -5,6 +5,7 @@
 
 #include "copper/base/chunk_size.h"
 #include "copper/base/path.h"
+#include "deadlines.h"
 
 namespace copper::fetch {
 namespace {
@@ -14,19 +15,6 @@ namespace {
 constexpr size_t kMost = size_t{80} << 20;
 constexpr size_t kPart = 16;
 constexpr size_t kSubjectSize = 600;  // without the path, which is held twice
-
-// A rank that compares reads all that it has read of the file.
-Duration CompareWithin(const cache::Ledger::Key& file) {
-  return std::chrono::seconds(60 + file.version.size / (16 * kChunkSize));
-}
-// Who asks waits for the comparison under way, and for its own.
-Duration SettleWithin(const cache::Ledger::Key& file) {
-  return 2 * CompareWithin(file) + std::chrono::seconds(10);
-}
-// Until a rank that does not even answer a ping is passed by.
-constexpr auto kAliveWithin = std::chrono::seconds(5);
-// And for how long it is passed by at once.
-constexpr auto kSilentFor = std::chrono::seconds(30);
 
 // Of kCompare: what was read under this ctime alone need not be read again.
 constexpr uint64_t kButUnder = 1;
@@ -80,8 +68,8 @@ void Settling::Ask(const cache::Ledger::Key& file, const FileTime& ctime, const 
     SettleAlone(file, ctime, std::move(settled));
   };
   if (root != context_.options.self) {
-    return Call(root, RequestOf(rpc::Kind::kSettle, file, ctime, noted.may_lack ? 1 : 0), SettleWithin(file),
-                std::move(answered));
+    return Call(root, RequestOf(rpc::Kind::kSettle, file, ctime, noted.may_lack ? 1 : 0),
+                SettleWithin(file.version.size), std::move(answered));
   }
   Settle(subject, {root, ctime, noted.may_lack, [answered = std::move(answered)](const Status& status) mutable {
                      answered(status ? 0 : status.error().code);
@@ -295,7 +283,7 @@ void Settling::Compare(const ComparisonPtr& comparison) {
     if (reader == context_.options.self) {
       CompareOnPool(request, compared);
     } else {
-      Call(reader, request, CompareWithin(file), compared);
+      Call(reader, request, CompareWithin(file.version.size), compared);
     }
   }
 }

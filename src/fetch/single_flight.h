@@ -17,47 +17,43 @@
 #include "copper/base/hash.h"
 #include "copper/base/mutex.h"
 #include "copper/base/result.h"
+#include "copper/profile/recorder.h"
 
 namespace copper::fetch {
 
-enum class Joined { kHit, kLeader, kWaiter };
+using profile::Way;
+
+// Takes an answer, and how it was come by: kHit, kMiss (for this one it was asked for), or kCoalesced.
+template <class T>
+using Done = std::move_only_function<void(Result<T>, Way)>;
 
 template <class Key, class Value>
 class SingleFlight {
  public:
-  using Done = std::move_only_function<void(Result<Value>)>;
-
   // `look() -> std::optional<Value>` is asked under the lock; what it finds goes to `done` at once (kHit). Else `done`
-  // waits for Complete. The leader must see to it that Complete is called, however its fetch ends. `done` may be empty:
-  // a prefetch. `decided(Joined)` is called before `done` can be; for a flight under its lock.
-  template <class Look, class Decided>
-  Joined Join(const Key& key, TimePoint deadline, Look look, Decided decided, Done done) {
+  // waits for Complete. kMiss: the caller leads, and must see to it that Complete is called, however its fetch ends.
+  // `done` may be empty: a prefetch.
+  template <class Look>
+  Way Join(const Key& key, TimePoint deadline, Look look, Done<Value> done) {
     std::optional<Value> found;
     {
       Shard& shard = ShardOf(key);
       const MutexLock lock(shard.mutex);
       const auto it = shard.flights.find(key);
       if (it != shard.flights.end()) {
-        decided(Joined::kWaiter);
-        if (done) it->second.push_back({deadline, std::move(done)});
-        return Joined::kWaiter;
+        if (done) it->second.push_back({deadline, Way::kCoalesced, std::move(done)});
+        return Way::kCoalesced;
       }
       found = look();
       if (!found) {
         std::vector<Waiter> waiters;
-        if (done) waiters.push_back({deadline, std::move(done)});
+        if (done) waiters.push_back({deadline, Way::kMiss, std::move(done)});
         shard.flights.emplace(key, std::move(waiters));
-        decided(Joined::kLeader);
-        return Joined::kLeader;
+        return Way::kMiss;
       }
     }
-    decided(Joined::kHit);
-    if (done) done(std::move(*found));
-    return Joined::kHit;
-  }
-  template <class Look>
-  Joined Join(const Key& key, TimePoint deadline, Look look, Done done) {
-    return Join(key, deadline, std::move(look), [](Joined) {}, std::move(done));
+    if (done) done(std::move(*found), Way::kHit);
+    return Way::kHit;
   }
 
   // Runs what the leader does for the flight, or a part of it; where there is no memory for it, the flight ends with
@@ -71,7 +67,7 @@ class SingleFlight {
   // waiter that has no memory for its answer is dropped, which tells those who were promised one.
   void Complete(const Key& key, const Result<Value>& result) {
     for (Waiter& waiter : Take(key)) {
-      static_cast<void>(Attempt([&] { waiter.done(result); }));
+      static_cast<void>(Attempt([&] { waiter.done(result, waiter.way); }));
     }
   }
 
@@ -91,7 +87,7 @@ class SingleFlight {
 
   // Tells ETIMEDOUT to waiters past their deadline; true while any flight is under way.
   bool Expire(TimePoint now) {
-    std::vector<Done> expired;
+    std::vector<Waiter> expired;
     bool flying = false;
     for (Shard& shard : shards_) {
       const MutexLock lock(shard.mutex);
@@ -99,19 +95,20 @@ class SingleFlight {
         flying = true;
         std::erase_if(waiters, [&](Waiter& waiter) {
           if (waiter.deadline > now) return false;
-          expired.push_back(std::move(waiter.done));
+          expired.push_back(std::move(waiter));
           return true;
         });
       }
     }
-    for (Done& done : expired) done(Fail(ETIMEDOUT));
+    for (Waiter& waiter : expired) waiter.done(Fail(ETIMEDOUT), waiter.way);
     return flying;
   }
 
  private:
   struct Waiter {
     TimePoint deadline;
-    Done done;
+    Way way;
+    Done<Value> done;
   };
   struct KeyHash {
     size_t operator()(const Key& key) const { return HashOf(key); }

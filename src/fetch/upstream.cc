@@ -86,7 +86,7 @@ void Upstream::OnOutcome(Rank rank, Asked& asked, const ErrandPtr& errand, Resul
 
 // The source's time is over for those who waited first; the fabric has an ETIMEDOUT of its own.
 bool Upstream::IsOver(const Errand& errand, int error) const {
-  return error == ETIMEDOUT && errand.deadline - context_.Now() <= std::chrono::milliseconds(1);
+  return error == ETIMEDOUT && errand.deadline - context_.Now() <= kRounding;
 }
 
 void Upstream::OnFailure(Rank rank, Asked& asked, const ErrandPtr& errand, int error) {

@@ -18,6 +18,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "copper/base/mutex.h"
@@ -34,10 +35,31 @@ class EvictionQueue {
   virtual void EvictOldest() = 0;
 };
 
+class Budget;
+
+// Room that is kept for what is being fetched: given back when this goes, or is released.
+class Reservation {
+ public:
+  Reservation() = default;  // of nothing
+  Reservation(Reservation&& other) noexcept { *this = std::move(other); }
+  Reservation& operator=(Reservation&& other) noexcept;
+  ~Reservation() { Release(); }
+  // When what was fetched is in its table, or has failed. May call those who wait for room.
+  void Release();
+
+ private:
+  friend class Budget;
+  Reservation(Budget& budget, size_t bytes, uint32_t depth) : budget_(&budget), bytes_(bytes), depth_(depth) {}
+
+  Budget* budget_ = nullptr;  // outlives it
+  size_t bytes_ = 0;
+  uint32_t depth_ = 0;
+};
+
 // Any thread. Lock order: `evicting_`, then a shard of a table; `mutex_` is a leaf.
 class Budget {
  public:
-  using Granted = std::move_only_function<void()>;
+  using Granted = std::move_only_function<void(Reservation)>;
 
   explicit Budget(uint64_t limit) : limit_(limit) {}
   Budget(const Budget&) = delete;
@@ -58,24 +80,29 @@ class Budget {
   void MakeRoom(size_t more = 0) EXCLUDES(evicting_);
 
   // Calls `granted` when there is room for `bytes` more, at once or later, from whichever thread made room; it must not
-  // block. Each grant is given back with Release, when what was fetched is in its table or has failed.
+  // block.
   void Reserve(size_t bytes, uint32_t depth, Granted granted) EXCLUDES(evicting_, mutex_);
-  void Release(size_t bytes, uint32_t depth) EXCLUDES(evicting_, mutex_);
   // Looks again whether those that wait fit now: what was being sent may have been. True if any still wait.
   bool Retry() EXCLUDES(evicting_, mutex_);
 
  private:
+  friend class Reservation;
   struct Waiting {
     size_t bytes = 0;
     Granted granted;
+  };
+  struct Grant {
+    Granted granted;
+    Reservation room;
   };
   struct Depth {
     uint32_t under_way = 0;
     std::deque<Waiting> waiting;
   };
   bool Fits(size_t more) const { return held() + more <= limit_; }
-  Granted TakeGrantable() EXCLUDES(evicting_, mutex_);
-  void Admit(Depth& depth, size_t bytes) REQUIRES(mutex_);
+  std::optional<Grant> TakeGrantable() EXCLUDES(evicting_, mutex_);
+  Reservation Admit(uint32_t number, Depth& depth, size_t bytes) REQUIRES(mutex_);
+  void Release(size_t bytes, uint32_t depth) EXCLUDES(evicting_, mutex_);
 
   const uint64_t limit_;
   std::vector<EvictionQueue*> queues_;

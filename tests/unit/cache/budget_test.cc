@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -87,12 +88,19 @@ TEST_F(Eviction, SumsStayRightWithManyThreads) {
 
 class Reservations : public testing::Test {
  protected:
+  ~Reservations() override {
+    while (!rooms_.empty()) rooms_.extract(rooms_.begin());  // one at a time: each may bring others
+  }
   void Reserve(size_t bytes, uint32_t depth, const std::string& name) {
-    budget_.Reserve(bytes, depth, [this, name] { granted_.push_back(name); });
+    budget_.Reserve(bytes, depth, [this, name](Reservation room) {
+      granted_.push_back(name);
+      rooms_[name] = std::move(room);
+    });
   }
 
   Budget budget_{100};
   std::vector<std::string> granted_;
+  std::map<std::string, Reservation> rooms_;
 };
 
 TEST_F(Reservations, WaitForRoomInTheOrderTheyCame) {
@@ -100,7 +108,7 @@ TEST_F(Reservations, WaitForRoomInTheOrderTheyCame) {
   Reserve(60, 0, "second");
   Reserve(10, 0, "third, which would fit");
   EXPECT_EQ(granted_, std::vector<std::string>{"first"});
-  budget_.Release(60, 0);
+  rooms_["first"].Release();
   EXPECT_EQ(granted_, (std::vector<std::string>{"first", "second", "third, which would fit"}));
   EXPECT_EQ(budget_.held(), 70U);
 }
@@ -113,7 +121,7 @@ TEST_F(Reservations, EachDepthMayAlwaysHaveOneUnderWay) {
   Reserve(100, 0, "root");
   Reserve(1, 0, "root too");
   EXPECT_EQ(granted_, (std::vector<std::string>{"deep", "inner", "root"}));
-  budget_.Release(100, 0);
+  rooms_["root"].Release();
   EXPECT_EQ(granted_.back(), "root too") << "although the others hold all of the budget and more";
 }
 
@@ -122,7 +130,7 @@ TEST_F(Reservations, OneThatIsLargerThanAllIsServedAlone) {
   EXPECT_EQ(granted_.size(), 1U);
   Reserve(1, 0, "small");
   EXPECT_EQ(granted_.size(), 1U);
-  budget_.Release(1000, 0);
+  rooms_["large"].Release();
   EXPECT_EQ(granted_.size(), 2U);
 }
 
@@ -139,16 +147,13 @@ TEST_F(Reservations, AreLookedAtAgainWhenWhatWasSentIsFree) {
 
 TEST_F(Reservations, AFetchThatFailsAtOnceIsNoRecursion) {
   budget_.Hold(100);
-  budget_.Reserve(1, 0, [] {});
+  Reserve(1, 0, "first");
   int ended = 0;
   for (int i = 0; i < 100'000; ++i) {
-    budget_.Reserve(1, 0, [&] {
-      ++ended;
-      budget_.Release(1, 0);
-    });
+    budget_.Reserve(1, 0, [&](const Reservation&) { ++ended; });  // which goes with that
   }
   EXPECT_EQ(ended, 0);
-  budget_.Release(1, 0);
+  rooms_["first"].Release();
   EXPECT_EQ(ended, 100'000);
 }
 

@@ -28,10 +28,10 @@ TEST(SingleFlight, OneLeaderHoweverManyAskAtOnce) {
   const auto ask_all = [&] {
     for (int i = 0; i < kKeys; ++i) {
       const PathKey key{std::to_string(i)};
-      const Joined joined = flights.Join(
+      const Way way = flights.Join(
           key, kNever, [&] { return table.Get(key); },
-          [&, i](const Result<Number>& number) { answers += number && number->value == i ? 1 : 0; });
-      if (joined != Joined::kLeader) continue;
+          [&, i](const Result<Number>& number, Way) { answers += number && number->value == i ? 1 : 0; });
+      if (way != Way::kMiss) continue;
       ++leaders;
       table.Put(key, {i}, 1);
       flights.Complete(key, Number{i});
@@ -48,11 +48,11 @@ TEST(SingleFlight, AFailedFlightIsNotRemembered) {
   SingleFlight<PathKey, int> flights;
   const auto nothing = [] { return std::optional<int>(); };
   int seen = 0;
-  ASSERT_EQ(flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r) { seen = r ? 0 : r.error().code; }),
-            Joined::kLeader);
+  ASSERT_EQ(flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r, Way) { seen = r ? 0 : r.error().code; }),
+            Way::kMiss);
   flights.Complete({"k"}, Fail(EIO));
   EXPECT_EQ(seen, EIO);
-  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, {}), Joined::kLeader);
+  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, {}), Way::kMiss);
 }
 
 TEST(SingleFlight, AWaiterPastItsDeadlineIsToldWhileTheFlightGoesOn) {
@@ -61,9 +61,9 @@ TEST(SingleFlight, AWaiterPastItsDeadlineIsToldWhileTheFlightGoesOn) {
   const TimePoint start{};
   int first = 0, second = 0;
   flights.Join({"k"}, start + std::chrono::seconds(1), nothing,
-               [&](const Result<int>& r) { first = r ? *r : -r.error().code; });
+               [&](const Result<int>& r, Way) { first = r ? *r : -r.error().code; });
   flights.Join({"k"}, start + std::chrono::seconds(9), nothing,
-               [&](const Result<int>& r) { second = r ? *r : -r.error().code; });
+               [&](const Result<int>& r, Way) { second = r ? *r : -r.error().code; });
   EXPECT_TRUE(flights.Expire(start + std::chrono::seconds(2)));
   EXPECT_EQ(first, -ETIMEDOUT);
   EXPECT_EQ(second, 0);
@@ -77,18 +77,19 @@ TEST(SingleFlight, ALeaderWithoutMemoryEndsTheFlight) {
   SingleFlight<PathKey, int> flights;
   int error = 0;
   const auto nothing = [] { return std::optional<int>(); };
-  flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r) { error = r ? 0 : r.error().code; });
+  flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r, Way) { error = r ? 0 : r.error().code; });
   flights.Lead({"k"}, [] { throw std::bad_alloc(); });
   EXPECT_EQ(error, ENOMEM);
-  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, {}), Joined::kLeader) << "the next one tries again";
+  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, {}), Way::kMiss) << "the next one tries again";
 }
 
 TEST(SingleFlight, APrefetchIsJoinedByWhoReads) {
   SingleFlight<PathKey, int> flights;
   const auto nothing = [] { return std::optional<int>(); };
-  ASSERT_EQ(flights.Join({"k"}, kNever, nothing, {}), Joined::kLeader);
+  ASSERT_EQ(flights.Join({"k"}, kNever, nothing, {}), Way::kMiss);
   int seen = 0;
-  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r) { seen = r.value_or(0); }), Joined::kWaiter);
+  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r, Way) { seen = r.value_or(0); }),
+            Way::kCoalesced);
   flights.Complete({"k"}, 3);
   EXPECT_EQ(seen, 3);
 }
