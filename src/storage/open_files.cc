@@ -4,6 +4,11 @@
 
 namespace copper::storage {
 
+OpenFiles::Moment OpenFiles::Begin() const {
+  const MutexLock lock(mutex_);
+  return drops_;
+}
+
 OpenFiles::File OpenFiles::Find(const std::string& path, const FileVersion& version) {
   const MutexLock lock(mutex_);
   const auto it = std::ranges::find_if(entries_, [&](const Entry& entry) { return entry.Is(path, version); });
@@ -12,9 +17,10 @@ OpenFiles::File OpenFiles::Find(const std::string& path, const FileVersion& vers
   return it->file;
 }
 
-void OpenFiles::Keep(const std::string& path, const FileVersion& version, File file) {
+void OpenFiles::Keep(const std::string& path, const FileVersion& version, File file, Moment begun) {
   std::list<Entry> leaving;  // closed after the lock: close(2) may talk to a server
   const MutexLock lock(mutex_);
+  if (begun != drops_) return;
   const bool kept = std::ranges::any_of(entries_, [&](const Entry& entry) { return entry.Is(path, version); });
   if (kept) return;  // two threads opened it at once; one descriptor is enough
   entries_.push_front({path, version, std::move(file)});
@@ -24,6 +30,7 @@ void OpenFiles::Keep(const std::string& path, const FileVersion& version, File f
 void OpenFiles::Drop(const std::string& path, const FileVersion& version) {
   std::list<Entry> leaving;
   const MutexLock lock(mutex_);
+  ++drops_;
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto entry = it++;
     if (entry->Is(path, version)) leaving.splice(leaving.begin(), entries_, entry);

@@ -39,8 +39,13 @@ class OpenFiles {
   using File = std::shared_ptr<OpenFile>;
   static constexpr size_t kCapacity = 32;
 
+  // When a file began to be opened, counted in drops.
+  using Moment = uint64_t;
+  Moment Begin() const;
+
   File Find(const std::string& path, const FileVersion& version);  // null if it is not kept
-  void Keep(const std::string& path, const FileVersion& version, File file);
+  // Not if something was dropped since: it may be the one that was to go.
+  void Keep(const std::string& path, const FileVersion& version, File file, Moment begun);
   void Drop(const std::string& path, const FileVersion& version);
 
  private:
@@ -50,8 +55,9 @@ class OpenFiles {
     File file;
     bool Is(const std::string& other, const FileVersion& of) const { return version == of && path == other; }
   };
-  Mutex mutex_;                                  // no call to the source is made under it
+  mutable Mutex mutex_;                          // no call to the source is made under it
   std::list<Entry> entries_ GUARDED_BY(mutex_);  // most recently used first
+  Moment drops_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace copper::storage

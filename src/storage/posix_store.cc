@@ -235,6 +235,7 @@ Result<StatFs> PosixStore::Statfs(const std::string& path) {
 Result<std::shared_ptr<OpenFile>> PosixStore::OpenVersion(const std::string& path, const FileVersion& version) {
   const bool keep = version.size > kChunkSize;
   if (OpenFiles::File kept = keep ? open_files_->Find(path, version) : nullptr) return kept;
+  const OpenFiles::Moment begun = open_files_->Begin();
   FileTime ctime;
   Result<UniqueFd> opened = tree_->OpenFile(path, [&](const struct stat& found) {
     ctime = FileTime::From(found.st_ctim);
@@ -242,7 +243,7 @@ Result<std::shared_ptr<OpenFile>> PosixStore::OpenVersion(const std::string& pat
   });
   if (!opened) return Fail(OfKnownFile(opened.error().code));
   auto file = std::make_shared<OpenFile>(std::move(*opened), ctime);
-  if (keep) open_files_->Keep(path, version, file);
+  if (keep) open_files_->Keep(path, version, file, begun);
   return file;
 }
 
