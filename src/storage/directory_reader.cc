@@ -17,9 +17,14 @@
 namespace copper::storage {
 namespace {
 
-// A change within the same tick of a directory's mtime as the one before it leaves no trace; no source's tick is
+// A change within the same tick of a directory's times as the one before it leaves no trace; no source's tick is
 // longer.
 constexpr auto kQuiet = std::chrono::seconds(2);
+
+// Whoever puts names into it may put its mtime back each time (tar, rsync -t), never its ctime.
+bool IsQuiet(const Attributes& directory, const FileTime& now) {
+  return Between(std::max(directory.mtime, directory.ctime), now) >= kQuiet;
+}
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
@@ -155,7 +160,7 @@ Result<Listing> ReadDirectory(UniqueFd fd, const DirectoryOptions& options, cons
   if (!before) return std::unexpected(before.error());
   tools.permissions.Adjust(fd.get(), "", before->attributes);
   Identify(options.numbering, options.path, before->device, before->attributes);
-  const bool quiet = Between(before->attributes.mtime, FileTime::Now()) >= kQuiet;
+  const bool quiet = IsQuiet(before->attributes, tools.now());
   const Result<Directory> directory = OpenStream(std::move(fd));
   if (!directory) return std::unexpected(directory.error());
   const int descriptor = dirfd(directory->get());

@@ -1,10 +1,12 @@
 // Reads one open directory: names, and attributes as long as they are cheap.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/file_time.h"
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
 #include "copper/names/listing.h"
@@ -30,6 +32,7 @@ struct DirectoryTools {
   Permissions& permissions;
   const Clock& clock;
   const LookTimer::BusyTime& busy_time;
+  const std::function<FileTime()>& now;
 };
 
 Result<Listing> ReadDirectory(UniqueFd directory, const DirectoryOptions& options, const DirectoryTools& tools);

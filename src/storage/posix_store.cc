@@ -56,17 +56,17 @@ Attributes ForbiddenDirectory(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<PosixStore>> PosixStore::Open(const std::string& target, const FileSystems& file_systems,
-                                                     const Clock& clock, Users users, BusyTime busy_time) {
+                                                     const Clock& clock, Users users, BusyTime busy_time, Now now) {
   Result<std::unique_ptr<SourceTree>> tree = SourceTree::Open(target);
   if (!tree) return std::unexpected(tree.error());
   struct stat top{};
   if (const Status stated = Stat((*tree)->descriptor(), top); !stated) return std::unexpected(stated.error());
-  return std::unique_ptr<PosixStore>(
-      new PosixStore(std::move(*tree), top.st_dev, file_systems, clock, std::move(users), std::move(busy_time)));
+  return std::unique_ptr<PosixStore>(new PosixStore(std::move(*tree), top.st_dev, file_systems, clock, std::move(users),
+                                                    std::move(busy_time), std::move(now)));
 }
 
 PosixStore::PosixStore(std::unique_ptr<SourceTree> tree, uint64_t device, const FileSystems& file_systems,
-                       const Clock& clock, Users users, BusyTime busy_time)
+                       const Clock& clock, Users users, BusyTime busy_time, Now now)
     : tree_(std::move(tree)),
       open_files_(std::make_unique<OpenFiles>()),
       look_cost_(std::make_unique<LookCost>()),
@@ -76,7 +76,8 @@ PosixStore::PosixStore(std::unique_ptr<SourceTree> tree, uint64_t device, const 
       listed_device_(file_systems.NumberingOf("/").device),
       device_(device),
       clock_(clock),
-      busy_time_(busy_time ? std::move(busy_time) : ThreadBusyTime) {}
+      busy_time_(busy_time ? std::move(busy_time) : ThreadBusyTime),
+      now_(std::move(now)) {}
 
 PosixStore::~PosixStore() = default;
 
@@ -134,7 +135,7 @@ Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
 Result<Listing> PosixStore::ListOnce(const std::string& path, const DirectoryOptions& options) const {
   Result<UniqueFd> directory = tree_->OpenDirectory(path);
   if (!directory) return std::unexpected(directory.error());
-  return ReadDirectory(std::move(*directory), options, {*look_cost_, *permissions_, clock_, busy_time_});
+  return ReadDirectory(std::move(*directory), options, {*look_cost_, *permissions_, clock_, busy_time_, now_});
 }
 
 Result<Bytes> PosixStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,

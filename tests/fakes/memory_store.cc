@@ -251,8 +251,8 @@ Result<Listing> MemoryStore::List(const std::string& path, storage::ListLimit li
     const Status added = listing.Add(name, attributes.inode, type, attributes_in_listings_ ? &attributes : nullptr);
     if (!added) return std::unexpected(added.error());
   }
-  return listing.Build(node.answers_absence &&
-                       Between(node.attributes.mtime, FileTime::FromNanoseconds(now_)) >= kQuiet);
+  const FileTime changed = std::max(node.attributes.mtime, node.attributes.ctime);
+  return listing.Build(node.answers_absence && Between(changed, FileTime::FromNanoseconds(now_)) >= kQuiet);
 }
 
 Result<Bytes> MemoryStore::Read(const std::string& path, const FileVersion& version, uint64_t offset, size_t length,

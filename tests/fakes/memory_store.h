@@ -51,7 +51,7 @@ class MemoryStore final : public storage::BackingStore {
   void SetMode(const std::string& path, uint32_t permissions);
   void SetMtime(const std::string& path, const FileTime& mtime);  // as utime(2): the ctime is another then
 
-  // --- Times. A listing answers for absent names if the directory's mtime is at least 2 s before Now(). Changes are
+  // --- Times. A listing answers for absent names if the directory's times are at least 2 s before Now(). Changes are
   // stamped with the change time: by default 1000 s before Now(), so that listings answer for absence.
   static constexpr int64_t kNow = 1'700'000'000'000'000'000;
   void SetNow(int64_t ns);

@@ -92,7 +92,7 @@ class SlowReaders(copper_job.Scenario):
         self.settle()
 
     def settle(self):
-        """So that the directory may answer for absent names, and is looked at again when that is over."""
+        """As after tar: it has an mtime of long ago, another each time, and only its ctime tells when it changed."""
         self.changes += 1
         moment = time.time() - LONG_AGO + self.changes / 100
         os.utime(self.source / "dir", (moment, moment))

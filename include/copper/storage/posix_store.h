@@ -51,10 +51,13 @@ class PosixStore final : public BackingStore {
   // How long the calling thread has kept itself busy, which is no fault of the source (busy_time.h, unless a test
   // says).
   using BusyTime = std::function<Duration()>;
+  // The clock that times of files are held against (this node's, unless a test says).
+  using Now = std::function<FileTime()>;
 
   // `file_systems` outlives the store. Fails if the target is no directory or can't be read and searched.
   static Result<std::unique_ptr<PosixStore>> Open(const std::string& target, const FileSystems& file_systems,
-                                                  const Clock& clock, Users users, BusyTime busy_time = {});
+                                                  const Clock& clock, Users users, BusyTime busy_time = {},
+                                                  Now now = FileTime::Now);
   static Result<std::unique_ptr<PosixStore>> Open(const std::string& target, const FileSystems& file_systems,
                                                   const Clock& clock) {
     return Open(target, file_systems, clock, Users());
@@ -74,7 +77,7 @@ class PosixStore final : public BackingStore {
 
  private:
   PosixStore(std::unique_ptr<SourceTree> tree, uint64_t device, const FileSystems& file_systems, const Clock& clock,
-             Users users, BusyTime busy_time);
+             Users users, BusyTime busy_time, Now now);
 
   Numbering NumberingOf(const std::string& path) const;
 
@@ -99,6 +102,7 @@ class PosixStore final : public BackingStore {
   const uint64_t device_;         // and as stat(2) does
   const Clock& clock_;
   const BusyTime busy_time_;
+  const Now now_;
   ChunkAllocator chunks_;
   SourceCounters counters_;
 };

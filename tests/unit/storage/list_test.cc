@@ -9,6 +9,8 @@
 namespace copper::storage {
 namespace {
 
+using namespace std::chrono_literals;
+
 class ListTest : public SourceTest {
  protected:
   void FillDirectory(int files) {
@@ -18,6 +20,11 @@ class ListTest : public SourceTest {
   static size_t WithAttributes(const Listing& listing) {
     return static_cast<size_t>(
         std::ranges::count_if(listing.entries(), [](const DirectoryEntry& e) { return e.has_attributes(); }));
+  }
+  // Whether a listing of /d answers for absent names, so long after its last change.
+  bool AnswersAt(std::chrono::nanoseconds age) {
+    ItIsLater("/d", age);
+    return store_->List("/d", 0)->answers_absence();
   }
 };
 
@@ -92,22 +99,28 @@ TEST_F(ListTest, HugeDirectoriesAreNamesOnly) {
 
 TEST_F(ListTest, AnswersForAbsenceOnceTheDirectoryIsQuiet) {
   FillDirectory(3);
-  EXPECT_FALSE(store_->List("/d", 0)->answers_absence());
-  tree_.Age("/d", 1);
-  EXPECT_FALSE(store_->List("/d", 0)->answers_absence());
-  tree_.Age("/d", 3);
-  EXPECT_TRUE(store_->List("/d", 0)->answers_absence());
-  tree_.Age("/d", -60);  // a clock that is ahead
-  EXPECT_FALSE(store_->List("/d", 0)->answers_absence());
+  EXPECT_FALSE(AnswersAt(0ms));
+  EXPECT_FALSE(AnswersAt(1999ms));
+  EXPECT_TRUE(AnswersAt(2000ms));
+  EXPECT_FALSE(AnswersAt(-60s)) << "its clock is ahead";
+  tree_.Age("/d", -60);
+  EXPECT_FALSE(AnswersAt(2s)) << "the mtime was set to come";
+}
+
+// As tar and rsync -t do, each time that they put a name into it.
+TEST_F(ListTest, IsNotQuietWhereOnlyItsMtimeWasPutBack) {
+  FillDirectory(3);
+  tree_.Age("/d", 100);
+  EXPECT_FALSE(AnswersAt(1s));
+  EXPECT_TRUE(AnswersAt(2s));
 }
 
 TEST_F(ListTest, NeverAnswersForAbsenceWhereNamesAppearWhenAsked) {
   FillDirectory(3);
-  tree_.Age("/d", 100);
   OpenStore({}, {{.point = tree_.At("/d"), .type = "autofs", .source = "auto"}});
-  EXPECT_FALSE(store_->List("/d", 0)->answers_absence());
+  EXPECT_FALSE(AnswersAt(100s));
   OpenStore({}, {{.point = tree_.At("/d"), .type = "afs", .source = "afs"}});
-  EXPECT_FALSE(store_->List("/d", 0)->answers_absence());
+  EXPECT_FALSE(AnswersAt(100s));
 }
 
 TEST_F(ListTest, LooksAtNoMountPoint) {

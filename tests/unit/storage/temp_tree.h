@@ -57,11 +57,19 @@ class SourceTest : public testing::Test {
     options.target = tree_.root();
     file_systems_ =
         std::make_unique<FileSystems>(std::move(options), std::move(mounts), std::vector<std::string>(), "");
-    auto store = PosixStore::Open(tree_.root(), *file_systems_, clock_);
+    auto store = PosixStore::Open(tree_.root(), *file_systems_, clock_, {}, {}, [this] { return now_(); });
     ASSERT_TRUE(store) << store.error().Describe();
     store_ = std::move(*store);
   }
   void SetUp() override { OpenStore(); }
+
+  // As if `path` had had its last change, or been left alone, for so long. This time is held against all others.
+  void ItIsLater(const std::string& path, std::chrono::nanoseconds age) {
+    struct stat found{};
+    ASSERT_EQ(lstat(tree_.At(path).c_str(), &found), 0);
+    const int64_t changed = found.st_ctim.tv_sec * int64_t{FileTime::kPerSecond} + found.st_ctim.tv_nsec;
+    now_ = [now = FileTime::FromNanoseconds(changed + age.count())] { return now; };
+  }
 
   FileVersion VersionOf(const std::string& path) {
     const auto attributes = store_->Look(path);
@@ -76,6 +84,7 @@ class SourceTest : public testing::Test {
 
   TempTree tree_;
   SteadyClock clock_;
+  PosixStore::Now now_ = FileTime::Now;
   std::unique_ptr<FileSystems> file_systems_;
   std::unique_ptr<PosixStore> store_;
 };
