@@ -15,7 +15,7 @@ Shown::~Shown() {
 Shown::Verdict Shown::Show(uint64_t chunk, const Chunk& shown, Vouched vouched) {
   const MutexLock lock(mutex_);
   if (is_refused_) return Verdict::kChanged;
-  const bool is_first = noted_.empty();
+  const bool is_first = noted_.empty() && comparisons_ == 0;
   if (!Note(chunk, shown.seal)) return Verdict::kChanged;
   if (is_first) {
     settled_ = shown.ctime;
@@ -64,6 +64,11 @@ void Shown::Settle(uint64_t comparison, const std::optional<FileTime>& ctime, Vo
 void Shown::Refuse() {
   const MutexLock lock(mutex_);
   is_refused_ = true;
+}
+
+bool Shown::MayBeCompared() const {
+  const MutexLock lock(mutex_);
+  return !is_refused_ && !lacks_ && noted_.size() <= kMostAgain;
 }
 
 std::optional<bool> Shown::IsOf(const FileTime& ctime) const {

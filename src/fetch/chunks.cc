@@ -126,6 +126,11 @@ void Chunks::ShowOwn(const File& file, const Asked& asked, const Chunk& found, C
   settling_.CompareShown(file, std::move(compared));
 }
 
+void Chunks::CompareShown(const File& file, const Ask& ask, std::move_only_function<void(Status)> done) {
+  if (!file.shown->MayBeCompared()) return done(Fail(ESTALE));
+  CompareInJob(file, context_.epochs.Of(file.path, AskedOf::kSource), ask, std::move(done));
+}
+
 void Chunks::CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask,
                           std::move_only_function<void(Status)> done) {
   cache::Shown::Seals seals = file.shown->BeginComparison();

@@ -26,6 +26,8 @@ class Chunks {
   // One whole chunk of a cacheable file, to be shown to whom it was opened for beside what he was shown before
   // (cache/shown.h). Where `done` is empty, whoever comes later finds it in the table.
   void Read(const File& file, uint64_t chunk, const Ask& ask, ChunkDone done);
+  // Whether all that was shown of an opened file is what it is now; reads it again. ESTALE if not.
+  void CompareShown(const File& file, const Ask& ask, std::move_only_function<void(Status)> done);
   // [offset, offset+size), of any file, for this node's own kernel.
   void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
   // This node's kernel has [offset, offset+size) of a file now, or its page cache was given it.

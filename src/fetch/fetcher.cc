@@ -130,6 +130,13 @@ File Fetcher::Open(const std::string& path, const FileVersion& version) {
   return {path, version, std::make_shared<cache::Shown>(state_->context.parts.cache.budget())};
 }
 
+void Fetcher::Compare(const File& file, TimePoint until, std::move_only_function<void(Status)> done) {
+  Ask ask = state_->context.Own();
+  ask.deadline = std::min(ask.deadline, until);
+  ask.counted = false;
+  state_->chunks.CompareShown(file, ask, std::move(done));
+}
+
 void Fetcher::Read(const File& file, uint64_t offset, size_t size,
                    std::move_only_function<void(Result<std::vector<Bytes>>)> done, profile::UsePtr use) {
   state_->chunks.ReadRange(file, offset, size, state_->context.Own(std::move(use)), std::move(done));

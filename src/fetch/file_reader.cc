@@ -25,8 +25,12 @@ FileReader::FileReader(Fetcher& fetcher, File file, std::shared_ptr<AheadSink> s
       pattern_(file_.version.size) {}
 
 std::optional<bool> FileReader::IsOf(const FileTime& ctime) const {
-  if (!cacheable_ || !file_.shown) return std::nullopt;
+  if (!notes()) return std::nullopt;
   return file_.shown->IsOf(ctime);
+}
+
+void FileReader::Compare(TimePoint until, std::move_only_function<void(Status)> done) const {
+  fetcher_.Compare(file_, until, std::move(done));
 }
 
 void FileReader::Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done,

@@ -110,8 +110,18 @@ class Handlers {
   void LookIn(Reply reply, NodePtr parent, std::string path);
   void ListNames(Reply reply, PageRequest page);
   void LookupLive(Reply reply, const Node& parent, std::string_view name);
+  // What was found of a path, once it is sure which node that is.
+  struct Looked {
+    NodePtr parent;
+    std::string path;
+    fetch::Found found;
+    uint64_t asked = 0;              // after so many refreshes
+    const Node* compared = nullptr;  // see InodeTable::Enter
+  };
+  void AnswerLookup(Reply& reply, Looked looked);
   // The node that it was answered with; null: absent, or nothing that a refresh is about.
-  NodePtr SendFound(Reply& reply, const Node& parent, std::string path, const fetch::Found& found, uint64_t asked);
+  NodePtr SendFound(Reply& reply, const Looked& looked);
+  void FinishLookup(Reply& reply, const Looked& looked);
   void Refresh(Node& node, const fetch::Found& found) const;
   void SendAttributes(Reply& reply, const Node& node) const;
 

@@ -88,11 +88,29 @@ void Handlers::LookIn(Reply reply, NodePtr parent, std::string path) {
         if (!found) return open.Error(KernelErrno(found.error().code));
         if (found->listing && !IsStill(*parent, found->listing->directory())) return open.Error(ESTALE);
         parent->NoteNames();
-        const NodePtr node = SendFound(open, *parent, path, *found, before);
-        if (!CameBefore(before)) return;
-        if (node) return TakeBack({node});
-        if (!found->attributes) TakeBackAbsent(parent->id(), path, found->valid_until);
+        AnswerLookup(open, {parent, path, *std::move(found), before});
       });
+}
+
+// Somebody may run the suspect, so another takes its place only if what he was shown is not what the file is.
+void Handlers::AnswerLookup(Reply& reply, Looked looked) {
+  const Attributes* const attributes = looked.found.attributes.get();
+  const bool kept = attributes != nullptr && !looked.found.live;
+  const NodePtr suspect = kept ? parts_.inodes.ToCompare(looked.path, *attributes) : nullptr;
+  if (!suspect) return FinishLookup(reply, looked);
+  Defer<Status>(
+      parts_.replies, std::move(reply), [&](auto done) { suspect->reader()->Compare(kNever, std::move(done)); },
+      [this, suspect, looked = std::move(looked)](Reply& open, const Status& equal) mutable {
+        if (equal) looked.compared = suspect.get();
+        FinishLookup(open, looked);
+      });
+}
+
+void Handlers::FinishLookup(Reply& reply, const Looked& looked) {
+  const NodePtr node = SendFound(reply, looked);
+  if (!CameBefore(looked.asked)) return;
+  if (node) return TakeBack({node});
+  if (!looked.found.attributes) TakeBackAbsent(looked.parent->id(), looked.path, looked.found.valid_until);
 }
 
 void Handlers::LookupLive(Reply reply, const Node& parent, std::string_view name) {
@@ -107,26 +125,26 @@ void Handlers::LookupLive(Reply reply, const Node& parent, std::string_view name
   SendEntry(reply, parts_.inodes.EnterFresh(std::move(made->identity), known), known);
 }
 
-NodePtr Handlers::SendFound(Reply& reply, const Node& parent, std::string path, const fetch::Found& found,
-                            uint64_t asked) {
+NodePtr Handlers::SendFound(Reply& reply, const Looked& looked) {
+  const fetch::Found& found = looked.found;
   if (!found.attributes) {
     const TimePoint now = parts_.clock.Now();
-    const bool noted = parts_.absent.Note(path, found.valid_until, now);
+    const bool noted = parts_.absent.Note(looked.path, found.valid_until, now);
     reply.Absent(noted ? Timeout(found.valid_until, now) : 0);
     return nullptr;
   }
   const Node::Known known{found.attributes, found.valid_until};
   if (!found.live) {
-    NodePtr node = parts_.inodes.Enter(std::move(path), known, asked);
+    NodePtr node = parts_.inodes.Enter(looked.path, known, looked.asked, looked.compared);
     SendEntry(reply, node, known);
     return node;
   }
   Node::Identity identity;
   identity.live = true;
-  identity.path = std::move(path);
+  identity.path = looked.path;
   identity.type = found.attributes->mode & S_IFMT;
   identity.version = NodeVersion(*found.attributes);
-  identity.above = parent.number();
+  identity.above = looked.parent->number();
   SendEntry(reply, parts_.inodes.EnterFresh(std::move(identity), known), known);
   return nullptr;
 }

@@ -13,6 +13,14 @@ namespace {
 constexpr size_t kTablesPerNode = sizeof(KnownEntry) + 240;
 constexpr size_t kReaderCharge = sizeof(fetch::FileReader) + 96;
 
+bool IsToBeCompared(const KnownEntry& known, const Attributes& found) {
+  return known.suspected != 0 && known.node->Judge(found) == Node::Sameness::kCompare;
+}
+
+bool MayBeReplaced(const KnownEntry& known, const Attributes& found) {
+  return (known.node->IsDirectory() && found.IsDirectory()) || IsToBeCompared(known, found);
+}
+
 }  // namespace
 
 InodeTable::InodeTable(size_t budget_bytes)
@@ -39,18 +47,21 @@ KnownEntry* InodeTable::FindEntry(std::string_view path) {
   return it == by_path_.end() ? nullptr : &nodes_.at((*it)->id());
 }
 
-KnownEntry* InodeTable::FindSame(std::string_view path, const Attributes& attributes, uint64_t asked) {
+KnownEntry* InodeTable::FindSame(std::string_view path, const Attributes& attributes, uint64_t asked,
+                                 const Node* compared) {
   KnownEntry* const entry = FindEntry(path);
   if (entry == nullptr) return nullptr;
-  const bool same = entry->suspected == 0 ? entry->node->Matches(attributes) : entry->node->IsUntouched(attributes);
+  const bool settled = entry->suspected == 0 || entry->node.get() == compared;
+  const bool same =
+      settled ? entry->node->Matches(attributes) : entry->node->Judge(attributes) == Node::Sameness::kSame;
   if (!same) return nullptr;
   if (asked >= entry->suspected) entry->suspected = 0;
   return entry;
 }
 
-NodePtr InodeTable::Enter(std::string path, Node::Known known, uint64_t asked) {
+NodePtr InodeTable::Enter(std::string path, Node::Known known, uint64_t asked, const Node* compared) {
   const MutexLock lock(mutex_);
-  if (KnownEntry* const entry = FindSame(path, *known.attributes, asked)) {
+  if (KnownEntry* const entry = FindSame(path, *known.attributes, asked, compared)) {
     Renumber(*entry->node, *known.attributes);
     entry->node->SetKnown(std::move(known));
     return EnterAgain(*entry);
@@ -66,8 +77,7 @@ NodePtr InodeTable::EnterIfRoom(std::string path, const Attributes& attributes, 
     return EnterAgain(*entry);
   }
   const KnownEntry* const before = FindEntry(path);
-  const bool replaces = before != nullptr && before->node->IsDirectory() && attributes.IsDirectory();
-  if (replaces || charge_ >= budget_) return nullptr;
+  if (charge_ >= budget_ || (before != nullptr && MayBeReplaced(*before, attributes))) return nullptr;
   return EnterNew(std::move(path), {std::make_shared<const Attributes>(attributes), valid_until}, asked);
 }
 
@@ -186,11 +196,18 @@ std::vector<NodePtr> InodeTable::Suspect(const std::string& path) {
   return suspects;
 }
 
-bool InodeTable::Confirm(const Node& node, const Attributes* found, uint64_t asked) {
+NodePtr InodeTable::ToCompare(const std::string& path, const Attributes& found) {
+  const MutexLock lock(mutex_);
+  const KnownEntry* const entry = FindEntry(path);
+  return entry != nullptr && IsToBeCompared(*entry, found) ? entry->node : nullptr;
+}
+
+bool InodeTable::Confirm(const Node& node, const Attributes* found, uint64_t asked, bool is_equal) {
   const MutexLock lock(mutex_);
   const KnownEntry* const entry = FindEntry(node.path());
   const bool settled = entry == nullptr || entry->node.get() != &node || entry->suspected == 0;
-  return settled || (found != nullptr && FindSame(node.path(), *found, asked) != nullptr);
+  const Node* const compared = is_equal ? &node : nullptr;
+  return settled || (found != nullptr && FindSame(node.path(), *found, asked, compared) != nullptr);
 }
 
 void InodeTable::Forget(uint64_t id, uint64_t lookups) {

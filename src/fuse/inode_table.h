@@ -51,10 +51,10 @@ class InodeTable {
 
   // The node of this version of a path, made if need be, with these attributes from now on; one lookup more. `asked`:
   // how many refreshes there had been when these attributes were asked for. Where a refresh has made a node suspect, it
-  // is the same one only if nothing about the file has changed, the ctime included.
-  NodePtr Enter(std::string path, Node::Known known, uint64_t asked = kNow);
+  // is the same one only if all that was shown of it is what it is now (Node::Judge). `compared`: this node is.
+  NodePtr Enter(std::string path, Node::Known known, uint64_t asked = kNow, const Node* compared = nullptr);
   // The same for a name that the kernel did not ask for: nullptr where it would be new and there is no room for it, and
-  // where it would be another directory in the place of one that is known: the kernel is to ask which it is.
+  // where it may be another one in the place of a directory, or of a suspect: the kernel is to ask which it is.
   NodePtr EnterIfRoom(std::string path, const Attributes& attributes, TimePoint valid_until, uint64_t asked = kNow);
   // A node of its own at each call: files of pseudo file systems, and of .copper.
   NodePtr EnterFresh(Node::Identity identity, Node::Known known);
@@ -68,9 +68,12 @@ class InodeTable {
   std::vector<NodePtr> Suspect(const std::string& path);
   // How many refreshes there were.
   uint64_t refreshes() const { return refreshes_; }
-  // `found` is what its path is now (null: nothing), by a look that was asked for after so many refreshes. False: the
-  // node is still what the kernel has at this path, and should not be.
-  bool Confirm(const Node& node, const Attributes* found, uint64_t asked);
+  // The suspect at this path, if its bytes are to be compared before anybody can say whether it is what was found
+  // (Node::Sameness::kCompare); else null.
+  NodePtr ToCompare(const std::string& path, const Attributes& found);
+  // `found` is what its path is now (null: nothing), by a look that was asked for after so many refreshes; `is_equal`:
+  // its bytes were compared. False: the node is still what the kernel has at this path, and should not be.
+  bool Confirm(const Node& node, const Attributes* found, uint64_t asked, bool is_equal = false);
 
   void Forget(uint64_t id, uint64_t lookups);
 
@@ -103,7 +106,8 @@ class InodeTable {
   };
 
   KnownEntry* FindEntry(std::string_view path) REQUIRES(mutex_);
-  KnownEntry* FindSame(std::string_view path, const Attributes& attributes, uint64_t asked) REQUIRES(mutex_);
+  KnownEntry* FindSame(std::string_view path, const Attributes& attributes, uint64_t asked,
+                       const Node* compared = nullptr) REQUIRES(mutex_);
   void Renumber(Node& node, const Attributes& attributes) REQUIRES(mutex_);
   NodePtr EnterAgain(KnownEntry& entry) REQUIRES(mutex_);
   NodePtr EnterNew(std::string path, Node::Known known, uint64_t asked) REQUIRES(mutex_);

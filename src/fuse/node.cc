@@ -4,6 +4,15 @@
 
 namespace copper::fuse {
 
+namespace {
+
+bool LeadsWhereItDid(const Node::Known& known, const Attributes& found) {
+  return known.attributes && known.attributes->symlink_target == found.symlink_target &&
+         known.attributes->rdev == found.rdev;
+}
+
+}  // namespace
+
 FileVersion NodeVersion(const Attributes& attributes) {
   return attributes.IsDirectory() ? FileVersion{} : attributes.version();
 }
@@ -15,15 +24,18 @@ bool Node::Matches(const Attributes& attributes) const {
   return !known.attributes || !AreTwoDirectories(*known.attributes, attributes);
 }
 
-bool Node::IsUntouched(const Attributes& attributes) const {
-  if (!Matches(attributes)) return false;
-  if (IsDirectory()) return true;
-  const std::shared_ptr<fetch::FileReader> reader = known_reader();
-  const std::optional<bool> is_of = reader ? reader->IsOf(attributes.ctime) : std::nullopt;
-  return is_of.value_or(attributes.ctime == identity_.ctime);
+Node::Sameness Node::Judge(const Attributes& found) const {
+  if (!Matches(found)) return Sameness::kOther;
+  if (IsDirectory()) return Sameness::kSame;
+  if (!S_ISREG(type())) return LeadsWhereItDid(known(), found) ? Sameness::kSame : Sameness::kOther;
+  const std::shared_ptr<fetch::FileReader> reader = this->reader();
+  if (!reader) return Sameness::kSame;
+  const bool same = reader->IsOf(found.ctime).value_or(found.ctime == identity_.ctime);
+  if (same) return Sameness::kSame;
+  return reader->notes() ? Sameness::kCompare : Sameness::kOther;
 }
 
-std::shared_ptr<fetch::FileReader> Node::known_reader() const {
+std::shared_ptr<fetch::FileReader> Node::reader() const {
   const MutexLock lock(mutex_);
   return reader_;
 }

@@ -62,9 +62,14 @@ class Node {
   bool IsDirectory() const { return S_ISDIR(identity_.type); }
   // Whether these are attributes of this node, and not of what came after it.
   bool Matches(const Attributes& attributes) const;
-  // Nor can anything else have changed since: a file's bytes, as far as they were shown, are surely the same. Of a
-  // directory, the names are asked for anyway.
-  bool IsUntouched(const Attributes& attributes) const;
+  // Whether it is still what `found` is, though something may have changed of which its version says nothing: what was
+  // shown of it decides, its bytes or where it leads. Of a directory, the names are asked for anyway.
+  enum class Sameness {
+    kSame,     // nothing was shown, or all of it under the ctime that it has now
+    kCompare,  // its ctime is another: by its bytes (`reader()->Compare`)
+    kOther
+  };
+  Sameness Judge(const Attributes& found) const;
 
   Known known() const;
   void SetKnown(Known known);
@@ -73,6 +78,8 @@ class Node {
   // The attributes are true no longer: asked again when needed.
   void Expire();
 
+  // Null before the first read.
+  std::shared_ptr<fetch::FileReader> reader() const;
   // Made at the first read.
   std::shared_ptr<fetch::FileReader> Reader(const std::function<std::shared_ptr<fetch::FileReader>()>& make);
 
@@ -94,8 +101,6 @@ class Node {
   size_t charge() const;
 
  private:
-  std::shared_ptr<fetch::FileReader> known_reader() const;
-
   const Identity identity_;
   std::atomic<uint64_t> number_{0};
   std::atomic<bool> used_{false};

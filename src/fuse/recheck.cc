@@ -61,7 +61,7 @@ void Recheck::Run() {
     is_due_ = false;
     answers.swap(answers_);
   }
-  for (const Answer& answer : answers) Judge(answer);
+  for (Answer& answer : answers) Judge(std::move(answer));
   const bool more = AskSome();
   const MutexLock lock(mutex_);
   if (!answers_.empty() || more) {
@@ -103,13 +103,26 @@ void Recheck::OnAnswer(Answer answer) {
   if (!std::exchange(is_due_, true)) parts_.notifier->Then([self = shared_from_this()] { self->Run(); });
 }
 
-void Recheck::Judge(const Answer& answer) {
+void Recheck::Judge(Answer answer) {
   const Nodes listed = std::move(tasks_[answer.task].after_listing);
   for (const NodePtr& node : listed) tasks_.push_back({node});
   if (!listed.empty()) return;
   const NodePtr& node = tasks_[answer.task].node;
   const Attributes* const now = answer.found ? answer.found->attributes.get() : nullptr;
-  if (!parts_.inodes.Confirm(*node, now, asked_)) Drop(node);
+  const bool may_compare = now != nullptr && !answer.is_equal;
+  if (may_compare && parts_.inodes.ToCompare(node->path(), *now) == node) return Compare(node, std::move(answer));
+  if (!parts_.inodes.Confirm(*node, now, asked_, answer.is_equal.value_or(false))) Drop(node);
+}
+
+void Recheck::Compare(const NodePtr& node, Answer answer) {
+  {
+    const MutexLock lock(mutex_);
+    ++under_way_;
+  }
+  node->reader()->Compare(until_, [self = shared_from_this(), answer = std::move(answer)](const Status& equal) mutable {
+    answer.is_equal = equal.has_value();
+    self->OnAnswer(std::move(answer));
+  });
 }
 
 // Somebody may look the name up before its turn has come, and what he found is his to use.

@@ -47,6 +47,7 @@ class Recheck : public std::enable_shared_from_this<Recheck> {
   struct Answer {
     size_t task = 0;
     Result<fetch::Found> found;
+    std::optional<bool> is_equal{};  // its bytes, where these were compared
   };
 
   void MakeTasks();
@@ -55,7 +56,8 @@ class Recheck : public std::enable_shared_from_this<Recheck> {
   void Run() EXCLUDES(mutex_);
   bool AskSome();
   void Ask(size_t task);
-  void Judge(const Answer& answer);
+  void Judge(Answer answer);
+  void Compare(const NodePtr& node, Answer answer);
   void Drop(const NodePtr& node);
   bool IsBelowDropped(std::string_view path) const;
   // Of the directory that the kernel has this name in; nothing: it has forgotten it.

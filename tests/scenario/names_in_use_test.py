@@ -121,6 +121,43 @@ class NamesInUse(copper_job.Scenario):
             self.assertEqual(expected, [self.ask(worker) for worker in workers], path)
         self.assertEqual(before, job.total("bytes_from_source"))
 
+    def test_a_link_to_what_is_in_use(self):
+        """Conda's hard links, chmod and rename change the ctime alone: whoever runs it, has it mapped or open goes on after a refresh."""
+        self.make_workplace()
+        (self.source / "links").mkdir()
+        program = os.path.basename(sys.executable)
+        used = ["work/here/data", "work/here/lib.so", f"bin/{program}"]
+        job = self.start()
+        workers = [self.worker(job, mount) for mount in job.mounts]
+        expected = [f"{mount}/work/here True True ['data', 'lib.so'] 3000000 False {mount}/bin/{program}" for mount in job.mounts]
+        self.assertEqual(expected, [self.ask(worker) for worker in workers])
+        numbers = [[os.stat(f"{mount}/{name}").st_ino for name in used] for mount in job.mounts]
+        changes = (lambda path: os.link(path, self.source / "links" / path.name), lambda path: path.chmod(0o775),
+                   lambda path: (path.rename(self.source / "links/away"), (self.source / "links/away").rename(path)))
+        for change, path in zip(changes, ("/work/here", "/bin", "/"), strict=True):
+            for name in used:
+                change(self.source / name)
+            self.assertEqual(0, job.copper("refresh", job.mounts[1], "/").returncode)
+            self.assertEqual(expected, [self.ask(worker) for worker in workers], path)
+            for mount, of_mount in zip(job.mounts, numbers):
+                for name in used:
+                    self.assertEqual((self.source / name).read_bytes(), pathlib.Path(f"{mount}/{name}").read_bytes())
+                self.assertEqual(of_mount, [os.stat(f"{mount}/{name}").st_ino for name in used])
+                copper_job.run(f"{mount}/bin/{program}", "-c", "pass")
+            self.assertEqual(expected, [self.ask(worker) for worker in workers], path)
+        self.rewrite_unseen(self.source / "work/here/data", b"2" * 3_000_000)
+        self.assertEqual(0, job.copper("refresh", job.mounts[1], "/").returncode)
+        for mount, worker in zip(job.mounts, workers):
+            self.assertEqual(b"2" * 3_000_000, pathlib.Path(f"{mount}/work/here/data").read_bytes())
+            self.assertIn("'lib.so'] 3000000 True", self.ask(worker), "it has the bytes of before, of which there is no name")
+
+    def rewrite_unseen(self, path, content):
+        """In place, and its times put back."""
+        before = path.stat()
+        with open(path, "r+b") as file:
+            file.write(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
     def test_what_changes_beside_it(self):
         """Is seen; and who works beside it is left alone."""
         self.make_workplace()

@@ -23,6 +23,8 @@ class Shown {
  public:
   // So many chunks are noted: 64 GiB.
   static constexpr size_t kMost = 65'536;
+  // 1 GiB.
+  static constexpr size_t kMostAgain = 1024;
   // The epoch in which roots vouch for a chunk; none if they don't.
   using Vouched = std::optional<Epoch>;
 
@@ -50,6 +52,8 @@ class Shown {
   void Settle(uint64_t comparison, const std::optional<FileTime>& ctime, Vouched vouched);
   // Something was not: nothing is shown any more.
   void Refuse();
+  // Whether all of it can be compared, at a cost that is worth while where nobody reads: no more than kMostAgain.
+  bool MayBeCompared() const;
 
   // Whether all that was shown is what the file is under this ctime; nullopt if there is nothing yet. What is being
   // compared is not shown yet.

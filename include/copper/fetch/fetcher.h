@@ -131,6 +131,9 @@ class Fetcher final : public rpc::Handler {
   // A file as one node of the kernel has it: what is read of it, by Read and ReadChunk, is of one version, and ESTALE
   // where that can't be had any more. Costs 24 bytes a chunk that is read.
   File Open(const std::string& path, const FileVersion& version);
+  // Whether all that was read of an opened file is what the file is now: it is read again, asked for as a chunk is, for
+  // nobody's request. ESTALE if not, or if that was more than 1 GiB; ETIMEDOUT at `until`, or past the source's time.
+  void Compare(const File& file, TimePoint until, std::move_only_function<void(Status)> done);
   // The bytes of [offset, offset+size), cut at the end of the file, as the pieces of chunks that they lie in.
   void Read(const File& file, uint64_t offset, size_t size,
             std::move_only_function<void(Result<std::vector<Bytes>>)> done, profile::UsePtr use = {});

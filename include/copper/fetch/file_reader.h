@@ -27,9 +27,12 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
   FileReader(Fetcher& fetcher, File file, std::shared_ptr<AheadSink> sink);
 
   const File& file() const { return file_; }
-  // Whether all that was read of it is what the file is under this ctime; nullopt if nothing was read, or each node
-  // reads it for itself.
+  // Whether what is read of it is noted, and can be compared: false where each node reads it for itself.
+  bool notes() const { return cacheable_ && file_.shown; }
+  // Whether all that was read of it is what the file is under this ctime; nullopt if nothing was read, or noted.
   std::optional<bool> IsOf(const FileTime& ctime) const;
+  // Whether it is what the file is now, under whatever ctime: see Fetcher::Compare. Only where it `notes`.
+  void Compare(TimePoint until, std::move_only_function<void(Status)> done) const;
   // As Fetcher::Read; and starts what should come ahead. Any thread.
   void Read(uint64_t offset, size_t size, std::move_only_function<void(Result<std::vector<Bytes>>)> done,
             profile::UsePtr use = {});

@@ -84,6 +84,25 @@ TEST_F(ShownTest, AComparisonThatAnotherHasOvertakenSettlesNothing) {
   EXPECT_EQ(Show(1, 'b', 5, 4), Verdict::kSettled);
 }
 
+// A read that was under way when its file was found equal, as far as it was shown.
+TEST_F(ShownTest, WhatComesAfterAComparisonOfNothingIsComparedUnlessItIsVouchedFor) {
+  const Shown::Seals none = shown_.BeginComparison();
+  EXPECT_EQ(none.chunks.size(), 0U);
+  shown_.Settle(none.comparison, At(0), 4);
+  EXPECT_EQ(Show(0, 'a', 1, 2), Verdict::kAsk) << "of before";
+  EXPECT_EQ(Show(1, 'b', 7, 4), Verdict::kSettled);
+}
+
+TEST_F(ShownTest, MayBeComparedUnlessItWasRefusedOrIsTooMuch) {
+  for (uint64_t chunk = 0; chunk < Shown::kMostAgain; ++chunk) ASSERT_EQ(Show(chunk, 'a', 1, 2), Verdict::kSettled);
+  EXPECT_TRUE(shown_.MayBeCompared());
+  EXPECT_EQ(Show(Shown::kMostAgain, 'a', 1, 2), Verdict::kSettled);
+  EXPECT_FALSE(shown_.MayBeCompared());
+  Shown other{budget_};
+  other.Refuse();
+  EXPECT_FALSE(other.MayBeCompared());
+}
+
 TEST_F(ShownTest, WhatIsRefusedIsRefusedForGood) {
   EXPECT_EQ(shown_.IsOf(At(1)), std::nullopt);
   EXPECT_EQ(Show(0, 'a', 1, 2), Verdict::kSettled);

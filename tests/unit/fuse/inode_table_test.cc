@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "copper/names/attributes.h"
+#include "fakes/test_job.h"
 
 namespace copper::fuse {
 namespace {
@@ -57,10 +58,25 @@ Node::Known Touched(int64_t ctime) {
   return {attributes, kNever};
 }
 
-TEST(InodeTable, WhatIsSuspectIsTheSameIfNothingHasChanged) {
+// Files that were opened, as far as a reader was made: nothing was shown of them yet.
+class SuspectNodes : public testing::Test {
+ protected:
+  NodePtr Open(InodeTable& table, const std::string& path, const Node::Known& known,
+               uint64_t asked = InodeTable::kNow) {
+    const NodePtr node = table.Enter(path, known, asked);
+    node->Reader([&] {
+      fetch::Fetcher& fetcher = job_.node(0).fetcher();
+      return std::make_shared<fetch::FileReader>(fetcher, fetcher.Open(path, node->version()), nullptr);
+    });
+    return node;
+  }
+  fakes::TestJob job_{1};
+};
+
+TEST_F(SuspectNodes, AreTheSameIfNothingHasChanged) {
   InodeTable table;
   const NodePtr directory = table.Enter("/d", Directory(2));
-  const NodePtr file = table.Enter("/d/f", Touched(1));
+  const NodePtr file = Open(table, "/d/f", Touched(1));
   const NodePtr beside = table.Enter("/d2", File(11));
   const std::vector<NodePtr> suspects = table.Suspect("/d");
   EXPECT_EQ(std::set<NodePtr>(suspects.begin(), suspects.end()), (std::set<NodePtr>{directory, file}));
@@ -75,22 +91,57 @@ TEST(InodeTable, WhatIsSuspectIsTheSameIfNothingHasChanged) {
   EXPECT_EQ(table.refreshes(), 2U);
 }
 
-TEST(InodeTable, AnAnswerFromBeforeTheRefreshClearsNobody) {
+TEST_F(SuspectNodes, AreTheSameUnderAnotherCtimeIfNothingOfThemWasShown) {
   InodeTable table;
   const NodePtr file = table.Enter("/f", Touched(1));
+  auto link = std::make_shared<Attributes>(*Touched(1).attributes);
+  link->mode = S_IFLNK | 0777;
+  link->symlink_target = "here";
+  const NodePtr symlink = table.Enter("/link", {link, kNever});
+  table.Suspect("/");
+  EXPECT_EQ(table.Enter("/f", Touched(2)), file);
+  EXPECT_NE(table.Enter("/f", File(10, 2)), file);
+  auto moved = std::make_shared<Attributes>(*link);
+  moved->ctime = {2, 0};
+  EXPECT_EQ(table.Enter("/link", {moved, kNever}, table.refreshes() - 1), symlink);
+  auto other = std::make_shared<Attributes>(*moved);
+  other->symlink_target = "elsewhere";
+  EXPECT_NE(table.Enter("/link", {other, kNever}), symlink) << "the kernel may keep where it leads";
+}
+
+TEST_F(SuspectNodes, AreTheSameUnderAnotherCtimeIfTheirBytesWereFoundEqual) {
+  InodeTable table;
+  const NodePtr file = Open(table, "/f", Touched(1)), other = Open(table, "/other", Touched(1));
+  EXPECT_EQ(table.ToCompare("/f", *Touched(2).attributes), nullptr) << "it is no suspect";
+  table.Suspect("/");
+  EXPECT_EQ(table.ToCompare("/f", *Touched(1).attributes), nullptr);
+  EXPECT_EQ(table.ToCompare("/f", *File(10, 2).attributes), nullptr) << "its version is another";
+  EXPECT_EQ(table.ToCompare("/f", *Touched(2).attributes), file);
+  EXPECT_EQ(table.EnterIfRoom("/f", *Touched(2).attributes, kNever), nullptr) << "the kernel is to ask";
+  EXPECT_FALSE(table.Confirm(*file, Touched(2).attributes.get(), table.refreshes()));
+  EXPECT_TRUE(table.Confirm(*file, Touched(2).attributes.get(), table.refreshes() - 1, /*is_equal=*/true));
+  EXPECT_FALSE(table.Confirm(*file, nullptr, table.refreshes())) << "that look was an old one";
+  EXPECT_EQ(table.Enter("/f", Touched(2), InodeTable::kNow, file.get()), file);
+  EXPECT_TRUE(table.Confirm(*file, nullptr, table.refreshes())) << "it is settled";
+  EXPECT_NE(table.Enter("/other", Touched(2), InodeTable::kNow, file.get()), other) << "another was compared";
+}
+
+TEST_F(SuspectNodes, AreNotClearedByAnAnswerFromBeforeTheRefresh) {
+  InodeTable table;
+  const NodePtr file = Open(table, "/f", Touched(1));
   const uint64_t before = table.refreshes();
   table.Suspect("/f");
   EXPECT_EQ(table.Enter("/f", Touched(1), before), file);
   const NodePtr fresh = table.Enter("/f", Touched(2), table.refreshes());
   EXPECT_NE(fresh, file);
   EXPECT_EQ(table.Enter("/f", Touched(3)), fresh);
-  const NodePtr late = table.Enter("/late", Touched(1), before);
+  const NodePtr late = Open(table, "/late", Touched(1), before);
   EXPECT_NE(table.Enter("/late", Touched(2)), late) << "was suspect from the start";
 }
 
-TEST(InodeTable, OnlyWhatIsStillSuspectAndDiffersIsNotConfirmed) {
+TEST_F(SuspectNodes, AreConfirmedUnlessTheyStillAreSuspectAndDiffer) {
   InodeTable table;
-  const NodePtr file = table.Enter("/f", Touched(1));
+  const NodePtr file = Open(table, "/f", Touched(1));
   table.Suspect("/");
   const uint64_t now = table.refreshes();
   EXPECT_FALSE(table.Confirm(*file, Touched(2).attributes.get(), now));

@@ -145,19 +145,24 @@ TEST_F(ServedRefresh, WhatHasNotChangedIsTheSameNode) {
 
 TEST_F(ServedRefreshOfAnOldKernel, OnlyWhatHasChangedIsDropped) {
   Start();
-  const std::vector<std::string> names = {"same", "rewritten", "unseen", "replaced", "removed", "becomes_directory"};
+  const std::vector<std::string> names = {"same",   "rewritten", "unseen",  "unread",
+                                          "linked", "replaced",  "removed", "becomes_directory"};
   for (const std::string& name : names) store().AddFile("/d/sub/" + name, "bytes");
   store().AddFile("/d/gone/file", "bytes");
   store().AddFile("/d/becomes_file/file", "bytes");
   const uint64_t directory = kernel_.Lookup(1, "d").out.nodeid;
   const uint64_t sub = kernel_.Lookup(directory, "sub").out.nodeid;
   for (const std::string& name : names) ASSERT_NE(kernel_.Lookup(sub, name).out.nodeid, 0U);
+  for (const char* name : {"same", "unseen", "linked"})
+    ASSERT_EQ(kernel_.Read(kernel_.Lookup(sub, name).out.nodeid, 0, 100).body, "bytes");
   const uint64_t gone = kernel_.Lookup(directory, "gone").out.nodeid;
   ASSERT_NE(kernel_.Lookup(gone, "file").out.nodeid, 0U);
   ASSERT_NE(kernel_.Lookup(directory, "becomes_file").out.nodeid, 0U);
   ASSERT_EQ(kernel_.Lookup(sub, "absent").out.nodeid, 0U);
   store().Rewrite("/d/sub/rewritten", "BYTES");
   store().RewriteUnseen("/d/sub/unseen", "BYTES");
+  store().RewriteUnseen("/d/sub/unread", "BYTES");
+  store().TouchCtime("/d/sub/linked");
   store().Replace("/d/sub/replaced", "BYTES");
   for (const char* path : {"/d/sub/removed", "/d/sub/becomes_directory", "/d/gone", "/d/becomes_file"})
     store().Remove(path);
@@ -297,6 +302,55 @@ TEST_F(ServedRefresh, WhoHasItOpenGoesOnIfOnlyItsCtimeHasChanged) {
     EXPECT_EQ(kernel_.Read(file.out.nodeid, chunk * kChunkSize, 4096).body, text.substr(0, 4096)) << chunk;
   }
   EXPECT_EQ(kernel_.Lookup(1, "f").out.nodeid, file.out.nodeid) << "all of it was found equal under the last ctime";
+}
+
+// conda's hard links, chmod: what runs stays what it is, with its pages.
+TEST_F(ServedRefresh, WhatOnlyItsCtimeTellsApartIsTheSameNodeIfWhatWasShownOfItIsTheSame) {
+  Start();
+  const std::string text(3 * kChunkSize, 'o');
+  for (const char* path : {"/d/linked", "/d/rewritten", "/d/unread"}) store().AddFile(path, text);
+  const uint64_t directory = kernel_.Lookup(1, "d").out.nodeid;
+  const auto number = [&](const char* name) { return kernel_.Lookup(directory, name).out.nodeid; };
+  const uint64_t linked = number("linked"), rewritten = number("rewritten"), unread = number("unread");
+  for (const uint64_t node : {linked, rewritten})
+    ASSERT_EQ(kernel_.Read(node, kChunkSize, 4096).body, text.substr(0, 4096));
+  store().TouchCtime("/d/linked");
+  store().RewriteRestoring("/d/rewritten", std::string(3 * kChunkSize, 'n'));
+  store().TouchCtime("/d/unread");
+  Refresh("/");
+  for (const auto& name : kernel_.Readdirplus(directory, 0).names) {
+    if (name.name == "linked" || name.name == "rewritten") {
+      EXPECT_EQ(name.out.nodeid, 0U) << "nobody is told before it is compared";
+    }
+  }
+  EXPECT_EQ(number("linked"), linked);
+  EXPECT_NE(number("rewritten"), rewritten);
+  EXPECT_EQ(number("unread"), unread);
+  const auto reads = store().counts("/d/unread").reads;
+  EXPECT_EQ(reads, 0U) << "nothing was shown, so nothing is compared";
+  const auto compared = store().counts("/d/linked").reads;
+  EXPECT_EQ(number("linked"), linked);
+  EXPECT_EQ(store().counts("/d/linked").reads, compared) << "once";
+}
+
+// Whoever looks it up waits; nobody else does.
+TEST_F(ServedRefresh, AComparisonThatWaitsForTheSourceHoldsUpNobodyElse) {
+  Start();
+  store().AddFile("/f", std::string(1000, 'o'));
+  store().AddFile("/g", "beside");
+  const uint64_t file = kernel_.Lookup(1, "f").out.nodeid;
+  ASSERT_EQ(kernel_.Read(file, 0, 4096).body.size(), 1000U);
+  store().TouchCtime("/f");
+  Refresh("/");
+  store().Block(Kind::kRead, "/f");
+  const uint64_t asked = kernel_.SendLookup(1, "f");
+  ASSERT_TRUE(store().WaitUntilBlocked(Kind::kRead, "/f", 1));
+  EXPECT_EQ(kernel_.Read(kernel_.Lookup(1, "g").out.nodeid, 0, 100).body, "beside");
+  store().Release(Kind::kRead, "/f");
+  const auto answer = kernel_.Wait(asked);
+  uint64_t found = 0;
+  std::memcpy(&found, answer.body.data(), sizeof found);
+  EXPECT_EQ(found, file);
 }
 
 TEST_F(ServedRefresh, WhatWasReadBeforeItWasRewrittenIsNeverTakenForTheNewOne) {
