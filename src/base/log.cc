@@ -93,11 +93,12 @@ constexpr size_t kMostBytes = size_t{1} << 20;
 
 }  // namespace
 
-class Logger::Writer : public std::enable_shared_from_this<Logger::Writer> {
+class Logger::Writer final : public LogOutput, public std::enable_shared_from_this<Logger::Writer> {
  public:
   Writer(LogType type, std::string file) : sinks_(type, std::move(file)) {}
 
-  void Add(std::string line) {
+  void Add(LogLevel level, std::string_view function, const std::string& message) override {
+    std::string line = Line(level, function, message);
     const MutexLock lock(mutex_);
     if (bytes_ + line.size() > kMostBytes) {
       ++lost_;
@@ -109,7 +110,7 @@ class Logger::Writer : public std::enable_shared_from_this<Logger::Writer> {
     changed_.NotifyAll();
   }
 
-  bool Flush(Duration patience) {
+  bool Flush(Duration patience) override {
     const MutexLock lock(mutex_);
     return changed_.WaitFor(mutex_, patience, [this]() REQUIRES(mutex_) { return idle(); });
   }
@@ -177,18 +178,20 @@ class Logger::Writer : public std::enable_shared_from_this<Logger::Writer> {
 };
 
 Logger::Logger(LogLevel level, LogType type, std::string file)
-    : level_(level), writer_(std::make_shared<Writer>(type, std::move(file))) {}
+    : level_(level), writer_(std::make_shared<Writer>(type, std::move(file))), output_(*writer_) {}
+
+Logger::Logger(LogLevel level, LogOutput& output) : level_(level), output_(output) {}
 
 Logger::~Logger() {
-  writer_->Stop(kPatience);
+  if (writer_) writer_->Stop(kPatience);
 }
 
 bool Logger::Flush(Duration patience) {
-  return writer_->Flush(patience);
+  return output_.Flush(patience);
 }
 
 void Logger::Write(LogLevel level, const std::source_location& where, const std::string& message) {
-  writer_->Add(Line(level, FunctionName(where.function_name()), message));
+  output_.Add(level, FunctionName(where.function_name()), message);
   if (level == LogLevel::kFatal) Flush(kPatience);
 }
 

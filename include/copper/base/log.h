@@ -33,10 +33,23 @@ struct LogFormat {
   std::source_location location;
 };
 
+// Where a logger's lines go. Behind an interface: many ranks in one process need neither a thread each nor the time of
+// the host in their lines.
+class LogOutput {
+ public:
+  virtual ~LogOutput() = default;
+  // Any thread; does not block.
+  virtual void Add(LogLevel level, std::string_view function, const std::string& message) = 0;
+  // As Logger::Flush.
+  virtual bool Flush(Duration /*patience*/) { return true; }
+};
+
 class Logger {
  public:
   // `file` is created when its first line is written, so that a quiet job of thousands of ranks creates none.
   Logger(LogLevel level, LogType type, std::string file);
+  // `output` outlives the logger.
+  Logger(LogLevel level, LogOutput& output);
   ~Logger();  // waits up to kPatience for what is queued
   Logger(const Logger&) = delete;
   Logger& operator=(const Logger&) = delete;
@@ -77,7 +90,8 @@ class Logger {
 
   class Writer;
   const LogLevel level_;
-  const std::shared_ptr<Writer> writer_;  // the thread holds it, too
+  const std::shared_ptr<Writer> writer_;  // the thread holds it, too; null where lines go elsewhere
+  LogOutput& output_;
 };
 
 }  // namespace copper

@@ -50,6 +50,25 @@ struct Speaker {
   void Speak(Logger& log) const { log.Warning("from a member"); }
 };
 
+TEST(Log, LinesGoElsewhereWithoutAThread) {
+  struct Kept final : LogOutput {
+    void Add(LogLevel level, std::string_view, const std::string& message) override {
+      lines.push_back(std::to_string(static_cast<int>(level)) + " " + message +
+                      (by == std::this_thread::get_id() ? "" : " by another"));
+    }
+    std::thread::id by = std::this_thread::get_id();
+    std::vector<std::string> lines;
+  } kept;
+  {
+    Logger log(LogLevel::kWarning, kept);
+    log.Warning("one {}", 1);
+    log.Info("not this");
+    log.Fatal("two");
+    EXPECT_TRUE(log.Flush());
+  }
+  EXPECT_EQ((std::vector<std::string>{"3 one 1", "1 two"}), kept.lines);
+}
+
 TEST(Log, LinesHaveTimeLevelFunctionAndMessage) {
   const TemporaryDirectory directory;
   Logger log(LogLevel::kDebug, LogType::kFile, directory.At("log"));
