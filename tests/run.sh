@@ -58,6 +58,7 @@ run_dev() {
   build dev || return 0
   run_tests dev 'unit tests' -L '^unit$'
   run_tests dev 'architecture' -L '^architecture$'
+  run_tests dev 'simulation' -L '^simulation$'
   run_tests dev 'scenarios' -L '^scenario$' -j 3  # they wait more than they compute
 }
 

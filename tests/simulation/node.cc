@@ -1,0 +1,120 @@
+#include "simulation/node.h"
+
+#include "simulation/models.h"
+
+namespace copper::simulation {
+namespace {
+
+// What a rank needs to stop fuse and unmount.
+constexpr auto kUnmounting = milliseconds(50);
+
+rpc::FabricChannel::Options ChannelOptions(const Node::Options& options, const tree::Forest& forest) {
+  return {.self = options.fetch.self, .ranks = forest.ranks(), .job = options.job};
+}
+
+}  // namespace
+
+Node::Node(const Options& options, World world, Host& host, fabric::Endpoint& endpoint,
+           std::unique_ptr<storage::BackingStore> store)
+    : queue_(world.queue),
+      host_(host),
+      ranks_(world.forest.ranks()),
+      store_(std::move(store)),
+      log_(options.log_level, world.log),
+      cache_(options.cache_budget),
+      roots_(options.roots, world.queue, world.fibers, host),
+      detours_(options.detours, world.queue, world.fibers, host),
+      local_(options.local, world.queue, world.fibers, host),
+      loop_({.threads = 1}, world.queue, world.fibers, host),
+      channel_(ChannelOptions(options, world.forest), endpoint, world.queue, log_),
+      fetcher_(options.fetch, {*store_, world.file_systems, roots_, detours_, local_, channel_, channel_.keys(),
+                               world.forest, cache_, counters_, world.queue, log_}),
+      ending_(options.fetch.self, JobPartsOf(world),
+              {.begin = [this](job::StopReason, Rank) { BeginEnd(); },
+               .go = [this](const job::JobEnd& end) { OnGo(end); },
+               .served = [this] { return job::ServedBy(counters_); }}),
+      peers_(options.fetch.self, JobPartsOf(world), {.all_unmounted = [](Rank) {}, .status = [] { return Json(); }}),
+      refresher_(
+          options.fetch.self, {channel_, world.forest, loop_, world.queue},
+          {.begin = [this](const fetch::RefreshId& id, const std::string& path,
+                           TimePoint until) { fetcher_.BeginRefresh(id, path, until); },
+           .end = [this](const fetch::RefreshId& id, const std::string& path,
+                         std::move_only_function<void()> told) { fetcher_.EndRefresh(id, path, std::move(told)); }}) {
+  fetcher_.SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
+    OnControl(from, request, std::move(respond));
+  });
+  fetcher_.SetLossListener([this](Rank rank, bool lost) { losses_.Note(rank, lost); });
+  channel_.Start(*this);
+}
+
+Node::~Node() {
+  Stop();
+}
+
+void Node::Stop() {
+  for (SimulatedExecutor* pool : {&roots_, &detours_, &local_, &loop_}) pool->Stop();
+  channel_.Stop();
+}
+
+void Node::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::Responder respond) {
+  NoteHeld();
+  if (sits_ == Duration{}) return fetcher_.Handle(from, std::move(request), deadline, std::move(respond));
+  queue_.After(sits_, What::kFault, host_,
+               [this, from, request = std::move(request), deadline, respond = std::move(respond)]() mutable {
+                 fetcher_.Handle(from, std::move(request), deadline, std::move(respond));
+               });
+}
+
+bool Node::OnTick(TimePoint now) {
+  NoteHeld();
+  return fetcher_.OnTick(now) || is_restless_;
+}
+
+void Node::TickForEver() {
+  is_restless_ = true;
+  channel_.WantTicks();
+}
+
+void Node::PingAll() {
+  for (Rank rank = 0; rank < ranks_; ++rank) {
+    if (rank == host_.rank()) continue;
+    channel_.Call(rank, {.kind = rpc::Kind::kPing}, queue_.Now() + seconds(1), [](const Result<rpc::Reply>&) {});
+  }
+}
+
+void Node::OnControl(Rank from, const rpc::Request& request, rpc::Responder respond) {
+  if (request.kind == rpc::Kind::kRefresh) return refresher_.Handle(request, std::move(respond));
+  const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
+  if (of_the_end) return ending_.Handle(from, request, std::move(respond));
+  if (request.kind == rpc::Kind::kStatus || request.kind == rpc::Kind::kUnmounted) {
+    return peers_.Handle(from, request, std::move(respond));
+  }
+  respond({.error = ENOTSUP});  // reductions, see README.md
+}
+
+void Node::BeginEnd() {
+  if (std::exchange(is_ending_, true)) return;
+  if (on_ending_) on_ending_();
+  if (never_leaves_) return;
+  queue_.After(kUnmounting, What::kEnding, host_, [this] { ending_.Left(); });
+  TickEnd();
+}
+
+// As app/main_loop.cc does while a job ends.
+void Node::TickEnd() {
+  if (end_) return;
+  queue_.After(seconds(1), What::kEnding, host_, [this] {
+    ending_.OnTick();
+    TickEnd();
+  });
+}
+
+void Node::OnGo(const job::JobEnd& end) {
+  if (end_) return;
+  end_ = end;
+  ended_at_ = queue_.Now();
+  // What is still to be answered by others is waited for no longer, as by the product's last seconds.
+  queue_.After(seconds(1), What::kEnding, host_, [this] { channel_.Stop(); });
+}
+
+}  // namespace copper::simulation

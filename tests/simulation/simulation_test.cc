@@ -1,0 +1,283 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ostream>
+#include <sstream>
+
+#include "simulation/options.h"
+#include "simulation/world.h"
+
+namespace copper::simulation {
+namespace {
+
+constexpr Import kSmall{.files = 30, .bytes = uint64_t{8} << 20};
+
+// What a run says, and which checks failed.
+struct Ran {
+  Report report;
+  std::vector<Check> failed;
+};
+
+Ran RunImport(const RunOptions& options, const Import& import = kSmall) {
+  Workload workload = MakeImport(import, options.seed);
+  World world(options, workload);
+  Ran ran{world.Run(), {}};
+  for (int number = 0; number <= static_cast<int>(Check::kEnd); ++number) {
+    if (!world.checks().Holds(static_cast<Check>(number))) ran.failed.push_back(static_cast<Check>(number));
+  }
+  return ran;
+}
+
+std::string All(const std::vector<std::string>& lines) {
+  std::string all;
+  for (const std::string& line : lines) all += line + "\n";
+  return all;
+}
+
+#define EXPECT_HOLDS(ran) EXPECT_TRUE((ran).report.failures.empty()) << All((ran).report.failures)
+
+TEST(EventQueue, RunsInTheOrderOfTimeThenOfMaking) {
+  EventQueue queue;
+  Host host(0);
+  std::string order;
+  queue.After(seconds(2), What::kTask, host, [&] { order += "c"; });
+  queue.After(seconds(1), What::kTask, host, [&] { order += "a"; });
+  queue.After(seconds(1), What::kTask, host, [&] { order += "b"; });
+  while (queue.RunOne()) {
+  }
+  EXPECT_EQ("abc", order);
+  EXPECT_EQ(Duration(seconds(2)), queue.SinceStart());
+}
+
+TEST(EventQueue, AFrozenHostDoesLaterWhatADeadOneNeverDoes) {
+  EventQueue queue;
+  Host frozen(0), dead(1);
+  std::string order;
+  queue.After(seconds(1), What::kTask, frozen, [&] { order += "frozen "; });
+  queue.After(seconds(1), What::kTask, dead, [&] { order += "dead "; });
+  queue.Freeze(frozen);
+  queue.Kill(dead);
+  while (queue.RunOne()) {
+  }
+  EXPECT_EQ("", order);
+  queue.Thaw(frozen);
+  while (queue.RunOne()) {
+  }
+  EXPECT_EQ("frozen ", order);
+}
+
+TEST(EventQueue, TheHashTellsOtherEvents) {
+  const auto digest = [](Duration when) {
+    EventQueue queue;
+    Host host(0);
+    queue.After(when, What::kTask, host, [] {});
+    queue.RunOne();
+    return queue.digest();
+  };
+  EXPECT_EQ(digest(seconds(1)), digest(seconds(1)));
+  EXPECT_NE(digest(seconds(1)), digest(seconds(1) + nanoseconds(1)));
+}
+
+TEST(Fibers, WaitAndGoOn) {
+  Fibers fibers;
+  std::string order;
+  Fibers::Fiber* waiting = nullptr;
+  fibers.Run([&] {
+    order += "a";
+    waiting = fibers.current();
+    fibers.Wait();
+    order += "c";
+  });
+  fibers.Run([&] { order += "b"; });
+  EXPECT_EQ(nullptr, fibers.current());
+  fibers.Resume(waiting);
+  EXPECT_EQ("abc", order);
+}
+
+TEST(Executor, RunsAsManyAtOnceAsItHasThreadsAndMoreWhereTheyAreStuck) {
+  EventQueue queue;
+  Fibers fibers;
+  Host host(0);
+  SimulatedExecutor pool({.threads = 2, .stuck_after = seconds(10), .most_stuck = 1}, queue, fibers, host);
+  int begun = 0;
+  for (int task = 0; task < 4; ++task) {
+    pool.Submit([&] {
+      ++begun;
+      fibers.Wait();
+    });
+  }
+  while (queue.RunOne()) {
+  }
+  EXPECT_EQ(2, begun);
+  queue.After(seconds(10), What::kTick, host, [&] { pool.OnTick(); });
+  while (queue.RunOne()) {
+  }
+  EXPECT_EQ(3, begun);
+}
+
+TEST(FileTree, KnowsItsBytes) {
+  FileTree tree;
+  const NameId file = tree.Add(kRoot, "file", NameKind::kFile, 3 << 20);
+  const FileVersion first = tree.AttributesOf(file).version();
+  const Bytes bytes = tree.Content(file, (1 << 20) + 100, 1000);
+  EXPECT_TRUE(tree.IsContent(file, first, (1 << 20) + 100, bytes));
+  EXPECT_TRUE(tree.IsContent(file, first, (1 << 20) + 100, Bytes::Copy(bytes.span())));
+  EXPECT_FALSE(tree.IsContent(file, first, (1 << 20) + 101, bytes));
+  EXPECT_FALSE(tree.IsContent(file, first, (2 << 20) + 100, bytes));
+  tree.Replace(file);
+  const FileVersion second = tree.AttributesOf(file).version();
+  EXPECT_TRUE(tree.IsContent(file, first, (1 << 20) + 100, bytes));
+  EXPECT_FALSE(tree.IsContent(file, second, (1 << 20) + 100, bytes));
+}
+
+TEST(Simulation, TwoRunsAreOne) {
+  RunOptions options{.seed = 5, .nodes = 12};
+  options.faults = {.kinds = ParseFaults("all").value(), .count = 4, .within = milliseconds(300)};
+  const Ran one = RunImport(options), other = RunImport(options);
+  EXPECT_EQ(one.report.digest, other.report.digest);
+  EXPECT_EQ(one.report.events, other.report.events);
+  EXPECT_EQ(one.report.faults, other.report.faults);
+  options.seed = 6;
+  EXPECT_NE(one.report.digest, RunImport(options).report.digest);
+}
+
+TEST(Simulation, AllHoldsWhereNothingFails) {
+  for (const FabricModel& fabric : {kSlingshotFabric, kTcpFabric}) {
+    for (const SourceModel& source : {kLustreSource, kSlowSource}) {
+      const Ran ran = RunImport({.nodes = 16, .fabric = fabric, .source = source});
+      EXPECT_HOLDS(ran);
+      EXPECT_EQ(0U, ran.report.detours);
+      EXPECT_EQ(1U, ran.report.source.most_of_one);
+    }
+  }
+}
+
+TEST(Simulation, AChainOf16RanksHasNoDetour) {
+  const Ran ran = RunImport({.nodes = 16, .fanout = 1, .trees = 1});
+  EXPECT_HOLDS(ran);
+  EXPECT_EQ(0U, ran.report.detours);
+}
+
+TEST(Simulation, ABinaryTreeOf256RanksHasNoDetour) {
+  const Ran ran = RunImport({.nodes = 256, .processes = 1, .trees = 1}, {.files = 8, .bytes = uint64_t{2} << 20});
+  EXPECT_HOLDS(ran);
+  EXPECT_EQ(0U, ran.report.detours);
+}
+
+TEST(Simulation, ALibraryIsReadOnceHoweverItIsMapped) {
+  Workload workload = MakeLarge(uint64_t{20} << 20);
+  World world({.nodes = 8}, workload);
+  const Report report = world.Run();
+  EXPECT_TRUE(report.failures.empty()) << All(report.failures);
+  EXPECT_EQ(uint64_t{20} << 20, report.source.bytes);
+}
+
+TEST(Simulation, LostRanksCostNoMoreThanTheyMay) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    RunOptions options{.seed = seed, .nodes = 24};
+    options.faults = {.kinds = {Fault::kKill, Fault::kFreeze}, .count = 3, .within = milliseconds(200)};
+    const Ran ran = RunImport(options);
+    EXPECT_HOLDS(ran) << "seed " << seed;
+    EXPECT_FALSE(ran.report.faults.empty());
+  }
+}
+
+TEST(Simulation, HoldsWhateverTheSeedBreaks) {
+  CommandOptions options;
+  options.is_random = true;
+  options.most_nodes = 16;
+  for (uint64_t seed = 100; seed < 110; ++seed) {
+    const CommandOptions drawn = Drawn(options, seed);
+    Result<Workload> workload = MakeWorkload(drawn);
+    ASSERT_TRUE(workload);
+    World world(drawn.run, *workload);
+    const Report report = world.Run();
+    EXPECT_TRUE(report.failures.empty()) << All(report.failures) << CommandOf(drawn);
+  }
+}
+
+// Each check is seen to fail where the product is put together wrongly on purpose.
+struct Broken {
+  Mutation mutation;
+  Check check;
+  RunOptions options;
+  Import import = kSmall;
+};
+
+void PrintTo(const Broken& broken, std::ostream* out) {
+  *out << Name(broken.check);
+}
+
+class CheckFails : public testing::TestWithParam<Broken> {};
+
+TEST_P(CheckFails, WhereTheProductIsBroken) {
+  const auto [mutation, check, shape, import] = GetParam();
+  RunOptions options = shape;
+  EXPECT_HOLDS(RunImport(options, import));
+  options.mutation = mutation;
+  const Ran broken = RunImport(options, import);
+  EXPECT_TRUE(std::ranges::find(broken.failed, check) != broken.failed.end()) << All(broken.report.failures);
+}
+
+constexpr Import kManyBytes{.files = 30, .bytes = uint64_t{400} << 20};
+
+INSTANTIATE_TEST_SUITE_P(
+    Simulation, CheckFails,
+    testing::Values(
+        Broken{Mutation::kAlone, Check::kOnce, {.nodes = 8}},
+        Broken{Mutation::kManyThreads,
+               Check::kSourceOps,
+               {.nodes = 8, .processes = 4, .trees = 4, .source_ops = 4},
+               kManyBytes},
+        // Nobody is told, in the time that a run may take.
+        Broken{Mutation::kLostTasks, Check::kForgotten, {.nodes = 8, .most_time = seconds(20)}},
+        // Whoever asks is told ETIMEDOUT, which the source has not said.
+        Broken{Mutation::kLostTasks, Check::kErrors, {.nodes = 8, .source_timeout = seconds(5)}},
+        Broken{Mutation::kNoBudget, Check::kBudget, {.nodes = 8, .cache_budget = uint64_t{16} << 20}, kManyBytes},
+        Broken{Mutation::kWrongBytes, Check::kBytes, {.nodes = 8}},
+        Broken{Mutation::kManyPeers, Check::kPeers, {.nodes = 16, .trees = 2}},
+        Broken{Mutation::kNeverLeaves, Check::kEnd, {.nodes = 8}},
+        Broken{Mutation::kRestless, Check::kLeft, {.nodes = 8}}, Broken{Mutation::kLate, Check::kLate, {.nodes = 8}}));
+
+TEST(Command, BadInputIsOneLine) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"--nodes", "0"},
+           {"--nodes", "many"},
+           {"--no-such-option"},
+           {"--fabric", "pigeons"},
+           {"--source", "tape"},
+           {"--faults", "kill,lightning"},
+           {"--workload", "nothing"},
+           {"--workload", "trace"},
+           {"--trees", "5", "--nodes", "4"},
+           {"stray"},
+       }) {
+    const Result<CommandOptions> options = ParseCommand(arguments);
+    ASSERT_FALSE(options) << arguments.front();
+    EXPECT_EQ(EINVAL, options.error().code);
+    EXPECT_FALSE(options.error().message.contains('\n')) << options.error().message;
+  }
+}
+
+TEST(Command, SaysHowToRunItAgain) {
+  CommandOptions options;
+  options.is_random = true;
+  for (uint64_t seed = 1; seed < 50; ++seed) {
+    const CommandOptions drawn = Drawn(options, seed);
+    std::vector<std::string> words;
+    std::istringstream command(CommandOf(drawn));
+    for (std::string word; command >> word;) words.push_back(word);
+    words.erase(words.begin());
+    const Result<CommandOptions> again = ParseCommand(words);
+    ASSERT_TRUE(again) << CommandOf(drawn);
+    EXPECT_EQ(CommandOf(drawn), CommandOf(*again));
+    EXPECT_EQ(drawn.run.nodes, again->run.nodes);
+    EXPECT_EQ(drawn.run.cache_budget, again->run.cache_budget);
+    if (drawn.run.faults.count > 0) {
+      EXPECT_EQ(drawn.run.faults.kinds, again->run.faults.kinds);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace copper::simulation
