@@ -18,6 +18,7 @@
 #include "app/main_loop.h"
 #include "copper/base/files.h"
 #include "copper/base/process_stat.h"
+#include "copper/base/program_pages.h"
 
 namespace copper::app {
 namespace {
@@ -192,7 +193,8 @@ Result<Supervisor> Supervisor::Fork(const Options& options) {
   prctl(PR_SET_NAME, "copper-parent");
   // The launcher knows by the end of its connections that the daemon is gone: they must not stay open here.
   CloseAllBut({ours.get(), launcher.get()});
-  theirs.Release();  // closed with the others
+  theirs.Release();       // closed with the others
+  LetGoOfProgramPages();  // ten MiB that the dynamic linker has touched, and nobody will again
   Watch(daemon, options, signals, std::move(ours), std::move(launcher)).Run();
 }
 

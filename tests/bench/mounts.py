@@ -92,7 +92,7 @@ class CopperJob:
         return time.monotonic() - start
 
     def processes(self):
-        """Daemons and mounters."""
+        """Daemons, their parents and their mounters."""
         return copper_job.daemons_of(self._work)
 
     def processes_of(self, rank):

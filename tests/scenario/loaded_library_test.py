@@ -56,6 +56,19 @@ class WhereItIsUsed(copper_job.Scenario):
             for pid in pids:
                 self.assertEqual(set(), mapped(pid), f"rank {rank}: {job.describe(pid)}")
 
+    def test_a_parent_keeps_little_of_what_it_touched_to_come_up(self):
+        """Its share of the programs and libraries in memory; the daemon uses them, it waits."""
+
+        def resident_of_files(pid):
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            return int(status.partition("RssFile:")[2].split()[0])
+
+        job = self.start_used([])
+        parents = {pid: parent for parent, pids in copper_job.children().items() for pid in pids}
+        for rank in range(RANKS):
+            daemon = job.daemon(rank)
+            self.assertLess(2 * resident_of_files(parents[daemon]), resident_of_files(daemon), f"KiB, rank {rank}")
+
     def test_with_profiling_rank_zero_and_its_deputies_have_it_from_the_start(self):
         job = self.start_used(PROFILING)
         for rank, pids in processes_of(job).items():
