@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import sys
+import unittest
 
 import copper_job
 
@@ -35,6 +36,14 @@ class StartStop(copper_job.Scenario):
         stopped = job.copper("stop", job.mounts[2], "--timeout", "30")
         self.assertEqual(0, stopped.returncode, stopped.stderr)
         self.ended(job)
+
+    @unittest.skipUnless(copper_job.PATIENCE == 1, "sanitizers have a say in how libraries open files")
+    def test_a_start_does_not_read_all_symbols_of_the_kernel(self):
+        """libfabric would, twice: ten MB, and more CPU than all else that a rank does to come up."""
+        job = self.start(environment={**os.environ, "COPPER_CORE_FILES": "1"})  # else only root may ask
+        for rank in range(job.ranks):
+            read = dict(line.split(": ") for line in pathlib.Path(f"/proc/{job.daemon(rank)}/io").read_text().splitlines())
+            self.assertLess(int(read["rchar"]), 2_000_000, f"bytes that rank {rank} has read")
 
     def test_before_it_was_used(self):
         job = self.start()
