@@ -314,19 +314,20 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
     context_.parts.counters.Count(Event::kBytesFromSource, bytes->size());
     return std::vector<Bytes>{*std::move(bytes)};
   };
-  direct_.Run(context_.PoolOf(file.path), context_.waits.Begin(Doing::kReading, file.path), ask.deadline,
-              std::move(read), context_.Counting(ask, std::move(done)));
+  direct_.Run(context_.PoolOf(file.path), context_.Waiting(Doing::kReading, file.path), ask.deadline, std::move(read),
+              context_.Counting(ask, std::move(done)));
 }
 
 void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
   const FileVersion& version = request.version;
-  if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize) return respond(ErrorReply({EINVAL, {}}));
+  if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize)
+    return respond(rpc::ErrorReply({EINVAL, {}}));
   const File file{request.path, version};
   const ChunkKey key = KeptKey(file, request.argument);
   Read(file, request.argument, ask,
        [this, ask, key, version, respond = std::move(respond)](const Result<Chunk>& chunk, Way way) mutable {
          context_.Count(ask, chunk, way);
-         if (!chunk) return respond(ErrorReply(chunk.error()));
+         if (!chunk) return respond(rpc::ErrorReply(chunk.error()));
          const Bytes& bytes = chunk->bytes;
          if (way == Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, bytes.size());
          rpc::Reply reply;
@@ -352,7 +353,7 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
     return context_.parts.store.Seek(file.path, file.version, offset, whence);
   };
   if (!IsCacheable(file)) {
-    return seeks_.Run(context_.PoolOf(file.path), context_.waits.Begin(Doing::kSeeking, file.path), ask.deadline,
+    return seeks_.Run(context_.PoolOf(file.path), context_.Waiting(Doing::kSeeking, file.path), ask.deadline,
                       std::move(seek), std::move(done));
   }
   const Ticket ticket = seeks_.Begin(ask.deadline, std::move(done));
@@ -377,7 +378,7 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
 void Chunks::ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder respond) {
   Seek({request.path, request.version}, request.argument, static_cast<int>(request.argument2), ask,
        [respond = std::move(respond)](const Result<uint64_t>& found) mutable {
-         if (!found) return respond(ErrorReply(found.error()));
+         if (!found) return respond(rpc::ErrorReply(found.error()));
          rpc::Reply reply;
          reply.argument = *found;
          respond(std::move(reply));

@@ -9,8 +9,8 @@
 
 #include "copper/cache/epochs.h"
 #include "copper/fetch/fetcher.h"
+#include "copper/rpc/watch.h"
 #include "fetch/single_flight.h"
-#include "waits.h"
 
 namespace copper::fetch {
 
@@ -25,14 +25,20 @@ struct Ask {
 };
 
 using cache::AskedOf;
+using rpc::Doing;
 
 struct Context {
   Fetcher::Options options;
   Fetcher::Parts parts;
   cache::Epochs& epochs;
-  WaitList& waits;  // for the source
+  rpc::Watch& watch;  // over other ranks, and what waits for them and for the source
 
   TimePoint Now() const { return parts.clock.Now(); }
+
+  // Something waits for the source, until this goes.
+  [[nodiscard]] rpc::WaitList::Token Waiting(Doing doing, const std::string& path) const {
+    return watch.source().Begin(doing, path);
+  }
 
   // How long what is begun now is waited for.
   TimePoint SourceDeadline() const { return Now() + options.source_timeout; }
@@ -91,24 +97,5 @@ struct Context {
   // How long an absence that is seen now may be believed.
   TimePoint AbsentUntil() const { return options.absent_ttl == Duration::max() ? kNever : Now() + options.absent_ttl; }
 };
-
-// How long something is valid, as it travels: milliseconds from now, rounded down.
-inline constexpr uint32_t kForTheJob = UINT32_MAX;
-
-inline uint32_t ToWire(TimePoint until, TimePoint now) {
-  if (until == kNever) return kForTheJob;
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - now).count();
-  return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, kForTheJob - 1));
-}
-
-inline TimePoint FromWire(uint32_t milliseconds, TimePoint now) {
-  return milliseconds == kForTheJob ? kNever : now + std::chrono::milliseconds(milliseconds);
-}
-
-inline rpc::Reply ErrorReply(const Error& error) {
-  rpc::Reply reply;
-  reply.error = error.code;
-  return reply;
-}
 
 }  // namespace copper::fetch

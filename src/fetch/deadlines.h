@@ -1,27 +1,28 @@
 // Every rule about time in fetch.
 //
 // Waiting is for the living, not for a time: while the way to the source is alive its answer is waited for, up to
-// Fetcher::Options::source_timeout. Whether it is alive is asked, hop by hop (parent.h). Nothing is divided over the
-// levels of a tree, and nobody's patience but his own ends with a waiter's deadline: a flight, and each request that it
-// sends, has all of the source's time from when it is sent, and is sent again if anybody still waits then.
+// Fetcher::Options::source_timeout. Whether it is alive is asked, hop by hop (copper/rpc/watch.h). Nothing is divided
+// over the levels of a tree, and nobody's patience but his own ends with a waiter's deadline: a flight, and each
+// request that it sends, has all of the source's time from when it is sent, and is sent again if anybody still waits
+// then.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 
 #include "copper/base/clock.h"
+#include "copper/rpc/liveness.h"
 
 namespace copper::fetch {
 
-// A parent is asked after what waits there for so long; and at most once in that time.
-inline constexpr Duration kOld = std::chrono::seconds(1);
-// Without an answer for so long it is lost: kOld and this are the two seconds that a lost parent costs.
-inline constexpr Duration kProbePatience = std::chrono::seconds(1);
-// It is asked after the same old requests again after pauses that grow to this.
-inline constexpr Duration kLongestPause = std::chrono::seconds(10);
-// And whether a lost one is back after pauses that begin with this: so often unasked, later only when it is wanted.
-inline constexpr Duration kFirstPauseOfLost = std::chrono::milliseconds(500);
-inline constexpr int kProbesUnasked = 6;
+// When another rank is asked whether it lives (copper/rpc/liveness.h). `old` and `probe` are the two seconds that a
+// lost parent costs.
+inline constexpr rpc::Patience kPatience = {.old = std::chrono::seconds(1),
+                                            .probe = std::chrono::seconds(1),
+                                            .longest_pause = std::chrono::seconds(10),
+                                            .first_pause_of_lost = std::chrono::milliseconds(500),
+                                            .probes_unasked = 6,
+                                            .worth_telling = std::chrono::seconds(10)};
 // How often a request is sent again to a parent that does not know it, before it goes elsewhere.
 inline constexpr uint16_t kRepeats = 1;
 
@@ -29,9 +30,6 @@ inline constexpr uint16_t kRepeats = 1;
 // that hangs while its directory is listed must not hold up the others. So do the lookups of kWithoutListing after it.
 inline constexpr Duration kListingPatience = std::chrono::seconds(1);
 inline constexpr Duration kWithoutListing = std::chrono::seconds(10);
-
-// From then on a wait is worth telling people of.
-inline constexpr Duration kWorthTelling = std::chrono::seconds(10);
 
 // A rank that compares what it has read of a file of this size (settling.h) reads all of that again.
 inline constexpr Duration CompareWithin(uint64_t file_size) {

@@ -66,15 +66,15 @@ void ChangeListener::OnRefreshed(const std::string&, std::move_only_function<voi
 
 struct Fetcher::State {
   State(const Options& options, const Parts& parts)
-      : waits_for_source(parts.clock), context{options, parts, epochs, waits_for_source} {}
+      : watch(parts.channel, parts.clock, kPatience), context{options, parts, epochs, watch} {}
 
   cache::Epochs epochs;
-  WaitList waits_for_source;
+  rpc::Watch watch;
   Context context;
   Upstream upstream{context};
   Listings listings{context, upstream};
   Names names{context, upstream, listings};
-  Settling settling{context, upstream};
+  Settling settling{context};
   Chunks chunks{context, upstream, settling};
   PoolCalls<StatFs> statfs;
   ControlHandler control;
@@ -170,7 +170,7 @@ void Fetcher::Statfs(const std::string& path, std::move_only_function<void(Resul
   const Ask ask = context.Own(std::move(use));
   context.parts.channel.WantTicks();
   state_->statfs.Run(
-      context.PoolOf(path), context.waits.Begin(Doing::kMeasuring, path), ask.deadline,
+      context.PoolOf(path), context.Waiting(Doing::kMeasuring, path), ask.deadline,
       [&context, path] { return context.parts.store.Statfs(path); }, context.Counting(ask, std::move(done)));
 }
 
@@ -197,10 +197,10 @@ void Fetcher::Handle(Rank from, rpc::Request request, TimePoint deadline, rpc::R
 
 void Fetcher::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond) {
   // Each hop is a level nearer to the root: a request that has come further goes round in a circle.
-  if (request.hops > state_->context.parts.forest.MaxDepth()) return respond(ErrorReply({ELOOP, {}}));
+  if (request.hops > state_->context.parts.forest.MaxDepth()) return respond(rpc::ErrorReply({ELOOP, {}}));
   // What is local here is nobody else's business.
   if (state_->context.parts.file_systems.Of(request.path) != storage::Sharing::kShared) {
-    return respond(ErrorReply({EINVAL, {}}));
+    return respond(rpc::ErrorReply({EINVAL, {}}));
   }
   switch (request.kind) {
     case rpc::Kind::kLook:

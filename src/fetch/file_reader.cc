@@ -61,7 +61,7 @@ void FileReader::OnLibrary(size_t size) {
 void FileReader::Plan(uint64_t offset, size_t size) {
   {
     const MutexLock lock(mutex_);
-    const ReadPattern::Ahead ahead = pattern_.OnRead(offset, size);
+    const cache::ReadPattern::Ahead ahead = pattern_.OnRead(offset, size);
     if (ahead.whole && !whole_) {
       whole_ = true;
       next_ahead_ = 0;
@@ -103,7 +103,7 @@ void FileReader::GiveAhead(uint64_t chunk, const Bytes& bytes) {
 }
 
 bool FileReader::MayFetch() const {
-  return in_flight_ < ReadPattern::kMaxAhead && next_ahead_ < end_ahead_;
+  return in_flight_ < cache::ReadPattern::kMaxAhead && next_ahead_ < end_ahead_;
 }
 
 void FileReader::OnChunk(uint64_t chunk, const Result<Bytes>& bytes) {

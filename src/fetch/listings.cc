@@ -190,7 +190,7 @@ struct Listings::Pieces {
 void Listings::OnReply(const Wanted& wanted, const rpc::Reply& reply) {
   const auto& [key, known, ask, anew, restarts] = wanted;
   if (reply.error != 0) return Finish(key, Fail(reply.error));
-  const TimePoint until = FromWire(reply.argument2, context_.Now());
+  const TimePoint until = rpc::DecodeValidity(reply.argument2, context_.Now());
   if ((reply.flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key, known, {known, until}));
   const uint64_t size = reply.argument;
   if (size == 0) return Finish(key, Fail(EBADMSG));
@@ -310,7 +310,7 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
     if (!listing) return std::unexpected(listing.error());
     return Listed{std::make_shared<const Listing>(*std::move(listing)), context_.Now() + context_.options.local_ttl};
   };
-  local_.Run(context_.parts.local, context_.waits.Begin(Doing::kListing, path), ask.deadline, std::move(list),
+  local_.Run(context_.parts.local, context_.Waiting(Doing::kListing, path), ask.deadline, std::move(list),
              context_.Counting(ask, std::move(done)));
 }
 
@@ -333,23 +333,23 @@ void Listings::Serve(const rpc::Request& request, Ask ask, rpc::Responder respon
       [this, request, ask, is_of_request, respond = std::move(respond)](const Result<ListingEntry>& entry,
                                                                         Way way) mutable {
         context_.Count(ask, entry, way);
-        if (!entry) return respond(ErrorReply(entry.error()));
-        respond(is_of_request(*entry) ? PieceOf(request, *entry) : ErrorReply({ESTALE, {}}));
+        if (!entry) return respond(rpc::ErrorReply(entry.error()));
+        respond(is_of_request(*entry) ? PieceOf(request, *entry) : rpc::ErrorReply({ESTALE, {}}));
       });
 }
 
 rpc::Reply Listings::PieceOf(const rpc::Request& request, const ListingEntry& entry) {
   const Listing& listing = *entry.listing;
-  if (request.argument2 != 0 && listing.size() > request.argument2) return ErrorReply({EFBIG, {}});
+  if (request.argument2 != 0 && listing.size() > request.argument2) return rpc::ErrorReply({EFBIG, {}});
   rpc::Reply reply;
   reply.version = listing.directory().version();
-  reply.argument2 = ToWire(entry.valid_until, context_.Now());
+  reply.argument2 = rpc::EncodeValidity(entry.valid_until, context_.Now());
   if (request.argument == 0 && listing.answers_absence() && IsUnchanged(listing, request.version, request.ctime)) {
     reply.flags = rpc::kUnchanged;
     return reply;
   }
   const Bytes packed = rpc::EncodeListing(listing);
-  if (request.argument >= ListingAssembly::Pieces(packed.size())) return ErrorReply({EINVAL, {}});
+  if (request.argument >= ListingAssembly::Pieces(packed.size())) return rpc::ErrorReply({EINVAL, {}});
   reply.flags = rpc::kSealed;
   reply.seal = listing.seal();
   reply.argument = packed.size();

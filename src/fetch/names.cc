@@ -169,7 +169,7 @@ void Names::Fetch(const cache::PathKey& key, Ask ask) {
 }
 
 void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask) {
-  const TimePoint absent_until = FromWire(reply.argument2, context_.Now());
+  const TimePoint absent_until = rpc::DecodeValidity(reply.argument2, context_.Now());
   Result<Attributes> seen = reply.error != 0 ? Fail(reply.error) : rpc::DecodeAttributes(reply.payload.span());
   const Result<Found> found = Keep(key, std::move(seen), absent_until);
   if (reply.error == 0 && reply.argument == kByListing) HearOfListing(key.path, ask);
@@ -313,7 +313,7 @@ void Names::LookLocally(const std::string& path, Sharing sharing, const Ask& ask
   Done<Found> answer = [this, ask, done = std::move(done)](const Result<Found>& found, Way way) mutable {
     Answer(ask, found, way, std::move(done));
   };
-  local_.Run(context_.parts.local, context_.waits.Begin(Doing::kLooking, path), ask.deadline, std::move(look),
+  local_.Run(context_.parts.local, context_.Waiting(Doing::kLooking, path), ask.deadline, std::move(look),
              std::move(answer));
 }
 
@@ -323,7 +323,7 @@ void Names::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder re
   const Directory directory = DirectoryOf(path);
   const bool by_listing = ToldOf(path, directory) == Told::kAllOfIt;
   FoundDone done = [this, by_listing, respond = std::move(respond)](const Result<Found>& found) mutable {
-    respond(found ? ReplyOf(*found, by_listing) : ErrorReply(found.error()));
+    respond(found ? ReplyOf(*found, by_listing) : rpc::ErrorReply(found.error()));
   };
   NoteRequest(path, directory, ask);
   const cache::PathKey key = KeyOf(path);
@@ -336,7 +336,7 @@ void Names::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder re
 rpc::Reply Names::ReplyOf(const Found& found, bool by_listing) const {
   rpc::Reply reply;
   if (by_listing) reply.argument = kByListing;
-  reply.argument2 = ToWire(found.valid_until, context_.Now());
+  reply.argument2 = rpc::EncodeValidity(found.valid_until, context_.Now());
   if (found.attributes) {
     reply.version = found.attributes->version();
     reply.payload = rpc::EncodeAttributes(*found.attributes);

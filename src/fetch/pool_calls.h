@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "copper/base/worker_pool.h"
+#include "copper/rpc/waits.h"
 #include "fetch/single_flight.h"
-#include "waits.h"
 
 namespace copper::fetch {
 
@@ -24,7 +24,7 @@ template <class T>
 class PoolCalls : public SingleFlight<Ticket, T> {
  public:
   // `work` runs once, on the pool, whether or not the asker still waits; `wait` is over when it is done.
-  void Run(Executor& pool, WaitList::Token wait, TimePoint deadline, std::move_only_function<Result<T>()> work,
+  void Run(Executor& pool, rpc::WaitList::Token wait, TimePoint deadline, std::move_only_function<Result<T>()> work,
            Done<T> done) {
     const Ticket ticket = Begin(deadline, std::move(done));
     this->Lead(ticket, [&] {

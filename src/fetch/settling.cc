@@ -10,12 +10,6 @@
 namespace copper::fetch {
 namespace {
 
-// What is known of files whose names are rooted here: of a hundred thousand, no more than a small part of the budget.
-// Those that came first leave first: a change of such a file is no longer seen by its ctime.
-constexpr size_t kMost = size_t{80} << 20;
-constexpr size_t kPart = 16;
-constexpr size_t kSubjectSize = 600;  // without the path, which is held twice
-
 // Of kCompare: what was read under this ctime alone need not be read again.
 constexpr uint64_t kButUnder = 1;
 
@@ -33,21 +27,14 @@ cache::Ledger::Key FileOf(const rpc::Request& request) {
   return {request.path, request.version, 0, 0};
 }
 
-size_t SizeOf(const cache::Ledger::Key& file) {
-  return kSubjectSize + 2 * file.path.size();
-}
-
 int ErrorOf(const Result<rpc::Reply>& outcome) {
   return outcome ? outcome->error : outcome.error().code;
 }
 
 }  // namespace
 
-Settling::Settling(const Context& context, Upstream& upstream)
-    : context_(context),
-      upstream_(upstream),
-      ledger_(context.parts.cache.budget()),
-      most_(std::min<uint64_t>(kMost, context.parts.cache.budget().limit() / kPart)) {}
+Settling::Settling(const Context& context)
+    : context_(context), ledger_(context.parts.cache.budget()), subjects_(context.parts.cache.budget()) {}
 
 // At the reader.
 
@@ -103,14 +90,17 @@ void Settling::Call(Rank rank, rpc::Request request, Duration within, std::move_
 }
 
 bool Settling::IsSilent(Rank rank) {
-  if (upstream_.IsLost(rank)) return true;
-  const MutexLock lock(mutex_);
-  return WasSilent(rank);
+  if (context_.watch.IsLost(rank)) return true;
+  return Silent().contains(rank);
 }
 
-bool Settling::WasSilent(Rank rank) const {
-  const auto found = silent_until_.find(rank);
-  return found != silent_until_.end() && context_.Now() < found->second;
+std::set<Rank> Settling::Silent() const {
+  std::set<Rank> silent;
+  const MutexLock lock(mutex_);
+  for (const auto& [rank, until] : silent_until_) {
+    if (context_.Now() < until) silent.insert(rank);
+  }
+  return silent;
 }
 
 void Settling::SettleAlone(const cache::Ledger::Key& file, const FileTime& ctime, Done done) {
@@ -190,96 +180,27 @@ void Settling::ServeSettle(Rank from, const rpc::Request& request, rpc::Responde
           }});
 }
 
-void Settling::Settle(const cache::Ledger::Key& file, Waiting asking) {
-  Next next;
-  {
-    const MutexLock lock(mutex_);
-    const auto [found, is_new] = subjects_.try_emplace(file);
-    Subject& subject = found->second;
-    if (is_new) {
-      subject.settled = asking.ctime;
-      order_.push_back(file);
-      held_ += SizeOf(file);
-      context_.parts.cache.budget().Hold(SizeOf(file));
-    }
-    subject.waiting.push_back(std::move(asking));
-    if (subject.is_comparing) return;
-    next = Decide(file, subject);
-    Bound();
-  }
-  Do(std::move(next));
+void Settling::Settle(const cache::Ledger::Key& file, Subjects::Asker asker) {
+  Do(subjects_.Ask(file, std::move(asker), Silent()));
 }
 
-// What the readers have said so far.
-struct Settling::Findings {
-  bool differs = false, is_certain = true;
-  std::vector<Rank> without;  // who have read nothing that matters
-};
-
-struct Settling::Comparison {
-  Comparison(cache::Ledger::Key of, Askers for_whom, Readers by)
-      : file(std::move(of)), askers(std::move(for_whom)), readers(std::move(by)), missing(readers.size()) {}
-
-  // When all have said it.
-  Findings TakeFindings() {
-    const MutexLock lock(mutex);
-    return std::move(findings);
-  }
-
-  const cache::Ledger::Key file;
-  Askers askers;
-  const Readers readers;
-  FileTime latest;
-  uint64_t but_under = 0;
-
-  std::atomic<size_t> missing;
-  Mutex mutex;
-  Findings findings GUARDED_BY(mutex);
-};
-
-// Of those who wait, once no comparison is under way.
-Settling::Next Settling::Decide(const cache::Ledger::Key& file, Subject& subject) {
-  Next next;
-  Askers open;
-  for (Waiting& each : subject.waiting) {
-    Reader& reader = subject.readers[each.from];
-    reader.is_former = false;
-    reader.may_lack = each.may_lack || reader.may_lack;
-    Askers& where = subject.is_stale ? next.refused : subject.settled == each.ctime ? next.accepted : open;
-    where.push_back(std::move(each));
-  }
-  subject.waiting.clear();
-  if (open.empty()) return next;
-  const auto can_not_tell = [&](const auto& reader)
-                                REQUIRES(mutex_) { return !reader.second.is_former && WasSilent(reader.first); };
-  if (std::ranges::any_of(subject.readers, can_not_tell)) {
-    next.alone = std::move(open);
-    return next;
-  }
-  const FileTime latest = std::ranges::max_element(open, {}, &Waiting::ctime)->ctime;
-  const bool is_one = std::ranges::all_of(open, [&](const Waiting& each) { return each.ctime == latest; }) &&
-                      (!subject.settled || *subject.settled < latest);
-  next.comparison = std::make_shared<Comparison>(file, std::move(open), subject.readers);
-  next.comparison->latest = latest;
-  next.comparison->but_under = is_one ? kButUnder : 0;
-  subject.is_comparing = true;
-  return next;
-}
-
-void Settling::Do(Next next) {
-  for (Waiting& each : next.accepted) each.done({});
-  for (Waiting& each : next.refused) each.done(Fail(ESTALE));
-  for (Waiting& each : next.alone) each.done(Fail(EHOSTDOWN));
+void Settling::Do(Subjects::Next next) {
+  for (Subjects::Asker& each : next.accepted) each.done({});
+  for (Subjects::Asker& each : next.refused) each.done(Fail(ESTALE));
+  for (Subjects::Asker& each : next.alone) each.done(Fail(EHOSTDOWN));
   if (next.comparison) Compare(next.comparison);
 }
 
-void Settling::Compare(const ComparisonPtr& comparison) {
+void Settling::Compare(const Subjects::ComparisonPtr& comparison) {
   const cache::Ledger::Key& file = comparison->file;
   context_.parts.log.Debug("{} has another ctime: {} ranks compare what they have read of it", file.path,
                            comparison->readers.size());
-  const rpc::Request request = RequestOf(rpc::Kind::kCompare, file, comparison->latest, comparison->but_under);
+  const rpc::Request request =
+      RequestOf(rpc::Kind::kCompare, file, comparison->latest, comparison->but_under ? kButUnder : 0);
   for (const auto& [reader, _] : comparison->readers) {
-    const auto compared = [this, comparison, reader](int error) { OnCompared(*comparison, reader, error); };
+    const auto compared = [this, comparison, reader](int error) {
+      if (comparison->Note(reader, error)) Do(subjects_.End(*comparison, Silent()));
+    };
     if (reader == context_.options.self) {
       CompareOnPool(request, compared);
     } else {
@@ -288,68 +209,9 @@ void Settling::Compare(const ComparisonPtr& comparison) {
   }
 }
 
-void Settling::OnCompared(Comparison& comparison, Rank rank, int error) {
-  {
-    const Reader& reader = comparison.readers.at(rank);
-    const MutexLock lock(comparison.mutex);
-    Findings& found = comparison.findings;
-    const bool is_lost = error != 0 && error != ESTALE && error != ENOMEM && error != ENODATA;
-    const bool can_tell = error != ENOMEM && !reader.may_lack;
-    if (error == ESTALE || (!can_tell && !reader.is_former)) found.differs = true;
-    if (error == ENODATA || (is_lost && reader.is_former)) found.without.push_back(rank);
-    if (is_lost && !reader.is_former) found.is_certain = false;
-  }
-  if (--comparison.missing == 0) End(comparison);
-}
-
-// What differs is no longer of interest when it has been refreshed meanwhile.
-void Settling::Judge(const Findings& found, const FileTime& latest, Subject& subject) {
-  subject.is_comparing = false;
-  for (const Rank rank : found.without) subject.readers.erase(rank);
-  if (std::exchange(subject.was_refreshed, false)) return;
-  if (found.differs) subject.is_stale = true;
-  if (!found.differs && found.is_certain) subject.settled = latest;
-}
-
-void Settling::End(Comparison& comparison) {
-  const Findings findings = comparison.TakeFindings();
-  const int error = findings.differs ? ESTALE : findings.is_certain ? 0 : EHOSTDOWN;
-  Next next;
-  {
-    const MutexLock lock(mutex_);
-    if (const auto found = subjects_.find(comparison.file); found != subjects_.end()) {
-      Judge(findings, comparison.latest, found->second);
-      next = Decide(comparison.file, found->second);
-    }
-  }
-  for (Waiting& each : comparison.askers) each.done(error == 0 ? Status() : Fail(error));
-  Do(std::move(next));
-}
-
 void Settling::Forget(const std::string& top) {
   ledger_.Forget(top, context_.epochs.Of(top, AskedOf::kSource));
-  const MutexLock lock(mutex_);
-  for (auto& [file, subject] : subjects_) {
-    if (!IsAtOrBelow(file.path, top)) continue;
-    subject.was_refreshed = subject.is_comparing;
-    subject.is_stale = false;
-    subject.settled.reset();
-    for (auto& [rank, reader] : subject.readers) reader = {.may_lack = false, .is_former = true};
-  }
-}
-
-void Settling::Bound() {
-  for (size_t looked = order_.size(); held_ > most_ && looked > 1; --looked) {
-    const auto oldest = subjects_.find(order_.front());
-    if (oldest != subjects_.end() && oldest->second.is_comparing) {
-      order_.push_back(order_.front());
-    } else if (oldest != subjects_.end()) {
-      held_ -= SizeOf(oldest->first);
-      context_.parts.cache.budget().Drop(SizeOf(oldest->first));
-      subjects_.erase(oldest);
-    }
-    order_.pop_front();
-  }
+  subjects_.Forget(top);
 }
 
 }  // namespace copper::fetch

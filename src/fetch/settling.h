@@ -27,19 +27,18 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "context.h"
 #include "copper/base/mutex.h"
 #include "copper/cache/ledger.h"
 #include "copper/cache/shown.h"
-#include "upstream.h"
+#include "copper/cache/subjects.h"
 
 namespace copper::fetch {
 
@@ -47,7 +46,7 @@ class Settling {
  public:
   using Done = std::move_only_function<void(Status)>;
 
-  Settling(const Context& context, Upstream& upstream);
+  explicit Settling(const Context& context);
 
   cache::Ledger& ledger() { return ledger_; }
 
@@ -67,50 +66,15 @@ class Settling {
   void Forget(const std::string& top);
 
  private:
-  struct Waiting {
-    Rank from;
-    FileTime ctime;
-    bool may_lack;
-    Done done;
-  };
-  using Askers = std::vector<Waiting>;
-  struct Reader {
-    bool may_lack = false;   // doesn't know all that it has read
-    bool is_former = false;  // what it has read was before a refresh
-  };
-  using Readers = std::map<Rank, Reader>;
-  // What the name's root knows of a file.
-  struct Subject {
-    std::optional<FileTime> settled;
-    Readers readers;
-    bool is_stale = false;
-    bool is_comparing = false;
-    bool was_refreshed = false;  // while it was being compared
-    Askers waiting;
-  };
-  // Of the files whose names are rooted here; the epoch is no part of it.
-  struct KeyHash {
-    size_t operator()(const cache::Ledger::Key& key) const { return HashOf(key); }
-  };
-  struct Findings;
-  struct Comparison;
-  using ComparisonPtr = std::shared_ptr<Comparison>;
-  // What is to be done after a look at a subject, without the lock.
-  struct Next {
-    Askers accepted, refused, alone;
-    ComparisonPtr comparison;
-  };
+  using Subjects = cache::Subjects;
 
   // Has not answered lately, or is known to be lost.
   bool IsSilent(Rank rank);
-  bool WasSilent(Rank rank) const REQUIRES(mutex_);
-  void Settle(const cache::Ledger::Key& file, Waiting asking);
-  Next Decide(const cache::Ledger::Key& file, Subject& subject) REQUIRES(mutex_);
-  void Do(Next next) EXCLUDES(mutex_);
-  void Compare(const ComparisonPtr& comparison);
-  void OnCompared(Comparison& comparison, Rank reader, int error);
-  void End(Comparison& comparison);
-  static void Judge(const Findings& found, const FileTime& latest, Subject& subject);
+  // Those of the first kind.
+  std::set<Rank> Silent() const EXCLUDES(mutex_);
+  void Settle(const cache::Ledger::Key& file, Subjects::Asker asker);
+  void Do(Subjects::Next next) EXCLUDES(mutex_);
+  void Compare(const Subjects::ComparisonPtr& comparison);
 
   void CompareOnPool(const rpc::Request& request, std::move_only_function<void(int)> done);
   // These block. ESTALE, or why it can't tell; else the ctime under which it has read all of it again, if that was one.
@@ -124,17 +88,12 @@ class Settling {
   void Call(Rank rank, rpc::Request request, Duration within, std::move_only_function<void(int)> done);
   void SettleAlone(const cache::Ledger::Key& file, const FileTime& ctime, Done done);
   cache::Ledger::Key Current(const cache::Ledger::Key& file) const;
-  void Bound() REQUIRES(mutex_);
 
   const Context& context_;
-  Upstream& upstream_;
   cache::Ledger ledger_;
-  const size_t most_;
+  Subjects subjects_;  // whose names are rooted here
 
-  Mutex mutex_;  // a leaf
-  std::unordered_map<cache::Ledger::Key, Subject, KeyHash> subjects_ GUARDED_BY(mutex_);
-  std::deque<cache::Ledger::Key> order_ GUARDED_BY(mutex_);  // as they came; may name what has left
-  size_t held_ GUARDED_BY(mutex_) = 0;
+  mutable Mutex mutex_;  // a leaf
   std::map<Rank, TimePoint> silent_until_ GUARDED_BY(mutex_);
 };
 

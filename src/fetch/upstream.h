@@ -8,14 +8,12 @@
 // Any thread.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
 
 #include "context.h"
 #include "copper/base/mutex.h"
-#include "parent.h"
 
 namespace copper::fetch {
 
@@ -31,7 +29,7 @@ class Upstream {
     std::move_only_function<bool()> is_wanted;
   };
 
-  explicit Upstream(const Context& context) : context_(context) {}
+  explicit Upstream(const Context& context);
   void SetLossListener(Fetcher::LossListener listener) { listener_ = std::move(listener); }
 
   void Fetch(TreeId tree, rpc::Request request, const Ask& ask, Outcome outcome);
@@ -43,21 +41,13 @@ class Upstream {
   // and `read` is called as above.
   void ReadInstead(Rank from, const std::string& path, Task read);
 
-  // Known to be lost, as a parent of this node.
-  bool IsLost(Rank rank) const;
-
   // Whether ticks are still needed.
   bool OnTick();
 
  private:
-  // Another rank that this node asks.
-  struct Asked {
-    explicit Asked(const Clock& clock) : waits(clock) {}
-    Parent parent;
-    WaitList waits;
-  };
   // One fetch, until its outcome.
   struct Errand {
+    TreeId tree;
     rpc::Request request;
     Outcome outcome;
     uint32_t step = 0;     // of those whom it may ask
@@ -66,31 +56,22 @@ class Upstream {
   };
   using ErrandPtr = std::shared_ptr<Errand>;
 
-  Asked& Of(Rank rank);
-  struct Known {
-    Rank rank;
-    Asked& asked;
-  };
-  std::vector<Known> All() const;
   // On with it, to whom it may ask now.
   void Send(const ErrandPtr& errand);
-  void Call(Rank rank, Asked& asked, const ErrandPtr& errand);
-  void OnOutcome(Rank rank, Asked& asked, const ErrandPtr& errand, Result<rpc::Reply> outcome);
-  void OnFailure(Rank rank, Asked& asked, const ErrandPtr& errand, int error);
+  void Call(Rank rank, const ErrandPtr& errand);
+  void OnOutcome(Rank rank, const ErrandPtr& errand, Result<rpc::Reply> outcome);
+  void OnFailure(Rank rank, const ErrandPtr& errand, int error);
   void SendElsewhere(const ErrandPtr& errand);
   bool IsOver(const Errand& errand, int error) const;
   void Read(const ErrandPtr& errand);
-  void Probe(Rank rank, Asked& asked);
-  void OnProbe(Rank rank, Asked& asked, const Result<rpc::Reply>& answer);
   std::string Describe(std::optional<Rank> rank) const;  // nullopt: the source
   void Tell(Rank rank, bool lost) const;
-  void TellNews(WaitList& waits, std::optional<Rank> whom) const;
+  void TellNews() const;
 
   const Context& context_;
   Fetcher::LossListener listener_;
-  mutable Mutex mutex_;
-  std::map<Rank, std::unique_ptr<Asked>> asked_ GUARDED_BY(mutex_);  // it only grows; not what is in it
-  std::set<Rank> named_ GUARDED_BY(mutex_);                          // sent what was changed on its way
+  Mutex mutex_;
+  std::set<Rank> named_ GUARDED_BY(mutex_);  // sent what was changed on its way
 };
 
 }  // namespace copper::fetch

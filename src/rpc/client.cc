@@ -22,13 +22,11 @@ uint32_t RemainingMs(TimePoint now, TimePoint deadline) {
 wire::Header HeaderOf(const Request& request) {
   wire::Header header;
   header.kind = request.kind;
-  header.tree = request.tree;
   header.version = request.version;
   header.ctime = request.ctime;
   header.argument = request.argument;
   header.argument2 = request.argument2;
   header.hops = request.hops;
-  header.attempt = request.attempt;
   header.flags = request.as_root ? wire::kAsRoot : 0;
   return header;
 }

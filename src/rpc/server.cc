@@ -32,14 +32,12 @@ bool IsPath(std::string_view path) {
 
 Request RequestOf(const wire::Header& header, std::string_view path) {
   return {.kind = header.kind,
-          .tree = header.tree,
           .path = std::string(path),
           .version = header.version,
           .ctime = header.ctime,
           .argument = header.argument,
           .argument2 = header.argument2,
           .hops = header.hops,
-          .attempt = header.attempt,
           .as_root = (header.flags & wire::kAsRoot) != 0};
 }
 
@@ -119,9 +117,7 @@ void FabricChannel::State::SendReply(const wire::Header& request, Reply reply, s
   wire::Header header;
   header.kind = request.kind;
   header.flags = reply.flags | wire::kReply;
-  header.tree = request.tree;
   header.request_id = request.request_id;
-  header.attempt = request.attempt;
   header.hops = request.hops;
   header.credits = options_.credits;
   header.error = reply.error;

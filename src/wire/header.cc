@@ -15,14 +15,12 @@ constexpr size_t kKind = 6;
 constexpr size_t kFlags = 7;
 constexpr size_t kJob = 8;
 constexpr size_t kOrigin = 24;
-constexpr size_t kTree = 28;
+constexpr size_t kTo = 28;
 constexpr size_t kRequestId = 32;
-constexpr size_t kTo = 40;
-constexpr size_t kRemaining = 44;
-constexpr size_t kAttempt = 48;
-constexpr size_t kHops = 50;
-constexpr size_t kCredits = 52;
-constexpr size_t kReserved1 = 54;
+constexpr size_t kSequence = 40;
+constexpr size_t kRemaining = 48;
+constexpr size_t kHops = 52;
+constexpr size_t kCredits = 54;
 constexpr size_t kError = 56;
 constexpr size_t kArgument2 = 60;
 constexpr size_t kInode = 64;
@@ -33,10 +31,9 @@ constexpr size_t kMtimeNanoseconds = 96;
 constexpr size_t kCtimeNanoseconds = 100;
 constexpr size_t kArgument = 104;
 constexpr size_t kPayloadSize = 112;
-constexpr size_t kReserved2 = 116;
-constexpr size_t kSequence = 120;
+constexpr size_t kReserved1 = 116;
 constexpr size_t kSeal = 128;
-constexpr size_t kReserved3 = 144;
+constexpr size_t kReserved2 = 144;
 constexpr size_t kTag = 176;
 }  // namespace at
 static_assert(at::kTag + sizeof(Seal) == kHeaderSize);
@@ -54,11 +51,9 @@ void PutFields(const Header& header, std::byte* head) {
   std::ranges::copy(header.job, head + at::kJob);
   Put(head + at::kOrigin, header.origin);
   Put(head + at::kTo, header.to);
-  Put(head + at::kTree, header.tree);
   Put(head + at::kRequestId, header.request_id);
   Put(head + at::kSequence, header.sequence);
   Put(head + at::kRemaining, header.remaining_ms);
-  Put(head + at::kAttempt, header.attempt);
   Put(head + at::kHops, header.hops);
   Put(head + at::kCredits, header.credits);
   Put(head + at::kError, header.error);
@@ -80,11 +75,9 @@ Header GetFields(const std::byte* head) {
   std::copy_n(head + at::kJob, header.job.size(), header.job.begin());
   header.origin = Get<uint32_t>(head + at::kOrigin);
   header.to = Get<uint32_t>(head + at::kTo);
-  header.tree = Get<uint32_t>(head + at::kTree);
   header.request_id = Get<uint64_t>(head + at::kRequestId);
   header.sequence = Get<uint64_t>(head + at::kSequence);
   header.remaining_ms = Get<uint32_t>(head + at::kRemaining);
-  header.attempt = Get<uint16_t>(head + at::kAttempt);
   header.hops = Get<uint16_t>(head + at::kHops);
   header.credits = Get<uint16_t>(head + at::kCredits);
   header.error = Get<int32_t>(head + at::kError);
@@ -109,9 +102,8 @@ bool AreFlagsSound(const Header& header) {
 }
 
 bool IsReservedZero(std::span<const std::byte> head) {
-  return Get<uint16_t>(head.data() + at::kReserved1) == 0 &&
-         IsZero(head.subspan(at::kReserved2, at::kSequence - at::kReserved2)) &&
-         IsZero(head.subspan(at::kReserved3, at::kTag - at::kReserved3));
+  return IsZero(head.subspan(at::kReserved1, at::kSeal - at::kReserved1)) &&
+         IsZero(head.subspan(at::kReserved2, at::kTag - at::kReserved2));
 }
 
 bool IsSeal(const Header& header) {

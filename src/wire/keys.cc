@@ -15,7 +15,7 @@ namespace {
 // sodium_init is not called: it selects faster code for this CPU and opens the random source, and nothing used here has
 // either. All of it is free of state, and so safe in any thread.
 
-constexpr char kContext[crypto_kdf_CONTEXTBYTES + 1] = "cuwirev2";
+constexpr char kContext[crypto_kdf_CONTEXTBYTES + 1] = "cuwirev3";
 
 using PrfKey = std::array<unsigned char, crypto_shorthash_siphashx24_KEYBYTES>;
 static_assert(crypto_shorthash_siphashx24_BYTES == sizeof(Seal));

@@ -1,10 +1,16 @@
 #include "copper/wire/payload.h"
 
+#include <algorithm>
 #include <new>
 
 #include "copper/names/packed_attributes.h"
 
 namespace copper::wire {
+namespace {
+
+constexpr uint32_t kForTheJob = UINT32_MAX;
+
+}  // namespace
 
 Bytes EncodeAttributes(const Attributes& attributes) {
   const size_t size = PackedSize(attributes);
@@ -29,6 +35,16 @@ Result<Listing> DecodeListing(Bytes bytes) try {
   return Listing::FromBytes(std::move(bytes));
 } catch (const std::bad_alloc&) {
   return Fail(ENOMEM);
+}
+
+uint32_t EncodeValidity(TimePoint until, TimePoint now) {
+  if (until == kNever) return kForTheJob;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - now).count();
+  return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, kForTheJob - 1));
+}
+
+TimePoint DecodeValidity(uint32_t milliseconds, TimePoint now) {
+  return milliseconds == kForTheJob ? kNever : now + std::chrono::milliseconds(milliseconds);
 }
 
 }  // namespace copper::wire

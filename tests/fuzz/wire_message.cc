@@ -31,15 +31,14 @@ void Try(std::span<const std::byte> head, std::span<const std::byte> payload, bo
 
 // Magic and version, the sizes and reserved bytes as they must be, and the tag that then matches.
 void MakeTrue(std::span<std::byte> head, std::span<const std::byte> payload) {
-  constexpr size_t kOfThisJob = 6, kFlags = 7, kJob = 8, kReserved = 54, kPayloadSize = 112, kSeal = 128, kTag = 176;
+  constexpr size_t kOfThisJob = 6, kFlags = 7, kJob = 8, kPayloadSize = 112, kSeal = 128, kTag = 176;
   const std::vector<std::byte> sample = wire::Encode({}, payload, KeysOfThisJob());
   const auto restore = [&](size_t from, size_t count) {
     std::copy_n(sample.begin() + from, count, head.begin() + from);
   };
   restore(0, kOfThisJob);
   restore(kJob, sizeof(JobId));
-  restore(kReserved, 2);
-  restore(kPayloadSize, 8);
+  restore(kPayloadSize, kSeal - kPayloadSize);
   restore(kSeal + sizeof(Seal), kTag - kSeal - sizeof(Seal));
   const bool large = payload.size() > wire::kHashedFrom;
   const bool sealed = (std::to_integer<uint8_t>(head[kFlags]) & wire::kSealed) != 0;

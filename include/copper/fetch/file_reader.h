@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "copper/base/mutex.h"
+#include "copper/cache/read_pattern.h"
 #include "copper/fetch/fetcher.h"
-#include "copper/fetch/read_pattern.h"
 
 namespace copper::fetch {
 
@@ -52,7 +52,7 @@ class FileReader : public std::enable_shared_from_this<FileReader> {
   const bool cacheable_;
 
   Mutex mutex_;  // never held across a call of the fetcher or the sink
-  ReadPattern pattern_ GUARDED_BY(mutex_);
+  cache::ReadPattern pattern_ GUARDED_BY(mutex_);
   uint64_t next_ahead_ GUARDED_BY(mutex_) = 0;  // chunks below have been asked for
   uint64_t end_ahead_ GUARDED_BY(mutex_) = 0;
   uint64_t in_flight_ GUARDED_BY(mutex_) = 0;

@@ -35,14 +35,12 @@ using wire::kMaxRequestPayload;  // of a request
 
 struct Request {
   Kind kind = Kind::kLook;
-  TreeId tree = 0;
   std::string path{};
   FileVersion version{};
   FileTime ctime{};  // of the file that `version` is of, beside it: versions are compared without
   uint64_t argument = 0;
   uint32_t argument2 = 0;
   uint16_t hops = 0;     // this one included: 1 from the leaf, then 1 more each time it is passed on
-  uint16_t attempt = 0;  // 0 for the first
   bool as_root = false;  // whoever is asked reads the source in the root's place, and asks nobody for it
 };
 
@@ -59,6 +57,10 @@ struct Reply {
   // many), so that a reply can be passed on as it came.
   Bytes payload{};
 };
+
+inline Reply ErrorReply(const Error& error) {
+  return {.error = error.code};
+}
 
 // Answers one request, once, from any thread; dropped unanswered, it answers EIO, or ENOMEM if that is why. Harmless
 // after the channel's end.

@@ -8,8 +8,10 @@ namespace copper::rpc {
 
 using wire::DecodeAttributes;
 using wire::DecodeListing;
+using wire::DecodeValidity;
 using wire::EncodeAttributes;
 using wire::EncodeListing;
+using wire::EncodeValidity;
 using wire::Keys;
 using wire::kSealed;
 using wire::kUnchanged;

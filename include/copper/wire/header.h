@@ -1,4 +1,4 @@
-// Wire version 2: the header of every message. The layout, byte by byte, is in src/wire/README.md.
+// Wire version 3: the header of every message. The layout, byte by byte, is in src/wire/README.md.
 //
 // All integers are little endian and of fixed width. Decoding trusts nothing: a message that is too short, of another
 // version or job, of an unknown kind, or whose tag does not match is an error, never a crash.
@@ -18,7 +18,7 @@
 
 namespace copper::wire {
 
-inline constexpr uint16_t kVersion = 2;
+inline constexpr uint16_t kVersion = 3;
 inline constexpr size_t kHeaderSize = 192;
 inline constexpr size_t kMaxPayload = kChunkSize;
 // Of requests, whose payload is a path.
@@ -57,11 +57,9 @@ struct Header {
   JobId job{};
   Rank origin = 0;            // who sent this message
   Rank to = 0;                // to whom: it is nobody else's
-  TreeId tree = 0;            // along which it travels
   uint64_t request_id = 0;    // made by the asking side; the reply repeats it
   uint64_t sequence = 0;      // counts the messages of one origin to one peer: none is taken twice
   uint32_t remaining_ms = 0;  // the time that remains to answer, not a fixed timeout
-  uint16_t attempt = 0;       // 0 for the first
   uint16_t hops = 0;          // between the asking leaf and this message
   uint16_t credits = 0;       // reply: how many requests the asking side may have under way here
   int32_t error = 0;          // reply: errno, 0 for success

@@ -3,6 +3,7 @@
 
 #include "copper/base/bytes.h"
 #include "copper/base/chunk_size.h"
+#include "copper/base/clock.h"
 #include "copper/base/result.h"
 #include "copper/names/attributes.h"
 #include "copper/names/listing.h"
@@ -17,5 +18,9 @@ Result<Attributes> DecodeAttributes(std::span<const std::byte> bytes);  // EBADM
 // it (Listing::FromBytes); what it allocates is bounded by the bytes that are there, whatever they claim.
 Bytes EncodeListing(const Listing& listing);
 Result<Listing> DecodeListing(Bytes bytes);  // EBADMSG, ENOMEM
+
+// How long something is true: milliseconds from now, rounded down; UINT32_MAX: for the job (kNever).
+uint32_t EncodeValidity(TimePoint until, TimePoint now);
+TimePoint DecodeValidity(uint32_t milliseconds, TimePoint now);
 
 }  // namespace copper::wire

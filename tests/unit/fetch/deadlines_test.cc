@@ -8,7 +8,7 @@ namespace {
 constexpr TimePoint kNow{std::chrono::hours(1)};
 
 TEST(Deadlines, ALostParentCostsTwoSeconds) {
-  EXPECT_EQ(kOld + kProbePatience, std::chrono::seconds(2));
+  EXPECT_EQ(kPatience.old + kPatience.probe, std::chrono::seconds(2));
 }
 
 TEST(Deadlines, AChildsOwnClockDecidesFirst) {

@@ -100,7 +100,8 @@ TEST_F(FileReaderTest, ASequentialReaderFindsTheNextChunksThere) {
   EXPECT_TRUE(next);
   EXPECT_TRUE(sink_->calls().empty()) << "large reads of its own cost the kernel less";
   EXPECT_GE(job_.store().counts("/data").reads, 7u);
-  EXPECT_LE(job_.store().counts("/data").reads, 4 + ReadPattern::kMaxAhead) << "what nobody comes near is not fetched";
+  EXPECT_LE(job_.store().counts("/data").reads, 4 + cache::ReadPattern::kMaxAhead)
+      << "what nobody comes near is not fetched";
 }
 
 TEST_F(FileReaderTest, AFailureAheadIsHeardByWhoNeedsTheBytesOnly) {

@@ -33,28 +33,24 @@ TEST_F(ChannelTest, EveryFieldOfRequestAndReplyArrives) {
   const FileVersion version{5, 6, {-7, 8}};
   Outcome outcome = Ask(0, 1,
                         {.kind = Kind::kList,
-                         .tree = 3,
                          .path = "/dir",
                          .version = version,
                          .ctime = {-9, 10},
                          .argument = 1ULL << 40,
                          .argument2 = 9,
-                         .hops = 2,
-                         .attempt = 1},
+                         .hops = 2},
                         seconds(5));
   auto items = inbox.Take(1);
   const Request& request = items[0].request;
   EXPECT_EQ(items[0].from, 0U);
   EXPECT_EQ(items[0].deadline, clock_.Now() + seconds(5));
   EXPECT_EQ(request.kind, Kind::kList);
-  EXPECT_EQ(request.tree, 3U);
   EXPECT_EQ(request.path, "/dir");
   EXPECT_EQ(request.version, version);
   EXPECT_EQ(request.ctime, (FileTime{-9, 10}));
   EXPECT_EQ(request.argument, 1ULL << 40);
   EXPECT_EQ(request.argument2, 9U);
   EXPECT_EQ(request.hops, 2U);
-  EXPECT_EQ(request.attempt, 1U);
   items[0].respond({.error = ENOENT,
                     .flags = wire::kUnchanged,
                     .version = {1, 2, {3, 4}},

@@ -34,11 +34,9 @@ Header RandomHeader(Random& random, const JobIdentity& job) {
   header.job = job.id;
   header.origin = static_cast<Rank>(random());
   header.to = static_cast<Rank>(random());
-  header.tree = static_cast<TreeId>(random());
   header.request_id = random();
   header.sequence = random();
   header.remaining_ms = static_cast<uint32_t>(random());
-  header.attempt = static_cast<uint16_t>(random());
   header.hops = static_cast<uint16_t>(random());
   header.credits = static_cast<uint16_t>(random());
   header.error = static_cast<int32_t>(random() % 4096);
@@ -95,11 +93,9 @@ TEST_F(HeaderTest, LayoutIsAsDocumented) {
   header.flags = kReply | kSealed;
   for (size_t i = 0; i < header.job.size(); ++i) header.job[i] = static_cast<std::byte>(0xa0 + i);
   header.origin = 0x01020304;
-  header.tree = 0x11121314;
   header.request_id = 0x2122232425262728;
   header.to = 0x31323334;
   header.remaining_ms = 0x41424344;
-  header.attempt = 0x5152;
   header.hops = 0x5354;
   header.credits = 0x5556;
   header.error = 0x0261;
@@ -111,12 +107,12 @@ TEST_F(HeaderTest, LayoutIsAsDocumented) {
   for (size_t i = 0; i < header.seal.size(); ++i) header.seal[i] = static_cast<std::byte>(0xd0 + i);
   const auto head = Encode(header, RandomBytes(random_, 7), keys_);
   const auto expected = std::to_array<uint8_t>(
-      {'C',  'u',  'C',  'r',  2,    0,    3,    17,  // magic .. flags
+      {'C',  'u',  'C',  'r',  3,    0,    3,    17,  // magic .. flags
        0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf,  // job
-       0x04, 0x03, 0x02, 0x01, 0x14, 0x13, 0x12, 0x11,                                                  // origin, tree
+       0x04, 0x03, 0x02, 0x01, 0x34, 0x33, 0x32, 0x31,                                                  // origin, to
        0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21,                                                  // request id
-       0x34, 0x33, 0x32, 0x31, 0x44, 0x43, 0x42, 0x41,                                                  // to, remaining
-       0x52, 0x51, 0x54, 0x53, 0x56, 0x55, 0,    0,     // attempt, hops, credits
+       0xc8, 0xc7, 0xc6, 0xc5, 0xc4, 0xc3, 0xc2, 0xc1,                                                  // sequence
+       0x44, 0x43, 0x42, 0x41, 0x54, 0x53, 0x56, 0x55,  // remaining, hops, credits
        0x61, 0x02, 0,    0,    0x74, 0x73, 0x72, 0x71,  // error, argument2
        0x88, 0x87, 0x86, 0x85, 0x84, 0x83, 0x82, 0x81,  // inode
        0x98, 0x97, 0x96, 0x95, 0x94, 0x93, 0x92, 0x91,  // size
@@ -125,8 +121,8 @@ TEST_F(HeaderTest, LayoutIsAsDocumented) {
        0x24, 0x23, 0x22, 0x21, 0x34, 0x33, 0x32, 0x31,  // their nanoseconds
        0xb8, 0xb7, 0xb6, 0xb5, 0xb4, 0xb3, 0xb2, 0xb1,  // argument
        7,    0,    0,    0,    0,    0,    0,    0,     // payload size
-       0xc8, 0xc7, 0xc6, 0xc5, 0xc4, 0xc3, 0xc2, 0xc1,  // sequence
-       0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf,  // seal
+       0,    0,    0,    0,    0,    0,    0,    0,    0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7,
+       0xd8, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf,  // seal
        0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
        0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0});
   ASSERT_EQ(expected.size(), 176U);
@@ -182,16 +178,16 @@ TEST_F(HeaderTest, ForeignJobsAndWrongKeysAreForeign) {
 
 TEST_F(HeaderTest, ParseErrorsAreUnparsable) {
   EXPECT_EQ(DecodePatched(0, 'X', false), EBADMSG);  // magic
-  EXPECT_EQ(DecodePatched(4, 1, false), EBADMSG);    // an earlier version
-  EXPECT_EQ(DecodePatched(4, 3, false), EBADMSG);    // a later one
+  EXPECT_EQ(DecodePatched(4, 2, false), EBADMSG);    // an earlier version
+  EXPECT_EQ(DecodePatched(4, 4, false), EBADMSG);    // a later one
   EXPECT_EQ(DecodePatched(6, 0, false), EBADMSG);    // kinds
   EXPECT_EQ(DecodePatched(6, 14, false), EBADMSG);
   EXPECT_EQ(DecodePatched(7, 33, true), EBADMSG);                // an unknown flag
   EXPECT_EQ(DecodePatched(7, kZeros, true), EBADMSG);            // a reply's flag in a request
   EXPECT_EQ(DecodePatched(7, kReply | kAsRoot, true), EBADMSG);  // and a request's in a reply
   EXPECT_EQ(DecodePatched(7, kAsRoot, false), EPERM);            // its own is none the worse for it
-  EXPECT_EQ(DecodePatched(54, 1, false), EBADMSG);               // reserved
-  EXPECT_EQ(DecodePatched(116, 1, false), EBADMSG);
+  EXPECT_EQ(DecodePatched(116, 1, false), EBADMSG);              // reserved
+  EXPECT_EQ(DecodePatched(127, 1, false), EBADMSG);
   EXPECT_EQ(DecodePatched(144, 1, false), EBADMSG);
   EXPECT_EQ(DecodePatched(175, 1, false), EBADMSG);
   EXPECT_EQ(DecodePatched(99, 0x40, false), EBADMSG);   // nanoseconds from a second on: of mtime

@@ -1,10 +1,10 @@
-#include "copper/fetch/read_pattern.h"
+#include "copper/cache/read_pattern.h"
 
 #include <algorithm>
 
 #include "copper/base/chunk_size.h"
 
-namespace copper::fetch {
+namespace copper::cache {
 namespace {
 
 // Reads of one stream reach us out of order (the kernel has several under way), and jump over what was stored into the
@@ -38,4 +38,4 @@ ReadPattern::Ahead ReadPattern::OnRead(uint64_t offset, uint64_t size) {
   return {std::min(first, ChunksOf(file_size_)), std::min(first + window_, ChunksOf(file_size_)), false};
 }
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

@@ -1,15 +1,17 @@
-#include "fetch/parent.h"  // private to the module
+#include "copper/rpc/liveness.h"
 
 #include <gtest/gtest.h>
 
-namespace copper::fetch {
+#include "fetch/deadlines.h"
+
+namespace copper::rpc {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using News = Parent::News;
+using News = Liveness::News;
 
-class ParentTest : public testing::Test {
+class LivenessTest : public testing::Test {
  protected:
   // Time passes.
   TimePoint After(Duration time) { return now_ += time; }
@@ -33,7 +35,7 @@ class ParentTest : public testing::Test {
   std::optional<TimePoint> LastOld(TimePoint now) const {
     std::optional<TimePoint> last;
     for (const TimePoint sent : sent_) {
-      if (sent <= now - kOld) last = sent;
+      if (sent <= now - fetch::kPatience.old) last = sent;
     }
     return last;
   }
@@ -41,15 +43,15 @@ class ParentTest : public testing::Test {
 
   TimePoint now_ = TimePoint(std::chrono::hours(1));
   std::vector<TimePoint> sent_;  // what waits there
-  Parent parent_;
+  Liveness parent_{fetch::kPatience};
 };
 
-TEST_F(ParentTest, IsNotProbedWhileNothingWaitsThere) {
+TEST_F(LivenessTest, IsNotProbedWhileNothingWaitsThere) {
   EXPECT_FALSE(parent_.NeedsTicks());
   EXPECT_FALSE(TakeProbe(After(std::chrono::hours(1))));
 }
 
-TEST_F(ParentTest, IsNotProbedWhileItIsFast) {
+TEST_F(LivenessTest, IsNotProbedWhileItIsFast) {
   for (int i = 0; i < 100; ++i) {
     sent_ = {now_};
     EXPECT_FALSE(TakeProbe(After(milliseconds(999))));
@@ -58,7 +60,7 @@ TEST_F(ParentTest, IsNotProbedWhileItIsFast) {
 }
 
 // What is lost would wait for ever if the answers to others counted for it.
-TEST_F(ParentTest, IsAskedAfterAnOldRequestWhateverElseItAnswers) {
+TEST_F(LivenessTest, IsAskedAfterAnOldRequestWhateverElseItAnswers) {
   sent_ = {now_};
   parent_.OnAnswer(After(milliseconds(999)));
   EXPECT_FALSE(TakeProbe(now_));
@@ -66,7 +68,7 @@ TEST_F(ParentTest, IsAskedAfterAnOldRequestWhateverElseItAnswers) {
   EXPECT_FALSE(TakeProbe(After(seconds(1)))) << "one at a time";
 }
 
-TEST_F(ParentTest, IsAskedAfterTheSameRequestAfterPausesThatGrow) {
+TEST_F(LivenessTest, IsAskedAfterTheSameRequestAfterPausesThatGrow) {
   sent_ = {now_};
   std::vector<Duration> pauses;
   for (int i = 0; i < 7; ++i) {
@@ -81,7 +83,7 @@ TEST_F(ParentTest, IsAskedAfterTheSameRequestAfterPausesThatGrow) {
 }
 
 // So that a parent that is lost while old requests wait there costs a new one no more than ever.
-TEST_F(ParentTest, WhatIsNewlyOldIsAskedAfterAtOnceButOnceASecond) {
+TEST_F(LivenessTest, WhatIsNewlyOldIsAskedAfterAtOnceButOnceASecond) {
   sent_ = {now_};
   for (int i = 0; i < 6; ++i) {
     ASSERT_TRUE(UntilProbe(seconds(60)));
@@ -94,7 +96,7 @@ TEST_F(ParentTest, WhatIsNewlyOldIsAskedAfterAtOnceButOnceASecond) {
   EXPECT_EQ(UntilProbe(seconds(60)), seconds(1)) << "not two in a second";
 }
 
-TEST_F(ParentTest, AFailedRequestIsReasonForAProbeAtOnce) {
+TEST_F(LivenessTest, AFailedRequestIsReasonForAProbeAtOnce) {
   parent_.OnFailure();
   ASSERT_TRUE(TakeProbe(now_));
   EXPECT_EQ(parent_.OnProbe(true, now_), News::kNone);
@@ -102,7 +104,7 @@ TEST_F(ParentTest, AFailedRequestIsReasonForAProbeAtOnce) {
   EXPECT_FALSE(parent_.NeedsTicks());
 }
 
-TEST_F(ParentTest, AProbeThatIsLostWhileThereAreAnswersSaysNothing) {
+TEST_F(LivenessTest, AProbeThatIsLostWhileThereAreAnswersSaysNothing) {
   sent_ = {now_};
   ASSERT_TRUE(TakeProbe(After(seconds(1))));
   parent_.OnAnswer(After(milliseconds(500)));
@@ -110,7 +112,7 @@ TEST_F(ParentTest, AProbeThatIsLostWhileThereAreAnswersSaysNothing) {
   EXPECT_FALSE(parent_.IsLost());
 }
 
-TEST_F(ParentTest, ALostOneIsNotAskedUntilAProbeIsAnswered) {
+TEST_F(LivenessTest, ALostOneIsNotAskedUntilAProbeIsAnswered) {
   Lose();
   EXPECT_TRUE(parent_.IsLost());
   EXPECT_FALSE(TakeProbe(now_ + milliseconds(499)));
@@ -120,7 +122,7 @@ TEST_F(ParentTest, ALostOneIsNotAskedUntilAProbeIsAnswered) {
   EXPECT_FALSE(TakeProbe(After(std::chrono::hours(1))));
 }
 
-TEST_F(ParentTest, PausesGrowAndAnIdleNodeStopsProbing) {
+TEST_F(LivenessTest, PausesGrowAndAnIdleNodeStopsProbing) {
   Lose();
   std::vector<Duration> pauses;
   while (parent_.NeedsTicks()) {
@@ -137,7 +139,7 @@ TEST_F(ParentTest, PausesGrowAndAnIdleNodeStopsProbing) {
   EXPECT_EQ(parent_.OnProbe(true, now_), News::kFound);
 }
 
-TEST_F(ParentTest, WhoIsLostAgainIsProbedAsTheFirstTime) {
+TEST_F(LivenessTest, WhoIsLostAgainIsProbedAsTheFirstTime) {
   Lose();
   for (int i = 0; i < 4; ++i) {
     ASSERT_TRUE(UntilProbe(seconds(60)));
@@ -148,4 +150,4 @@ TEST_F(ParentTest, WhoIsLostAgainIsProbedAsTheFirstTime) {
 }
 
 }  // namespace
-}  // namespace copper::fetch
+}  // namespace copper::rpc

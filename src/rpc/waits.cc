@@ -1,10 +1,8 @@
-#include "waits.h"
+#include "copper/rpc/waits.h"
 
 #include <algorithm>
 
-#include "deadlines.h"
-
-namespace copper::fetch {
+namespace copper::rpc {
 
 std::string_view Name(Doing doing) {
   static constexpr std::array<std::string_view, static_cast<size_t>(Doing::kCount)> kNames = {
@@ -63,7 +61,7 @@ std::vector<WaitList::News> WaitList::TakeNews() {
   std::array<bool, static_cast<size_t>(Doing::kCount)> waiting{};
   const MutexLock lock(mutex_);
   for (const Wait& wait : waits_) {
-    if (wait.since > now - kWorthTelling) break;
+    if (wait.since > now - worth_telling_) break;
     const auto kind = static_cast<size_t>(wait.doing);
     if (std::exchange(waiting[kind], true) || told_[kind]) continue;
     told_[kind] = Told{wait, now - wait.since};
@@ -77,4 +75,4 @@ std::vector<WaitList::News> WaitList::TakeNews() {
   return news;
 }
 
-}  // namespace copper::fetch
+}  // namespace copper::rpc

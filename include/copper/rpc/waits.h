@@ -14,14 +14,15 @@
 #include "copper/base/clock.h"
 #include "copper/base/mutex.h"
 
-namespace copper::fetch {
+namespace copper::rpc {
 
 enum class Doing { kLooking, kListing, kReading, kSeeking, kMeasuring, kCount };
 std::string_view Name(Doing doing);  // "reading"
 
 class WaitList {
  public:
-  explicit WaitList(const Clock& clock) : clock_(clock) {}
+  // What has waited for `worth_telling` is news.
+  WaitList(const Clock& clock, Duration worth_telling) : clock_(clock), worth_telling_(worth_telling) {}
 
   struct Wait {
     Doing doing;
@@ -52,7 +53,7 @@ class WaitList {
   // When the last one began that has lasted for `age`; nullopt if there is none.
   std::optional<TimePoint> LastOld(Duration age) const;
 
-  // What is to be said: that something has waited for kWorthTelling, once for each thing that is done; and when nothing
+  // What is to be said: that something has waited for so long, once for each thing that is done; and when nothing
   // of the kind waits so long any more.
   struct News {
     Wait wait;
@@ -65,6 +66,7 @@ class WaitList {
   void End(std::list<Wait>::iterator wait);
 
   const Clock& clock_;
+  const Duration worth_telling_;
   mutable Mutex mutex_;
   std::list<Wait> waits_ GUARDED_BY(mutex_);  // in the order in which they began
   // Of what was told of and is not over.
@@ -75,4 +77,4 @@ class WaitList {
   std::array<std::optional<Told>, static_cast<size_t>(Doing::kCount)> told_ GUARDED_BY(mutex_);
 };
 
-}  // namespace copper::fetch
+}  // namespace copper::rpc

@@ -1,10 +1,10 @@
-#include "fetch/waits.h"  // private to the module
+#include "copper/rpc/waits.h"
 
 #include <gtest/gtest.h>
 
 #include "fakes/fake_clock.h"
 
-namespace copper::fetch {
+namespace copper::rpc {
 namespace {
 
 using std::chrono::seconds;
@@ -12,7 +12,7 @@ using std::chrono::seconds;
 class WaitListTest : public testing::Test {
  protected:
   fakes::FakeClock clock_;
-  WaitList waits_{clock_};
+  WaitList waits_{clock_, seconds(10)};
 };
 
 TEST_F(WaitListTest, AWaitIsOverWhenItsTokenGoes) {
@@ -73,4 +73,4 @@ TEST_F(WaitListTest, AShortWaitIsNoNews) {
 }
 
 }  // namespace
-}  // namespace copper::fetch
+}  // namespace copper::rpc

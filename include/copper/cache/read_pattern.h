@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-namespace copper::fetch {
+namespace copper::cache {
 
 class ReadPattern {
  public:
@@ -37,4 +37,4 @@ class ReadPattern {
   bool library_ = false;
 };
 
-}  // namespace copper::fetch
+}  // namespace copper::cache

@@ -1,10 +1,10 @@
-#include "copper/fetch/read_pattern.h"
+#include "copper/cache/read_pattern.h"
 
 #include <gtest/gtest.h>
 
 #include "copper/base/chunk_size.h"
 
-namespace copper::fetch {
+namespace copper::cache {
 namespace {
 
 constexpr uint64_t kKiB = 1024;
@@ -80,4 +80,4 @@ TEST(ReadPattern, ScatteredReadsOfAHugeFileFetchNothing) {
 }
 
 }  // namespace
-}  // namespace copper::fetch
+}  // namespace copper::cache
