@@ -190,13 +190,14 @@ bool Kernel::Wait(Who who, const Asked& asked) {
 }
 
 void Kernel::Ask(const Asked& asked) {
-  parts_.queue.After(parts_.model.request, What::kAnswer, host_, [this, asked] {
+  parts_.queue.After(direct_.store != nullptr ? Duration{} : parts_.model.request, What::kAnswer, host_, [this, asked] {
     if (!stopped_) Send(asked);
   });
 }
 
 void Kernel::Send(const Asked& asked) {
   auto pending = std::make_unique<Pending>(*this, asked);
+  if (direct_.store != nullptr) return SendDirect(asked, std::move(pending));
   const std::string path = parts_.workload.tree.PathOf(asked.id);
   switch (asked.doing) {
     case Doing::kLook:
@@ -219,6 +220,44 @@ void Kernel::Send(const Asked& asked) {
                [this, asked, pending = std::move(pending)](const Result<std::vector<Bytes>>& pieces) {
                  if (pending->Answer()) OnBlock(asked, pieces);
                });
+}
+
+void Kernel::SendDirect(const Asked& asked, std::unique_ptr<Pending> pending) {
+  direct_.pool->Submit([this, asked, pending = std::move(pending)] {
+    const auto answer = [&](const auto& result, auto on_answer) {
+      if (pending->Answer()) (this->*on_answer)(asked, result);
+    };
+    switch (asked.doing) {
+      case Doing::kLook:
+        return answer(LookDirect(asked), &Kernel::OnLook);
+      case Doing::kList:
+        return answer(ListDirect(asked), &Kernel::OnList);
+      case Doing::kRead:
+        return answer(ReadDirect(asked), &Kernel::OnBlock);
+    }
+  });
+}
+
+// What a client of the source has seen it keeps, absence too.
+Result<fetch::Found> Kernel::LookDirect(const Asked& asked) const {
+  Result<Attributes> seen = direct_.store->Look(parts_.workload.tree.PathOf(asked.id));
+  if (!seen && seen.error().code == ENOENT) return fetch::Found{};
+  if (!seen) return std::unexpected(seen.error());
+  return fetch::Found{.attributes = std::make_shared<const Attributes>(*std::move(seen))};
+}
+
+Result<fetch::Listed> Kernel::ListDirect(const Asked& asked) const {
+  Result<Listing> listing = direct_.store->List(parts_.workload.tree.PathOf(asked.id), {});
+  if (!listing) return std::unexpected(listing.error());
+  return fetch::Listed{.listing = std::make_shared<const Listing>(*std::move(listing))};
+}
+
+Result<std::vector<Bytes>> Kernel::ReadDirect(const Asked& asked) const {
+  const uint64_t offset = uint64_t{asked.block} * parts_.model.read_bytes;
+  Result<Bytes> bytes =
+      direct_.store->Read(parts_.workload.tree.PathOf(asked.id), VersionOf(asked.id), offset, parts_.model.read_bytes);
+  if (!bytes) return std::unexpected(bytes.error());
+  return std::vector<Bytes>{*std::move(bytes)};
 }
 
 FileVersion Kernel::VersionOf(NameId id) const {

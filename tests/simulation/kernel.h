@@ -31,6 +31,8 @@ class Kernel {
   ~Kernel();
   Kernel(const Kernel&) = delete;
 
+  // From now on nothing is asked of the daemon: the source is asked itself, on this pool, as without Copper.
+  void GoDirect(storage::BackingStore& store, Executor& pool) { direct_ = {&store, &pool}; }
   // All processes begin, each within `within`.
   void Start(Duration within, Random& random);
   // Kills the processes; what they wait for is told to nobody.
@@ -84,6 +86,10 @@ class Kernel {
   // One request of the kernel, when the process's time has come.
   void Ask(const Asked& asked);
   void Send(const Asked& asked);
+  void SendDirect(const Asked& asked, std::unique_ptr<Pending> pending);
+  Result<fetch::Found> LookDirect(const Asked& asked) const;
+  Result<fetch::Listed> ListDirect(const Asked& asked) const;
+  Result<std::vector<Bytes>> ReadDirect(const Asked& asked) const;
   void OnLook(const Asked& asked, const Result<fetch::Found>& found);
   void OnList(const Asked& asked, const Result<fetch::Listed>& listed);
   void OnBlock(const Asked& asked, const Result<std::vector<Bytes>>& pieces);
@@ -120,6 +126,11 @@ class Kernel {
   std::string longest_what_;
   uint64_t requests_ = 0;
   uint64_t source_errors_ = 0;
+  struct Direct {
+    storage::BackingStore* store = nullptr;
+    Executor* pool = nullptr;
+  };
+  Direct direct_;  // null: through Copper
   bool stopped_ = false;
   bool spoils_ = false;
 };

@@ -31,6 +31,7 @@ void Print(const CommandOptions& options, const Report& report) {
   const RunOptions& run = options.run;
   fmt::print("{}\n", CommandOf(options));
   for (const std::string& fault : report.faults) fmt::print("  fault at {}\n", fault);
+  if (run.refreshes) fmt::print("  refreshed in {:.3f} s\n", Seconds(report.refreshed_in));
   fmt::print("  done: {:.3f} s (median node {:.3f} s); end of the job: {:.3f} s; longest wait {:.3f} s ({})\n",
              Seconds(report.until_done), Seconds(report.median_done), Seconds(report.ended_in),
              Seconds(report.longest_wait), report.longest_what);
@@ -53,10 +54,11 @@ void Print(const CommandOptions& options, const Report& report) {
 
 void PrintJson(const CommandOptions& options, const Report& report) {
   fmt::print(
-      "{{\"seed\": {}, \"nodes\": {}, \"done_s\": {:.6f}, \"median_done_s\": {:.6f}, \"end_s\": {:.6f}, "
+      "{{\"seed\": {}, \"nodes\": {}, \"done_s\": {:.6f}, \"median_done_s\": {:.6f}, \"refresh_s\": {:.6f}, \"end_s\": "
+      "{:.6f}, "
       "\"longest_wait_s\": {:.6f}, ",
       options.run.seed, options.run.nodes, Seconds(report.until_done), Seconds(report.median_done),
-      Seconds(report.ended_in), Seconds(report.longest_wait));
+      Seconds(report.refreshed_in), Seconds(report.ended_in), Seconds(report.longest_wait));
   fmt::print("\"source_operations\": {}, \"objects\": {}, \"calls_again\": {}, \"most_at_once\": {}, ",
              report.source.operations, report.source.objects, report.source.again, report.source.most_at_once);
   fmt::print("\"messages\": {}, \"bytes\": {}, \"busiest_bytes\": {}, \"most_served\": {}, \"mean_served\": {:.1f}, ",

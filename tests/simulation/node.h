@@ -62,6 +62,7 @@ class Node final : public rpc::Handler {
 
   Host& host() { return host_; }
   fetch::Fetcher& fetcher() { return fetcher_; }
+  storage::BackingStore& store() { return *store_; }
   cache::Cache& cache() { return cache_; }
   profile::Counters& counters() { return counters_; }
   rpc::ChannelCounters channel_counters() const { return channel_.counters(); }

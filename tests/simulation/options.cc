@@ -64,6 +64,8 @@ void DefineWorkload(CommandLine& line, CommandOptions& options, Raw& raw) {
                   "Times the pauses of the workload: more where processes share cores")
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
+  line.add_flag("--direct", options.run.is_direct, "Without Copper: each node asks the source itself, 1 MiB at a time");
+  line.add_flag("--refresh", options.run.refreshes, "Refreshes / when the workload is done");
   line.add_option("--trace", options.trace, "Recorded by record.py");
 }
 
@@ -107,6 +109,7 @@ Status Take(const Raw& raw, CommandOptions& options) {
   run.absent_ttl = raw.ttl_ms < 0 ? Duration::max() : Duration(milliseconds(raw.ttl_ms));
   run.log_level = static_cast<LogLevel>(raw.log_level);
   options.import.bytes = options.large_bytes = raw.mebibytes << 20;
+  if (run.is_direct) run.kernel.read_bytes = uint32_t{1} << 20;
   run.faults.within = milliseconds(raw.within_ms);
   if (raw.faults.empty()) return {};
   const auto kinds = ParseFaults(raw.faults);
@@ -174,6 +177,8 @@ std::string CommandOf(const CommandOptions& options) {
   }
   if (options.workload == WorkloadKind::kAbsent) command += fmt::format(" --names {}", options.absent_names);
   if (!options.trace.empty()) command += " --trace " + options.trace;
+  if (run.is_direct) command += " --direct";
+  if (run.refreshes) command += " --refresh";
   if (run.kernel.think != 1) command += fmt::format(" --think {}", run.kernel.think);
   if (run.cache_budget != UINT64_MAX) command += fmt::format(" --cache-budget-mib {}", run.cache_budget >> 20);
   if (run.absent_ttl != Duration(seconds(2))) {

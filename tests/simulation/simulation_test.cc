@@ -172,6 +172,22 @@ TEST(Simulation, ALibraryIsReadOnceHoweverItIsMapped) {
   EXPECT_EQ(uint64_t{20} << 20, report.source.bytes);
 }
 
+TEST(Simulation, WithoutCopperEachNodeReadsEverything) {
+  RunOptions options{.nodes = 4, .processes = 1};
+  const Ran copper = RunImport(options);
+  options.is_direct = true;
+  options.kernel.read_bytes = uint32_t{1} << 20;
+  const Ran direct = RunImport(options);
+  EXPECT_HOLDS(direct);
+  EXPECT_EQ(4 * copper.report.source.bytes, direct.report.source.bytes);
+}
+
+TEST(Simulation, ARefreshReachesEverybody) {
+  const Ran ran = RunImport({.nodes = 40, .refreshes = true});
+  EXPECT_HOLDS(ran);
+  EXPECT_GT(ran.report.refreshed_in, Duration{});
+}
+
 TEST(Simulation, LostRanksCostNoMoreThanTheyMay) {
   for (uint64_t seed = 1; seed <= 6; ++seed) {
     RunOptions options{.seed = seed, .nodes = 24};

@@ -77,7 +77,7 @@ class SourceServer::Store final : public storage::BackingStore {
     const Call call(server_, host_, "read ", id.value_or(UINT32_MAX), Hash(version.Folded(), offset / kChunkSize));
     if (!id) return Fail(ESTALE);
     if (!IsOpen(*id)) server_.Operate(host_);
-    server_.Operate(host_, std::min<uint64_t>(length, version.size));
+    server_.Operate(host_, std::min<uint64_t>(length, version.size - std::min(version.size, offset)));
     if (const Status fails = server_.Fails(*id); !fails) return std::unexpected(fails.error());
     const Attributes now = server_.tree_.AttributesOf(*id);
     if (!now.IsRegular() || now.version() != version) return Fail(ESTALE);

@@ -14,6 +14,7 @@ namespace {
 
 // Probes of what is lost go on for so long (src/fetch/deadlines.h).
 constexpr auto kUntilIdle = seconds(120);
+constexpr size_t kDirectThreads = 256;    // operations that a client of the source has under way at most
 constexpr auto kWake = microseconds(45);  // half of a round trip across cores
 constexpr auto kEndWithin = seconds(30);
 constexpr auto kPerLoss = milliseconds(2500);  // to find out that a parent is lost, with the ticks between
@@ -84,6 +85,7 @@ World::World(const RunOptions& options, Workload& workload)
 // As the product's threads: the source lets go of those who wait, and what they find is answered to nobody.
 World::~World() {
   for (const auto& kernel : kernels_) kernel->Stop();
+  for (const auto& pool : direct_) pool->Stop();
   for (const auto& node : nodes_) node->Stop();
   source_.EndAll();
   nodes_.clear();
@@ -114,6 +116,10 @@ void World::AddNode(Rank rank) {
                              host, fabric_.endpoint(rank), source_.Open(host)));
   kernels_.push_back(std::make_unique<Kernel>(KernelParts{options_.kernel, workload_, queue_, checks_}, host,
                                               nodes_.back()->fetcher(), options_.processes));
+  if (options_.is_direct) {
+    direct_.push_back(std::make_unique<SimulatedExecutor>(pool(kDirectThreads), queue_, fibers_, host));
+    kernels_.back()->GoDirect(nodes_.back()->store(), *direct_.back());
+  }
   nodes_.back()->SetOnEnding([this, rank] { kernels_[rank]->Stop(); });
 }
 
@@ -149,6 +155,7 @@ bool World::RunUntil(TimePoint when) {
 Report World::Run() {
   RunWorkload();
   RunUntilIdle();
+  if (options_.refreshes) RunRefresh();
   RunEnd();
   Report report = Describe();
   CheckAll(report);
@@ -182,6 +189,20 @@ void World::RunUntilIdle() {
   for (Rank rank = 0; rank < options_.nodes; ++rank) most_peers_ = std::max(most_peers_, fabric_.peers(rank).size());
 }
 
+void World::RunRefresh() {
+  const auto first = std::ranges::find_if(hosts_, &Host::runs);
+  const TimePoint begun = queue_.Now();
+  std::optional<Result<std::string>> outcome;
+  nodes_[first->rank()]->refresher().Refresh("/", [&](Result<std::string> said) {
+    refreshed_in_ = queue_.Now() - begun;
+    outcome = std::move(said);
+  });
+  RunUntil(begun + kUntilIdle);
+  const bool is_told = outcome && (*outcome || faults_->losses() > 0);  // it says whom it has not reached
+  checks_.Expect(is_told, Check::kErrors,
+                 "the refresh: " + (outcome && !*outcome ? outcome->error().Describe() : "no answer"));
+}
+
 void World::RunEnd() {
   const auto first = std::ranges::find_if(hosts_, &Host::runs);
   const TimePoint begun = queue_.Now();
@@ -199,6 +220,7 @@ void World::RunEnd() {
 Report World::Describe() {
   Report report;
   report.until_done = until_done_;
+  report.refreshed_in = refreshed_in_;
   report.ended_in = ended_in_;
   report.simulated = queue_.SinceStart();
   report.events = queue_.count();
@@ -239,7 +261,7 @@ void World::CheckAll(Report& report) {
   CheckOnce(report);
   CheckWaits(report);
   const uint32_t most = SourceOpsOf(options_);
-  checks_.Expect(report.source.most_at_once <= most, Check::kSourceOps,
+  checks_.Expect(options_.is_direct || report.source.most_at_once <= most, Check::kSourceOps,
                  fmt::format("{} operations at once, of {}", report.source.most_at_once, most));
   const size_t peers = size_t{forest_.trees()} * (forest_.fanout() + 1);
   checks_.Expect(faults_->losses() > 0 || report.most_peers <= peers, Check::kPeers,
@@ -255,7 +277,7 @@ void World::CheckAll(Report& report) {
 void World::CheckOnce(const Report& report) {
   const bool evicted =
       std::ranges::any_of(nodes_, [](const auto& node) { return node->cache().budget().evictions() > 0; });
-  if (evicted) return;
+  if (evicted || options_.is_direct) return;
   const uint64_t most = 1 + faults_->losses();
   checks_.Expect(report.source.most_of_one <= most, Check::kOnce,
                  fmt::format("{}: {} times", report.most_asked, report.source.most_of_one));
@@ -272,6 +294,7 @@ void World::CheckOnce(const Report& report) {
 void World::CheckWaits(const Report& report) {
   Duration task{};
   for (const auto& node : nodes_) task = std::max(task, node->longest_task());
+  for (const auto& pool : direct_) task = std::max(task, pool->longest());
   const Duration hops = 2 * (forest_.MaxDepth() + 1) * fabric_.longest();
   const Duration most = kAnyWait + 3 * task + hops + faults_->losses() * kPerLoss + faults_->holdups();
   checks_.Expect(

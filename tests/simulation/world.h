@@ -35,14 +35,17 @@ struct RunOptions {
   KernelModel kernel{};
   Duration start_within = milliseconds(100);  // all processes begin in this time
   Faults::Options faults{};
+  bool is_direct = false;  // without Copper: each node asks the source itself
+  bool refreshes = false;  // all of the source, when the workload is done
   LogLevel log_level = LogLevel::kNone;
   Mutation mutation = Mutation::kNone;
 };
 
 struct Report {
-  Duration until_done{};   // of the last process of the workload
-  Duration median_done{};  // of a node's last process
-  Duration ended_in{};     // from the order to end until the last rank has gone
+  Duration until_done{};    // of the last process of the workload
+  Duration median_done{};   // of a node's last process
+  Duration refreshed_in{};  // until the rank that leads it knows that all have
+  Duration ended_in{};      // from the order to end until the last rank has gone
   Duration simulated{};
   uint64_t events = 0;
   uint64_t digest = 0;
@@ -79,6 +82,7 @@ class World {
   bool IsDone() const;
   void RunWorkload();
   void RunUntilIdle();
+  void RunRefresh();
   void RunEnd();
   // False: there was nothing more to do.
   bool RunUntil(TimePoint when);
@@ -99,10 +103,12 @@ class World {
   storage::FileSystems file_systems_;
   std::unique_ptr<Log> log_;
   std::deque<Host> hosts_;
+  std::vector<std::unique_ptr<SimulatedExecutor>> direct_;  // pools, without Copper
   std::vector<std::unique_ptr<Kernel>> kernels_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::unique_ptr<Faults> faults_;
   Duration until_done_{};
+  Duration refreshed_in_{};
   Duration ended_in_{};
   size_t most_peers_ = 0;
 };
