@@ -21,11 +21,18 @@ Status WriteAll(int fd, std::string_view content) {
   return {};
 }
 
+// A directory says so itself when it is read.
+bool IsFile(int fd) {
+  struct stat found{};
+  return fstat(fd, &found) == 0 && (S_ISREG(found.st_mode) || S_ISDIR(found.st_mode));
+}
+
 }  // namespace
 
-Result<std::string> ReadWholeFile(const std::string& path) {
-  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+Result<std::string> ReadWholeFile(const std::string& path, size_t most) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file) return FailErrno("cannot open " + path);
+  if (!IsFile(file.get())) return Fail(ENODEV, path + " is no regular file");
   std::string content;
   char block[65536];
   while (true) {
@@ -34,6 +41,8 @@ Result<std::string> ReadWholeFile(const std::string& path) {
     if (got < 0) return FailErrno("cannot read " + path);
     if (got == 0) return content;
     content.append(block, static_cast<size_t>(got));
+    if (content.size() > most)
+      return Fail(EFBIG, path + " has more than the " + std::to_string(most) + " bytes that it may have");
   }
 }
 
@@ -47,6 +56,12 @@ Status WriteWholeFile(const std::string& path, std::string_view content, unsigne
     written = FailErrno("cannot rename " + temporary + " to " + path);
   if (!written) unlink(temporary.c_str());
   return written;
+}
+
+Status MakeEmptyFile(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return FailErrno("cannot create " + path);
+  return {};
 }
 
 Status MakeDirectories(const std::string& path, unsigned mode) {

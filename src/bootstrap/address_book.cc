@@ -9,8 +9,11 @@ namespace {
 
 using fabric::Candidate;
 
+// Ten thousand hosts take less than a hundredth of it.
+constexpr size_t kMostOfBook = size_t{64} << 20;
+
 Result<std::vector<BookEntry>> ReadFacilityBook(const std::string& file, std::span<const Member> members) {
-  const Result<std::string> text = ReadWholeFile(file);
+  const Result<std::string> text = ReadWholeFile(file, kMostOfBook);
   if (!text) return Fail(text.error().code, "cannot read the facility address book: " + text.error().message);
   std::vector<std::string> hosts;
   for (const Member& member : members) hosts.push_back(member.host);

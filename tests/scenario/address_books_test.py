@@ -83,6 +83,18 @@ class OneMachine(copper_job.Scenario):
         job = self.facility(self.site, 1)
         self.assertEqual([(copper_job.host(), f"127.0.0.1:{port}")], book_of(job))
 
+    def test_what_is_no_book_is_refused_however_long_it_is(self):
+        endless, huge = self.root / "fifo", self.root / "huge"
+        os.mkfifo(endless)
+        with open(huge, "wb") as file:
+            file.truncate(1 << 40)
+        for book, reason in (("/dev/zero", "is no regular file"), (endless, "is no regular file"), (huge, "has more than the")):
+            job = copper_job.Job(self.root, self.source, 2, options=["--address-book-source", "facility",
+                                                                     "--facility-address-book", book])
+            done = copper_job.run(*job.command)
+            self.assertEqual(2, done.returncode, done.stderr)
+            self.assertIn(f"cannot read the facility address book: {book} {reason}", done.stderr)
+
     def test_a_discovered_book_can_be_given_as_a_facility_book(self):
         job = self.start(2)
         saved = self.root / "saved-book.txt"

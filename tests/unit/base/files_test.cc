@@ -47,5 +47,24 @@ TEST(Files, DirectoriesAreMadeWithTheirParents) {
   EXPECT_EQ(MakeDirectories(directory.At("file/below")).error().code, ENOTDIR);
 }
 
+TEST(Files, WhatIsNoFileIsNotReadSinceItMayNeverEnd) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(ReadWholeFile("/dev/zero").error().code, ENODEV);
+  ASSERT_EQ(mkfifo(directory.At("fifo").c_str(), 0600), 0);
+  EXPECT_EQ(ReadWholeFile(directory.At("fifo")).error().code, ENODEV);
+  EXPECT_EQ(ReadWholeFile(directory.path()).error().code, EISDIR);
+  EXPECT_TRUE(ReadWholeFile("/proc/self/mountinfo")) << "has no size, but is one";
+}
+
+TEST(Files, AFileMayHaveOnlySoManyBytes) {
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(WriteWholeFile(directory.At("file"), "12345678"));
+  EXPECT_EQ(ReadWholeFile(directory.At("file"), 8).value_or(""), "12345678");
+  const auto read = ReadWholeFile(directory.At("file"), 7);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, EFBIG);
+  EXPECT_NE(read.error().message.find("the 7 bytes that it may have"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace copper
