@@ -26,11 +26,10 @@ void Daemon::MeetPeers() {
                                                           .status = [this] { return OwnStatus(); }});
   refresher_ = std::make_unique<job::Refresher>(
       rank, job::Refresher::Parts{*channel_, *forest_, *loop_, clock_, fuse::Server::kMostRechecking},
-      job::Refresher::Hooks{
-          .begin = [this](const fetch::RefreshId& id, const std::string& path,
-                          TimePoint until) { fetcher_->BeginRefresh(id, path, until); },
-          .end = [this](const fetch::RefreshId& id, const std::string& path,
-                        std::move_only_function<void()> told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
+      job::Refresher::Hooks{.begin = [this](const fetch::RefreshId& id, const std::string& path,
+                                            TimePoint until) { fetcher_->BeginRefresh(id, path, until); },
+                            .end = [this](const fetch::RefreshId& id, const std::string& path,
+                                          fetch::Told told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
   fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
     if (request.kind == rpc::Kind::kReduce) return rpc_reducer_->Handle(request, std::move(respond));
     if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));

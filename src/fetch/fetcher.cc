@@ -60,8 +60,8 @@ rpc::Responder Ending(profile::UsePtr use, rpc::Responder respond) {
 
 }  // namespace
 
-void ChangeListener::OnRefreshed(const std::string&, std::move_only_function<void()> told) {
-  told();
+void ChangeListener::OnRefreshed(const std::string&, Told told) {
+  told(true);
 }
 
 struct Fetcher::State {
@@ -236,13 +236,13 @@ void Fetcher::BeginRefresh(const RefreshId& id, const std::string& path, TimePoi
   Forget(path);
 }
 
-void Fetcher::EndRefresh(const RefreshId& id, const std::string& path, std::move_only_function<void()> told) {
+void Fetcher::EndRefresh(const RefreshId& id, const std::string& path, Told told) {
   if (!state_->epochs.End(id)) {
     BeginRefresh(id, path, kNever);
     state_->epochs.End(id);
   }
   Forget(path);  // what flights that had begun before have brought
-  if (state_->listener == nullptr) return told();
+  if (state_->listener == nullptr) return told(true);
   state_->listener->OnRefreshed(path, std::move(told));
 }
 
@@ -253,7 +253,7 @@ void Fetcher::LeaveOverdue(TimePoint now) {
       if (!state_->epochs.IsOpen(overdue.id)) return;
       state_->context.parts.log.Warning("the refresh of {} was begun by rank {} and never ended: ending it here",
                                         overdue.path, overdue.id.leader);
-      EndRefresh(overdue.id, overdue.path, [] {});
+      EndRefresh(overdue.id, overdue.path, [](bool) {});
     });
   }
 }

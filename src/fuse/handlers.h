@@ -58,7 +58,7 @@ class Handlers {
   // handlers_refresh.cc; see fetch::ChangeListener. Any thread.
   void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added);
   void OnDirectoryReplaced(const std::string& path, const Attributes& now);
-  void OnRefreshed(const std::string& path, std::move_only_function<void()> told);
+  void OnRefreshed(const std::string& path, fetch::Told told);
 
   // handlers_names.cc
   void Lookup(Reply reply, fuse_ino_t parent, const char* name);

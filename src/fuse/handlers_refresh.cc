@@ -50,8 +50,8 @@ void Handlers::OnDirectoryReplaced(const std::string& path, const Attributes& no
   if (directory && !directory->Matches(now)) TakeBackReplaced(*directory);
 }
 
-void Handlers::OnRefreshed(const std::string& path, std::move_only_function<void()> told) {
-  const Notifier::Purpose purpose = parts_.notifier->WhenAllTold(std::move(told));
+void Handlers::OnRefreshed(const std::string& path, fetch::Told told) {
+  const Notifier::Purpose purpose = parts_.notifier->WhenToldWhatCanBe(std::move(told));
   const std::vector<NodePtr> suspects = parts_.inodes.Suspect(path);
   for (const auto& [absent, until] : parts_.absent.Take(path)) {
     const NodePtr parent = parts_.inodes.FindDirectory(std::string(ParentPath(absent)));

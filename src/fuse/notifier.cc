@@ -14,6 +14,8 @@ namespace {
 
 // What a call may take before it counts as one that hangs: a lock is held by a request that waits for the source.
 constexpr auto kPatience = std::chrono::milliseconds(100);
+// After that it is no slow source that answers, but one that hangs: nobody waits for what is held up.
+constexpr auto kHeldUpTooLong = std::chrono::seconds(2);
 // One for each directory in which somebody waits for a source that hangs; beyond that everything is told late.
 constexpr size_t kMostThreads = 64;
 
@@ -31,7 +33,7 @@ void Notifier::Start(fuse_session* session) {
 
 void Notifier::Stop() {
   Notes dropped;
-  std::unordered_map<uint64_t, Notes> dropped_too;
+  std::unordered_map<uint64_t, HeldUp> dropped_too;
   std::vector<std::thread> threads;
   {
     const MutexLock lock(mutex_);
@@ -46,13 +48,32 @@ void Notifier::Stop() {
 }
 
 Notifier::Purpose Notifier::WhenAllTold(std::move_only_function<void()> told) {
-  struct Last {
+  struct Last final : Goal {
     Notifier& notifier;
     std::move_only_function<void()> told;
     Last(Notifier& one, std::move_only_function<void()> then) : notifier(one), told(std::move(then)) {}
     Last(const Last&) = delete;
     Last& operator=(const Last&) = delete;
-    ~Last() { notifier.Then(std::move(told)); }
+    ~Last() override { notifier.Then(std::move(told)); }
+  };
+  return std::make_shared<Last>(*this, std::move(told));
+}
+
+Notifier::Purpose Notifier::WhenToldWhatCanBe(std::move_only_function<void(bool whole)> told) {
+  struct Last final : Goal {
+    Notifier& notifier;
+    std::move_only_function<void(bool)> told;
+    std::atomic<bool> whole{true};
+    Last(Notifier& one, std::move_only_function<void(bool)> then) : notifier(one), told(std::move(then)) {}
+    Last(const Last&) = delete;
+    Last& operator=(const Last&) = delete;
+    ~Last() override {
+      notifier.Then([told = std::move(told), is_whole = whole.load()]() mutable { told(is_whole); });
+    }
+    bool WaitsForHeldUp() override {
+      whole = false;
+      return false;
+    }
   };
   return std::make_shared<Last>(*this, std::move(told));
 }
@@ -110,14 +131,54 @@ void Notifier::Run() {
   NameThread("copper-notify");
   const MutexLock lock(mutex_);
   while (!stopping_) {
+    if (LetPurposesGo()) continue;
     if (notes_.empty() || (call_ && (is_watched_ || !call_->may_hang))) {
-      work_.Wait(mutex_);
+      WaitForWork();
     } else if (call_) {
       StandBy();
     } else {
       TellFirst();
     }
   }
+}
+
+// Or until something has been held up for too long.
+void Notifier::WaitForWork() {
+  auto until = std::chrono::steady_clock::time_point::max();
+  for (const auto& [id, held] : held_) {
+    if (!held.too_long) until = std::min(until, held.call->begun + kHeldUpTooLong);
+  }
+  if (until == until.max()) return work_.Wait(mutex_);
+  bool has_slept = false;  // whatever it was woken for
+  work_.WaitUntil(mutex_, until, [&has_slept] { return std::exchange(has_slept, true); });
+}
+
+bool Notifier::LetPurposesGo() {
+  std::vector<Purpose> let_go;
+  const auto since = std::chrono::steady_clock::now() - kHeldUpTooLong;
+  for (auto& [id, held] : held_) {
+    if (held.too_long || held.call->begun > since) continue;
+    held.too_long = true;
+    let_go.push_back(TakeFromHeldUp(held.call->purpose));
+    for (Note& note : held.notes) let_go.push_back(TakeFromHeldUp(note.purpose));
+  }
+  if (let_go.empty()) return false;
+  Free(std::move(let_go));
+  return true;
+}
+
+Notifier::Purpose Notifier::TakeFromHeldUp(Purpose& purpose) {
+  if (!purpose || purpose->WaitsForHeldUp()) return {};
+  return std::exchange(purpose, {});
+}
+
+template <class Thing>
+void Notifier::Free(Thing thing) {
+  mutex_.unlock();
+  {
+    const Thing freed = std::move(thing);
+  }
+  mutex_.lock();
 }
 
 // Until the call that is under way has lasted too long, or there was another one since.
@@ -134,7 +195,7 @@ void Notifier::StandBy() {
 // What comes for the same file or directory is held up from now on.
 void Notifier::Relieve() {
   call_->hangs = true;
-  held_.try_emplace(call_->id);
+  held_.try_emplace(call_->id).first->second.call = call_;
   call_ = nullptr;
 }
 
@@ -146,34 +207,43 @@ void Notifier::TellFirst() {
 }
 
 void Notifier::HoldUp(Note note) {
-  if (note.bytes.empty()) return held_[note.id].push_back(std::move(note));
-  queued_ -= std::min(queued_, note.bytes.size());
-  mutex_.unlock();
-  Free(std::move(note));
-  mutex_.lock();
+  if (!note.bytes.empty()) {
+    queued_ -= std::min(queued_, note.bytes.size());
+    return Free(std::move(note));
+  }
+  HeldUp& held = held_[note.id];
+  Purpose let_go = held.too_long ? TakeFromHeldUp(note.purpose) : nullptr;
+  held.notes.push_back(std::move(note));
+  if (let_go) Free(std::move(let_go));
 }
 
 void Notifier::TellOne(Note note) {
-  Call call{.begun = std::chrono::steady_clock::now(), .id = note.id, .may_hang = note.id != 0};
+  Call call{.begun = std::chrono::steady_clock::now(),
+            .id = note.id,
+            .may_hang = note.id != 0,
+            .purpose = std::move(note.purpose)};
   call_ = &call;
   if (call.may_hang && held_.size() + 2 > threads_.size()) AddThread();
   if (!notes_.empty()) CallSomebody();
   mutex_.unlock();
   Tell(note);
-  const size_t told = note.bytes.size();
-  Free(std::move(note));  // what the note holds is freed outside the lock
   mutex_.lock();
+  const size_t told = note.bytes.size();
   queued_ -= std::min(queued_, told);
-  if (call.hangs) return LetGoOn(call.id);
-  call_ = nullptr;
+  if (call.hangs) {
+    LetGoOn(call.id);
+  } else {
+    call_ = nullptr;
+  }
+  Free(std::pair(std::move(note), std::move(call.purpose)));
 }
 
 // What was held up comes next, in its order.
 void Notifier::LetGoOn(uint64_t id) {
   const auto held = held_.extract(id);
   if (held.empty()) return;  // the notifier stops
-  notes_.insert(notes_.begin(), std::make_move_iterator(held.mapped().begin()),
-                std::make_move_iterator(held.mapped().end()));
+  Notes& notes = held.mapped().notes;
+  notes_.insert(notes_.begin(), std::make_move_iterator(notes.begin()), std::make_move_iterator(notes.end()));
 }
 
 // Errors are not looked at: ENOENT, the kernel has forgotten the inode or the name; anything else means that the

@@ -48,10 +48,17 @@ class Notifier {
   void Stop();
 
   // What a number of notes are for; it may be null. Whoever adds them has it, and so has each of them until it is told.
-  using Purpose = std::shared_ptr<void>;
+  struct Goal {
+    virtual ~Goal() = default;
+    // A note for this has been held up for too long. Whether it has it all the same.
+    virtual bool WaitsForHeldUp() { return true; }
+  };
+  using Purpose = std::shared_ptr<Goal>;
   // `told` is called, as by Then, when nobody has this any more: not at all once the notifier stops. Then this must
   // still be there, as long as anybody has it.
   Purpose WhenAllTold(std::move_only_function<void()> told);
+  // The same, but what has been held up for 2 s has it no longer: `whole` is whether nothing was.
+  Purpose WhenToldWhatCanBe(std::move_only_function<void(bool whole)> told);
 
   // Any thread; none of these blocks. `stored` is called when the kernel has the bytes; not if they were dropped.
   void Store(uint64_t id, uint64_t offset, Bytes bytes, std::move_only_function<void()> stored = {});
@@ -92,6 +99,13 @@ class Notifier {
     uint64_t id = 0;
     bool may_hang = false;
     bool hangs = false;  // another thread goes on meanwhile
+    Purpose purpose{};
+  };
+  // Behind a call that hangs.
+  struct HeldUp {
+    Call* call = nullptr;
+    Notes notes{};
+    bool too_long = false;
   };
 
   void Add(Note note) EXCLUDES(mutex_);
@@ -100,12 +114,16 @@ class Notifier {
   void CallSomebody() REQUIRES(mutex_);
   void Relieve() REQUIRES(mutex_);
   void LetGoOn(uint64_t id) REQUIRES(mutex_);
+  static Purpose TakeFromHeldUp(Purpose& purpose);
   // These let the lock go meanwhile.
+  void WaitForWork() REQUIRES(mutex_);
+  bool LetPurposesGo() REQUIRES(mutex_);  // whether there was one
   void StandBy() REQUIRES(mutex_);
   void TellFirst() REQUIRES(mutex_);
   void TellOne(Note note) REQUIRES(mutex_);
   void HoldUp(Note note) REQUIRES(mutex_);
-  static void Free(Note) {}
+  template <class Thing>
+  void Free(Thing thing) REQUIRES(mutex_);  // what is freed may tell something
 
   void Tell(Note& note) EXCLUDES(mutex_);
   void Invalidate(Note& note);
@@ -119,7 +137,7 @@ class Notifier {
   Condition work_;
   Notes notes_ GUARDED_BY(mutex_);
   Call* call_ GUARDED_BY(mutex_) PT_GUARDED_BY(mutex_) = nullptr;  // of the thread that tells, if any does
-  std::unordered_map<uint64_t, Notes> held_ GUARDED_BY(mutex_);    // behind calls that hang, by what these are about
+  std::unordered_map<uint64_t, HeldUp> held_ GUARDED_BY(mutex_);   // by what the calls that hang are about
   size_t queued_ GUARDED_BY(mutex_) = 0;                           // bytes
   bool is_watched_ GUARDED_BY(mutex_) = false;                     // by a thread that stands by, and looks at the time
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -46,9 +46,7 @@ struct Server::State final : public fetch::ChangeListener {
     handlers.OnDirectoryReplaced(path, now);
   }
 
-  void OnRefreshed(const std::string& path, std::move_only_function<void()> told) override {
-    handlers.OnRefreshed(path, std::move(told));
-  }
+  void OnRefreshed(const std::string& path, fetch::Told told) override { handlers.OnRefreshed(path, std::move(told)); }
 
   const Options options;
   UniqueFd connection;  // until Start

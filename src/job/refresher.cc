@@ -16,15 +16,29 @@ constexpr auto kPerLevel = std::chrono::milliseconds(250);
 // When a rank makes the second pass by itself.
 constexpr auto kUntil = std::chrono::seconds(60);
 
-Result<std::string> Tell(const std::string& path, const std::set<Rank>& lost, uint32_t ranks) {
-  if (lost.empty()) return fmt::format("refreshed {} on {} rank{}", path, ranks, ranks == 1 ? "" : "s");
-  return Fail(
-      ETIMEDOUT,
-      fmt::format(
-          "refreshed {} on {} of {} ranks; no answer from rank {}: what was cached there may "
-          "still be seen, so refresh again when they answer (copper status shows who is lost, and who waits for "
-          "a source that hangs)",
-          path, ranks - lost.size(), ranks, fmt::join(lost, ", ")));
+std::string TellLost(const std::set<Rank>& lost) {
+  if (lost.empty()) return "";
+  return fmt::format(
+      "; no answer from rank {}: what was cached there may still be seen, so refresh again when they answer (copper "
+      "status shows who is lost)",
+      fmt::join(lost, ", "));
+}
+
+std::string TellPartly(const std::set<Rank>& partly) {
+  if (partly.empty()) return "";
+  return fmt::format(
+      "; on rank {} not yet in directories where somebody waits for a source that hangs: what was cached of these may "
+      "still be seen until that is over, and then no more (copper status shows who waits)",
+      fmt::join(partly, ", "));
+}
+
+Result<std::string> Tell(const std::string& path, const std::set<Rank>& lost, const std::set<Rank>& partly,
+                         uint32_t ranks) {
+  if (lost.empty() && partly.empty())
+    return fmt::format("refreshed {} on {} rank{}", path, ranks, ranks == 1 ? "" : "s");
+  const std::string of = lost.empty() ? "" : fmt::format("{} of ", ranks - lost.size());
+  return Fail(ETIMEDOUT,
+              fmt::format("refreshed {} on {}{} ranks{}{}", path, of, ranks, TellLost(lost), TellPartly(partly)));
 }
 
 }  // namespace
@@ -44,9 +58,27 @@ struct Refresher::Gathering {
 
 struct Refresher::Leading {
   Pass pass;
-  std::set<Rank> lost;  // in either pass
-  Done done;
+  std::set<Rank> lost{};  // in either pass
+  std::set<Rank> partly{};
+  Done done{};
 };
+
+// How many of the ranks are lost stands above how many were reached.
+rpc::Reply Refresher::Answers::Pack() const {
+  constexpr size_t kMost = kChunkSize / 2;
+  std::vector<std::byte> ranks = PackRanks(lost, kMost);
+  const uint64_t told_lost = ranks.size() / sizeof(Rank);
+  std::ranges::copy(PackRanks(partly, kMost), std::back_inserter(ranks));
+  return {.argument = reached | told_lost << 32, .payload = Bytes::Copy(ranks)};
+}
+
+void Refresher::Answers::Add(const rpc::Reply& reply, uint32_t ranks) {
+  reached += static_cast<uint32_t>(reply.argument);
+  const std::span<const std::byte> payload = reply.payload.span();
+  const size_t split = std::min<size_t>((reply.argument >> 32) * sizeof(Rank), payload.size());
+  std::ranges::copy(UnpackRanks(payload.first(split), ranks), std::back_inserter(lost));
+  std::ranges::copy(UnpackRanks(payload.subspan(split), ranks), std::back_inserter(partly));
+}
 
 Refresher::Refresher(Rank self, Parts parts, Hooks hooks)
     : self_(self),
@@ -65,9 +97,7 @@ void Refresher::Handle(const rpc::Request& request, rpc::Responder respond) {
   const Pass pass{{leader, request.argument / 2}, request.argument % 2 != 0, request.path};
   parts_.loop.Submit([this, pass, respond = std::move(respond)]() mutable {
     Ask(pass, everyone_.Children(self_, pass.id.leader), true,
-        [respond = std::move(respond)](const Answers& answers) mutable {
-          respond({.argument = answers.reached, .payload = Bytes::Copy(PackRanks(answers.lost, kChunkSize))});
-        });
+        [respond = std::move(respond)](const Answers& answers) mutable { respond(answers.Pack()); });
   });
 }
 
@@ -86,31 +116,30 @@ void Refresher::Call(const Pass& pass, Rank rank, const std::shared_ptr<Gatherin
   request.path = pass.path;
   request.argument = pass.id.number * 2 + (pass.end ? 1 : 0);
   request.argument2 = pass.id.leader;
-  parts_.channel.Call(
-      rank, std::move(request), parts_.clock.Now() + Budget(pass), [this, rank, gathering](Result<rpc::Reply> reply) {
-        parts_.loop.Submit([this, rank, gathering, reply = std::move(reply)] {
-          Answers& answers = gathering->answers;
-          if (reply && reply->error == 0) {
-            answers.reached += reply->argument;
-            std::ranges::copy(UnpackRanks(reply->payload.span(), everyone_.ranks()), std::back_inserter(answers.lost));
-          } else {
-            answers.lost.push_back(rank);
-          }
-          Arrived(*gathering);
-        });
-      });
+  parts_.channel.Call(rank, std::move(request), parts_.clock.Now() + Budget(pass),
+                      [this, rank, gathering](Result<rpc::Reply> reply) {
+                        parts_.loop.Submit([this, rank, gathering, reply = std::move(reply)] {
+                          if (reply && reply->error == 0) {
+                            gathering->answers.Add(*reply, everyone_.ranks());
+                          } else {
+                            gathering->answers.lost.push_back(rank);
+                          }
+                          Arrived(*gathering);
+                        });
+                      });
 }
 
 void Refresher::DoHere(const Pass& pass, const std::shared_ptr<Gathering>& gathering) {
-  const auto arrived = [gathering] {
+  const auto arrived = [this, gathering](bool whole) {
     ++gathering->answers.reached;
+    if (!whole) gathering->answers.partly.push_back(self_);
     Arrived(*gathering);
   };
   if (!pass.end) {
     hooks_.begin(pass.id, pass.path, parts_.clock.Now() + kUntil);
-    return arrived();
+    return arrived(true);
   }
-  hooks_.end(pass.id, pass.path, [this, arrived] { parts_.loop.Submit(arrived); });
+  hooks_.end(pass.id, pass.path, [this, arrived](bool whole) { parts_.loop.Submit([=] { arrived(whole); }); });
 }
 
 void Refresher::Arrived(Gathering& gathering) {
@@ -131,13 +160,15 @@ void Refresher::Round(const std::shared_ptr<Leading>& leading, const std::vector
 }
 
 void Refresher::OnRound(const std::shared_ptr<Leading>& leading, const Answers& answers) {
+  leading->partly.insert(answers.partly.begin(), answers.partly.end());
   std::vector<Rank> below_lost;
   for (const Rank lost : answers.lost) {
     if (!leading->lost.insert(lost).second) continue;
     for (const Rank child : everyone_.Children(lost, self_)) below_lost.push_back(child);
   }
   if (!below_lost.empty()) return Round(leading, below_lost, false);
-  if (leading->pass.end) return leading->done(Tell(leading->pass.path, leading->lost, everyone_.ranks()));
+  if (leading->pass.end)
+    return leading->done(Tell(leading->pass.path, leading->lost, leading->partly, everyone_.ranks()));
   leading->pass.end = true;
   Round(leading, Living(*leading), true);
 }

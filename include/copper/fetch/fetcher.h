@@ -57,6 +57,10 @@ struct File {
 
 // Told when a directory was read again and had changed, so that the kernel can be told: `added` are the names that
 // were absent before. Called by any thread; must not block.
+// The kernel has been told what a refresh takes back; not `whole`: but for what it can't be told yet, since somebody
+// waits there for a source that hangs. It is told later.
+using Told = std::move_only_function<void(bool whole)>;
+
 class ChangeListener {
  public:
   virtual ~ChangeListener() = default;
@@ -64,9 +68,8 @@ class ChangeListener {
   // A listing of this directory says that it is another one than was known at this path, which means that one from now
   // on.
   virtual void OnDirectoryReplaced(const std::string&, const Attributes&) {}
-  // Whatever is known of this path and all below it is to be asked for again. `told`, if it is called at all: when the
-  // kernel has been told.
-  virtual void OnRefreshed(const std::string& path, std::move_only_function<void()> told);
+  // Whatever is known of this path and all below it is to be asked for again. `told` need not be called.
+  virtual void OnRefreshed(const std::string& path, Told told);
 };
 
 using cache::RefreshId;
@@ -153,7 +156,7 @@ class Fetcher final : public rpc::Handler {
   // Forgets a path and all below it, and keeps nothing of it until EndRefresh, or until `until`.
   void BeginRefresh(const RefreshId& id, const std::string& path, TimePoint until);
   // Tells the kernel; see ChangeListener::OnRefreshed for `told`. A rank that has missed the first pass makes it now.
-  void EndRefresh(const RefreshId& id, const std::string& path, std::move_only_function<void()> told);
+  void EndRefresh(const RefreshId& id, const std::string& path, Told told);
 
   // The longest waits of 10 s and more, longest first.
   std::vector<LongWait> LongWaits(size_t most) const;

@@ -37,7 +37,7 @@ class Refresher {
   };
   struct Hooks {  // of this rank; see fetch::Fetcher
     std::function<void(const fetch::RefreshId&, const std::string& path, TimePoint until)> begin;
-    std::function<void(const fetch::RefreshId&, const std::string& path, std::move_only_function<void()> told)> end;
+    std::function<void(const fetch::RefreshId&, const std::string& path, fetch::Told told)> end;
   };
   using Done = std::move_only_function<void(Result<std::string>)>;
 
@@ -46,7 +46,7 @@ class Refresher {
   // kRefresh of other ranks. The progress thread; does not block.
   void Handle(const rpc::Request& request, rpc::Responder respond);
   // Leads one, of a path in the source. `done` is called in the loop, with what to say to the user: an error names the
-  // ranks that were not reached. Any thread.
+  // ranks that were not reached, and those where not all could be. Any thread.
   void Refresh(const std::string& path, Done done);
 
  private:
@@ -54,8 +54,12 @@ class Refresher {
   struct Gathering;
   struct Leading;
   struct Answers {
-    uint64_t reached = 0;
+    uint32_t reached = 0;
     std::vector<Rank> lost;
+    std::vector<Rank> partly;  // reached, but their kernel could not be told all
+
+    rpc::Reply Pack() const;
+    void Add(const rpc::Reply& reply, uint32_t ranks);
   };
   using Gathered = std::move_only_function<void(const Answers&)>;
 

@@ -178,7 +178,7 @@ TEST_P(CountsTest, ARefreshClearsWhatIsStillBelieved) {
   ASSERT_TRUE(Look("/site/absent"));
   const RefreshId id{0, 1};
   node().fetcher().BeginRefresh(id, "/", kNever);
-  node().fetcher().EndRefresh(id, "/", [] {});
+  node().fetcher().EndRefresh(id, "/", [](bool) {});
   EXPECT_EQ(AbsencesOf(node()).clears, 2U);
 }
 

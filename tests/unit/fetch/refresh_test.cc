@@ -23,7 +23,7 @@ class RefreshTest : public testing::Test {
   void Begin(Rank rank, const std::string& path) { fetcher(rank).BeginRefresh({9, number_}, path, kNever); }
   void End(Rank rank, const std::string& path) {
     bool told = false;
-    fetcher(rank).EndRefresh({9, number_}, path, [&] { told = true; });
+    fetcher(rank).EndRefresh({9, number_}, path, [&](bool whole) { told = whole; });
     EXPECT_TRUE(told);
   }
   void Refresh(const std::string& path) {
@@ -215,10 +215,10 @@ TEST_F(RefreshTest, WithoutTheFirstPassTheSecondForgets) {
 class ToldListener final : public ChangeListener {
  public:
   void OnDirectoryChanged(const std::string&, const std::vector<std::string>&) override {}
-  void OnRefreshed(const std::string& path, std::move_only_function<void()> told) override {
+  void OnRefreshed(const std::string& path, Told told) override {
     ++told_;
     EXPECT_EQ(path, "/f");
-    told();
+    told(true);
   }
   std::atomic<int> told_{0};
 };

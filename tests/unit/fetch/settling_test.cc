@@ -34,7 +34,8 @@ class SettlingTest : public testing::TestWithParam<uint32_t> {
   uint64_t reads() { return store().counts(kPath).reads; }
   void Refresh(uint64_t number) {
     for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().BeginRefresh({0, number}, kPath, kNever);
-    for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().EndRefresh({0, number}, kPath, [] {});
+    for (Rank rank = 0; rank < job_.ranks(); ++rank)
+      job_.node(rank).fetcher().EndRefresh({0, number}, kPath, [](bool) {});
   }
 
   const std::string old_ = TextOf('o');
@@ -115,7 +116,7 @@ TEST_P(SettlingTest, WhatIsReadBetweenThePassesOfARefreshIsNotForgottenByItsSeco
   ASSERT_TRUE(Chunk(last(), file_, 0));
   for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().BeginRefresh({0, 1}, kPath, kNever);
   EXPECT_EQ(Chunk(last(), file_, 0).value_or(""), old_.substr(0, kChunkSize));
-  for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().EndRefresh({0, 1}, kPath, [] {});
+  for (Rank rank = 0; rank < job_.ranks(); ++rank) job_.node(rank).fetcher().EndRefresh({0, 1}, kPath, [](bool) {});
   store().RewriteRestoring(kPath, new_);
   const Result<std::string> other = Chunk(last(), file_, 9);
   ASSERT_FALSE(other);

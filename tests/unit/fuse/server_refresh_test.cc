@@ -42,7 +42,8 @@ class ServedRefresh : public Served {
     const size_t before = kernel_.notices().size();
     job_->node(0).fetcher().BeginRefresh({0, ++number_}, path, kNever);
     const auto told = fakes::Await<bool>([&](auto done) {
-      job_->node(0).fetcher().EndRefresh({0, number_}, path, [done = std::move(done)]() mutable { done(true); });
+      job_->node(0).fetcher().EndRefresh({0, number_}, path,
+                                         [done = std::move(done)](bool whole) mutable { done(whole); });
     });
     EXPECT_TRUE(told) << "the kernel was told";
     kernel_.Call(FUSE_STATFS, 1);  // comes behind what was told
@@ -362,7 +363,7 @@ TEST_F(ServedRefresh, WhatWasReadBeforeItWasRewrittenIsNeverTakenForTheNewOne) {
   job_->node(0).fetcher().BeginRefresh({0, ++number_}, "/f", kNever);
   const auto between =
       kernel_.Lookup(1, "f");  // the attributes are the new ones, the bytes that the kernel has are not
-  job_->node(0).fetcher().EndRefresh({0, number_}, "/f", [] {});
+  job_->node(0).fetcher().EndRefresh({0, number_}, "/f", [](bool) {});
   EXPECT_EQ(kernel_.Read(between.out.nodeid, kChunkSize, 4096).error, ESTALE);
   Refresh("/f");
   const auto now = kernel_.Lookup(1, "f");
@@ -410,7 +411,7 @@ class ToldLate : public ServedRefreshOfAnOldKernel {
     std::promise<void> waits;
     fetch::Fetcher& fetcher = job_->node(0).fetcher();
     fetcher.BeginRefresh({0, ++number_}, "/no/such/path", kNever);
-    fetcher.EndRefresh({0, number_}, "/no/such/path", [this, &waits] {
+    fetcher.EndRefresh({0, number_}, "/no/such/path", [this, &waits](bool) {
       waits.set_value();
       go_on_.get_future().wait();
     });
@@ -419,7 +420,7 @@ class ToldLate : public ServedRefreshOfAnOldKernel {
   void BeginRefresh(const std::string& path) {
     fetch::Fetcher& fetcher = job_->node(0).fetcher();
     fetcher.BeginRefresh({0, ++number_}, path, kNever);
-    fetcher.EndRefresh({0, number_}, path, [] {});
+    fetcher.EndRefresh({0, number_}, path, [](bool) {});
   }
   std::vector<std::string> LetGo() {
     const size_t before = kernel_.notices().size();

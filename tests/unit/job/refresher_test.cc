@@ -77,7 +77,8 @@ class Network {
 
   std::set<Rank> lost_;
   std::set<Rank> lost_in_the_second_pass_;
-  std::set<Rank> dumb_;  // their kernel is never told
+  std::set<Rank> dumb_;    // their kernel is never told
+  std::set<Rank> partly_;  // their kernel can't be told all
   std::vector<Rank> begun_, ended_;
   std::string path_;
 
@@ -89,8 +90,7 @@ class Network {
                     {.begin = [&all, rank](const fetch::RefreshId&, const std::string& path,
                                            TimePoint) { all.OnBegin(rank, path); },
                      .end = [&all, rank](const fetch::RefreshId&, const std::string&,
-                                         std::move_only_function<void()> told) { all.OnEnd(rank, std::move(told)); }}) {
-    }
+                                         fetch::Told told) { all.OnEnd(rank, std::move(told)); }}) {}
     void Call(Rank to, rpc::Request request, TimePoint, Done done) override {
       const bool second = request.argument % 2 != 0;
       if (network.lost_.contains(to) || (second && network.lost_in_the_second_pass_.contains(to))) {
@@ -118,9 +118,9 @@ class Network {
     begun_.push_back(rank);
     path_ = path;
   }
-  void OnEnd(Rank rank, std::move_only_function<void()> told) {
+  void OnEnd(Rank rank, fetch::Told told) {
     ended_.push_back(rank);
-    if (!dumb_.contains(rank)) told();
+    if (!dumb_.contains(rank)) told(!partly_.contains(rank));
   }
 
   tree::Forest forest_;
@@ -155,6 +155,19 @@ TEST(Refresher, LostRanksAreNamedAndThoseBelowThemReached) {
     std::set<Rank> ranks(done.begin(), done.end());
     EXPECT_EQ(ranks.size(), 18U);
     EXPECT_FALSE(ranks.contains(1) || ranks.contains(4));
+  }
+}
+
+TEST(Refresher, WhereNotAllCouldBeToldIsSaidAndIsNoSilence) {
+  for (const Rank lost : {Rank{0}, Rank{3}}) {  // 0 leads: nobody is
+    Network network(20);
+    network.partly_ = {0, 5, 19};
+    if (lost != 0) network.lost_ = {lost};
+    const auto outcome = network.Refresh(0, "/");
+    ASSERT_FALSE(outcome);
+    EXPECT_THAT(outcome.error().message, HasSubstr("on rank 0, 5, 19 not yet in directories where somebody waits"));
+    EXPECT_EQ(outcome.error().message.contains("no answer from rank 3"), lost == 3) << outcome.error().message;
+    EXPECT_EQ(outcome.error().message.contains("no answer"), lost == 3) << outcome.error().message;
   }
 }
 
