@@ -46,6 +46,15 @@ Result<std::string> ResolveTarget(const std::string& target, std::span<const sto
   return resolved;
 }
 
+Status CheckAddressSpace(uint64_t limit) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  constexpr uint64_t kLeast = 128 * kMiB;  // MPICH over UCX hung with 95
+  if (limit >= kLeast) return {};
+  return Fail(ENOMEM, "a rank may map " + std::to_string(limit / kMiB) +
+                          " MiB, and MPI, the fabric and their libraries " + "alone take up to " +
+                          std::to_string(kLeast / kMiB) + ": raise the limit (ulimit -v)");
+}
+
 Result<std::vector<std::string>> ResolveShared(const std::vector<std::string>& paths,
                                                std::span<const storage::Mount> mounts) {
   std::vector<std::string> all;

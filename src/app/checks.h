@@ -1,6 +1,7 @@
 // What a rank checks of its own host before anything is made: each message says what is wrong and what to do.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,5 +18,8 @@ Result<std::string> ResolveTarget(const std::string& target, std::span<const sto
 // What --shared-fs names is on every node; likewise without symlinks, which mount points are compared with.
 Result<std::vector<std::string>> ResolveShared(const std::vector<std::string>& paths,
                                                std::span<const storage::Mount> mounts);
+
+// Of what a process may map (RLIMIT_AS): with less, MPI hangs in its start, or ends it without a word that tells why.
+Status CheckAddressSpace(uint64_t limit);
 
 }  // namespace copper::app

@@ -85,6 +85,7 @@ Status Session::Start(int threads, std::function<void()> on_gone) {
     if (Status watched = Watch(epolls_.back().get(), connection_, EPOLLIN | EPOLLEXCLUSIVE); !watched) return watched;
     if (Status watched = Watch(epolls_.back().get(), stop_event_.get(), EPOLLIN); !watched) return watched;
   }
+  could_read_ = threads;
   for (const UniqueFd& epoll : epolls_) threads_.emplace_back([this, fd = epoll.get()] { Run(fd); });
   return {};
 }
@@ -104,7 +105,9 @@ void Session::Run(int epoll) {
     connected = Serve(buffer);
     if (connected) Wait(epoll);
   }
-  if (!connected) Gone();
+  // A thread that found no memory to read into, before it had read anything, leaves the others to it.
+  const bool leaves_others = buffer.mem == nullptr && --could_read_ > 0;
+  if (!connected && !leaves_others) Gone();
   std::free(buffer.mem);
 }
 

@@ -46,6 +46,7 @@ class Session {
   UniqueFd stop_event_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> gone_{false};
+  std::atomic<int> could_read_{0};  // threads, but for those without memory
   std::function<void()> on_gone_;
   Mutex greeting_;  // held until the first request is answered; then free
   bool greeted_ GUARDED_BY(greeting_) = false;

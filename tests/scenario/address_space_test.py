@@ -34,7 +34,7 @@ class AddressSpace(copper_job.Scenario):
 
     def test_limits(self):
         self.names = [self.write(f"file{number}", os.urandom(24 * MIB)).relative_to(self.source) for number in range(8)]
-        for kib in (130_000, 160_000, 200_000, 400_000, 800_000, 2_000_000, 4_000_000):
+        for kib in (95_000, 97_656, 130_000, 135_000, 160_000, 200_000, 400_000, 800_000, 2_000_000, 4_000_000):
             with self.subTest(kib):
                 job = self.job(kib)
                 try:

@@ -35,6 +35,15 @@ TEST_F(ChecksTest, TargetIsGivenWithoutSymlinks) {
   EXPECT_EQ(ResolveTarget(In("link/tree"), {}).value_or(""), In("real/tree"));
 }
 
+TEST_F(ChecksTest, AnAddressSpaceInWhichMpiHangsIsRefused) {
+  EXPECT_TRUE(CheckAddressSpace(UINT64_MAX));
+  EXPECT_TRUE(CheckAddressSpace(uint64_t{128} << 20));
+  const Status refused = CheckAddressSpace(100'000'000);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("may map 95 MiB"));
+  EXPECT_THAT(refused.error().message, HasSubstr("ulimit -v"));
+}
+
 TEST_F(ChecksTest, TargetMustBeADirectory) {
   ASSERT_TRUE(WriteWholeFile(In("file"), ""));
   const Result<std::string> file = ResolveTarget(In("file"), {});
