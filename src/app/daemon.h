@@ -125,8 +125,8 @@ class Daemon {
   bool Acts() const { return deputy_ && deputy_->IsActing(); }
   void FindLost();
   void CollectStatus(Control::StatusDone done);
-  std::string NameMounts(const std::set<Rank>& ranks) const;  // likewise
-  std::string NameLost(const std::set<Rank>& lost) const;     // ", without rank 2 (host, process 5)"; empty for none
+  std::string NameLeftMounts(const job::JobEnd& end);      // empty where none is left
+  std::string NameLost(const std::set<Rank>& lost) const;  // ", without rank 2 (host, process 5)"; empty for none
 
   void LeaveMount();
   void Unmount();

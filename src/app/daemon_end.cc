@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/daemon.h"
+#include "app/left_mounts.h"
 #include "app/mpi_guard.h"
 #include "copper/base/files.h"
 #include "copper/bootstrap/mpi_reducer.h"
@@ -26,6 +27,8 @@ constexpr auto kExits = std::chrono::seconds(5);         // by _exit(2): more on
 // hangs.
 constexpr auto kWrites = std::chrono::seconds(10);
 constexpr auto kRecords = std::chrono::seconds(5);
+// Of a rank that was killed at the end: what its mounter needs to unmount and say so.
+constexpr auto kMountersEnd = std::chrono::seconds(2);
 constexpr std::string_view kTag = "final";
 
 }  // namespace
@@ -37,7 +40,7 @@ Daemon::Outcome Daemon::Leave() {
     outcome = {.status = 1, .reason = outcome.reason + "; no word from the other ranks came in time"};
     record_.Reason("ended without the others: " + outcome.reason);
   }
-  if (const std::string mounts = NameMounts(end.still_mounted); !mounts.empty()) {
+  if (const std::string mounts = NameLeftMounts(end); !mounts.empty()) {
     outcome.status = 1;
     outcome.reason += mounts;
   }
@@ -142,13 +145,18 @@ Status Daemon::TryAside(std::string_view what, std::function<Status()> work, con
   return *done;
 }
 
-std::string Daemon::NameMounts(const std::set<Rank>& ranks) const {
-  std::string names;
-  for (const Rank rank : ranks) {
-    names += fmt::format("{} {} on {} (rank {})", names.empty() ? "; still mounted, though dead:" : ",",
-                         members_[rank].mount_point, members_[rank].host, rank);
+// Whoever conducts the end looks for those of the lost.
+std::string Daemon::NameLeftMounts(const job::JobEnd& end) {
+  const auto left = std::make_shared<LeftMounts>();
+  if (end.conducted && !end.lost.empty()) {
+    auto look = [this, left, lost = end.lost] {
+      *left = LookForMounts(lost, members_, members_[world_.rank()], job_, kMountersEnd);
+    };
+    const bool done = DoAside("a look at the job directory", kMountersEnd + kRecords, std::move(look));
+    if (!done) return Describe(LeftMounts{.dead = end.still_mounted, .unknown = end.lost}, members_);
   }
-  return names;
+  left->dead.insert(end.still_mounted.begin(), end.still_mounted.end());
+  return Describe(*left, members_);
 }
 
 // The last act of the job, by whoever conducted its end, and by whoever was asked in control/.

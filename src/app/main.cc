@@ -1,6 +1,7 @@
 // cu_fuse: one rank of a Copper job.
 
 #include <dlfcn.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <string_view>
 
+#include "app/checks.h"
 #include "app/daemon.h"
 #include "app/main_loop.h"
 #include "app/mpi_guard.h"
@@ -48,7 +50,10 @@ int RefuseAlone(const std::string& message, bool is_first, const JobRecord& reco
 std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, bool is_first, TimePoint started,
                                     const Supervisor& supervisor) try {
   // Before threads, MPI and the fabric: nothing may fork later.
-  Result<mount::Mounter> mounter = mount::Mounter::Fork([&record, parent = getppid()](pid_t daemon) {
+  using Left = mount::Mounter::Left;
+  Result<mount::Mounter> mounter = mount::Mounter::Fork([&record, parent = getppid()](pid_t daemon, Left left) {
+    if (left != Left::kNothing) record.MakeNothing();
+    if (left == Left::kNoMountAnyMore) record.Unmounted(daemon);
     if (AwaitEnd(parent, daemon)) record.Death(daemon, 0);
   });
   if (!mounter) return RefuseAlone(mounter.error().Describe(), is_first, record), nullptr;
@@ -73,13 +78,18 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
 
 int RunJob(const Options& options, const bootstrap::LauncherView& launcher, TimePoint started) {
   JobRecord record(JobDirectory(options.job_directory), ShortHost(), launcher.rank.value_or(0));
+  rlimit mapped{};
+  const bool is_known = getrlimit(RLIMIT_AS, &mapped) == 0;
+  const Status fits = CheckAddressSpace(is_known ? mapped.rlim_cur : RLIM_INFINITY);
+  if (!fits) return RefuseAlone(fits.error().Describe(), launcher.IsFirst(), record);
   const Status enough = CheckOpenFiles(options, launcher.size.value_or(1), RaiseOpenFilesLimit(), /*at_once=*/true);
   if (!enough) return RefuseAlone(enough.error().Describe(), launcher.IsFirst(), record);
-  const Result<Supervisor> supervisor =
-      Supervisor::Fork({.has_launcher = launcher.size.has_value(), .on_death = [&](pid_t daemon, int signal) {
-                          if (signal != 0) return record.Death(daemon, signal);
-                          record.Remains(daemon);
-                        }});
+  const Result<Supervisor> supervisor = Supervisor::Fork(
+      {.has_launcher = launcher.size.has_value(), .on_death = [&](pid_t daemon, int signal, bool served) {
+         if (served) record.MakeNothing();
+         if (signal != 0) return record.Death(daemon, signal);
+         record.Remains(daemon);
+       }});
   if (!supervisor) return RefuseAlone(supervisor.error().Describe(), launcher.IsFirst(), record);
   std::unique_ptr<Daemon> daemon = StartDaemon(options, record, launcher.IsFirst(), started, *supervisor);
   if (!daemon) return kFailed;

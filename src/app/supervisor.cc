@@ -135,7 +135,7 @@ class Watch {
     if (mourner == 0) {
       CloseStandard();
       CloseAllBut({});
-      options_.on_death(daemon_, ended_ ? WTERMSIG(*ended_) : 0);
+      options_.on_death(daemon_, ended_ ? WTERMSIG(*ended_) : 0, served_);
       _exit(EXIT_SUCCESS);
     }
     const UniqueFd ended = OpenProcess(mourner);

@@ -30,7 +30,7 @@ class Supervisor {
     Duration ends_within = std::chrono::minutes(3);
     Duration dies_within = std::chrono::seconds(3);
     // In the parent, before it ends: the child ended by a signal; 0: it has not ended, though it was killed.
-    std::function<void(pid_t daemon, int signal)> on_death;
+    std::function<void(pid_t daemon, int signal, bool served)> on_death;
   };
   // Forks: with one thread only, after TakeSignals. Returns in the child, where the daemon is to run.
   static Result<Supervisor> Fork(const Options& options);

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <ctime>
 #include <deque>
+#include <filesystem>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -66,6 +67,9 @@ class Sinks {
     if (type_ != LogType::kFile && !output_) output_ = Ready(std::make_shared<spdlog::sinks::stdout_sink_st>());
     if (type_ == LogType::kStdout || file_) return;
     try {
+      // The library would make the directory, which somebody may have removed, or moved, while the job runs.
+      if (access(std::filesystem::path(file_name_).parent_path().c_str(), F_OK) != 0)
+        throw spdlog::spdlog_ex("its directory is gone");
       file_ = Ready(std::make_shared<spdlog::sinks::basic_file_sink_st>(file_name_));
     } catch (const spdlog::spdlog_ex& failure) {
       if (std::exchange(complained_, true)) return;

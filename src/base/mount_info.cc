@@ -1,6 +1,7 @@
 #include "copper/base/mount_info.h"
 
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -89,6 +90,14 @@ Result<std::vector<MountInfo>> MountsAt(const std::string& point) {
   auto mounts = ReadMountInfo();
   if (mounts) std::erase_if(*mounts, [&](const MountInfo& mount) { return mount.point != point; });
   return mounts;
+}
+
+std::optional<MountInfo> OwnMountAt(const std::string& point, std::string_view type) {
+  const Result<std::vector<MountInfo>> mounts = MountsAt(point);
+  if (!mounts || mounts->empty()) return std::nullopt;
+  const MountInfo& top = mounts->back();
+  const bool is_own = top.type == type && UserOf(top) == static_cast<int64_t>(geteuid());
+  return is_own ? std::optional(top) : std::nullopt;
 }
 
 int64_t UserOf(const MountInfo& mount) {

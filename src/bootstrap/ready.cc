@@ -42,8 +42,11 @@ std::vector<StartTimings> GatherTimings(World& world, const StartTimings& mine) 
 
 Status WriteReadyFile(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers,
                       const JobId& id, std::span<const StartTimings> timings) {
-  Json ready = {
-      {"job", ToHex(id)}, {"version", COPPER_VERSION}, {"ranks", members.size()}, {"pid_namespace", Namespace("pid")}};
+  Json ready = {{"job", ToHex(id)},
+                {"version", COPPER_VERSION},
+                {"directory", job.root()},
+                {"ranks", members.size()},
+                {"pid_namespace", Namespace("pid")}};
   for (const char* list : {"hosts", "pids", "addresses", "mounts"}) ready[list] = Json::array();
   for (size_t rank = 0; rank < members.size(); ++rank) {
     ready["hosts"].push_back(members[rank].host);

@@ -3,12 +3,16 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <ctime>
 
 #include "cli/verbs.h"
 #include "copper/base/control_ioctl.h"
 #include "copper/base/files.h"
+#include "copper/base/process_stat.h"
 #include "copper/base/unique_fd.h"
 #include "copper/jobdir/place.h"
 #include "refuse.h"
@@ -19,6 +23,7 @@ using postproc::Refuse;
 namespace {
 
 constexpr auto kProcessesEnd = std::chrono::seconds(4);
+constexpr auto kMountGoes = std::chrono::seconds(5);
 constexpr auto kMargin = kProcessesEnd + std::chrono::seconds(2);
 
 // Well; but who waits for the job should know that some rank did not.
@@ -38,6 +43,26 @@ void NameRemaining(const Processes& processes) {
   }
 }
 
+// Whether none is left. What the job has said of a mount is not said again.
+bool NameRemainingMounts(const Processes& processes, const std::string& said) {
+  const std::vector<Processes::RemainingMount> mounts = processes.RemainingMounts();
+  for (const auto& [point, name, pid] : mounts) {
+    if (said.contains(point + " on ")) continue;
+    const std::string resume = pid == 0 ? "" : "kill -CONT " + std::to_string(pid) + ", or ";
+    std::fprintf(stderr, "copper: the job has ended, but %s is still mounted (%s): %sfusermount3 -uz %s\n",
+                 point.c_str(), name.c_str(), resume.c_str(), point.c_str());
+  }
+  return mounts.empty();
+}
+
+// What the job has said of its end, and what is to be seen here.
+int Conclude(const Exit& exit, const Processes& processes) {
+  NameRemaining(processes);
+  const bool all_unmounted = NameRemainingMounts(processes, exit.reason);
+  if (exit.status != 0) return Refuse("the job has ended, but not well: " + exit.reason);
+  return std::max(Ended(exit.reason, exit.lost_ranks), all_unmounted ? 0 : 1);
+}
+
 // Whoever was to answer is gone (its launcher was killed, say): what the job has recorded of its end counts.
 int WithoutAnswer(const JobDirectory& job, const Processes& processes, const std::string& exit_before,
                   const Error& error) {
@@ -50,20 +75,36 @@ int WithoutAnswer(const JobDirectory& job, const Processes& processes, const std
                             DescribeRemains(job)
                       : error.Describe() + DescribeRemains(job));
   }
-  NameRemaining(processes);
-  if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
-  return Refuse("the job has ended, but not well: " + exit->reason);
+  return Conclude(*exit, processes);
+}
+
+double Seconds(const timespec& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+// The record of an end that was over when this was asked. One that is younger than this process is not, though it may
+// be there already: of several who ask at once some come to look when the job has ended for the others.
+std::string ExitBefore(const JobDirectory& job) {
+  struct stat found{};
+  const Result<ProcessStat> self = ReadProcessStat(getpid());
+  if (stat(job.exit_file().c_str(), &found) != 0 || !self) return "";
+  timespec now{};
+  timespec up{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  clock_gettime(CLOCK_BOOTTIME, &up);
+  const double lives_since = static_cast<double>(self->started) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  const double age = Seconds(up) - lives_since;
+  const bool is_younger = Seconds(found.st_mtim) >= Seconds(now) - age;
+  return is_younger ? "" : FileStamp(job.exit_file());
 }
 
 int StopByDirectory(const JobDirectory& job, Duration timeout) {
   const Processes processes(job);
-  const std::string exit_before = FileStamp(job.exit_file());
+  const std::string exit_before = ExitBefore(job);
   const Result<Json> answer = Ask(job, {{"verb", "stop"}}, timeout, processes);
   if (!answer) return WithoutAnswer(job, processes, exit_before, answer.error());
-  NameRemaining(processes);
   const std::string message = answer->value("message", std::string("no reason given"));
-  if (answer->value("ok", false)) return Ended(message, !answer->value("whole", true));
-  return Refuse("the job has ended, but not well: " + message);
+  return Conclude({answer->value("ok", false) ? 0 : 1, message, !answer->value("whole", true)}, processes);
 }
 
 // The device changes when the mount is gone, and the directory with it if Copper had made it.
@@ -110,9 +151,7 @@ int AwaitEnd(const Place& place, bool is_gone, const Processes& processes, TimeP
       return Refuse("some rank of the job has not ended in time" + (is_gone ? "; " + gone : ""));
     PauseBetweenLooks();
   }
-  NameRemaining(processes);
-  if (exit->status == 0) return Ended(exit->reason, exit->lost_ranks);
-  return Refuse("the job has ended, but not well: " + exit->reason);
+  return Conclude(*exit, processes);
 }
 
 int StopByMount(const Place& place, TimePoint deadline) {
@@ -120,9 +159,12 @@ int StopByMount(const Place& place, TimePoint deadline) {
   const bool job_is_here = IsRecorded(place.job, TextOf(*place.mount_status, "job"));
   const bool is_gone = !job_is_here && HasLostDirectory(place);
   const Processes processes(is_gone ? JobDirectory("") : place.job);
-  if (const Status sent = SendStop(place.path); !sent) return Refuse(sent.error().Describe());
+  const Status sent = SendStop(place.path);
+  // Somebody else may have ended the job meanwhile: then the mount goes.
+  const TimePoint gone_by = sent ? deadline : std::min(deadline, std::chrono::steady_clock::now() + kMountGoes);
   while (DeviceOf(place.path) == device) {
-    if (std::chrono::steady_clock::now() >= deadline) return Refuse(place.path + " is still mounted");
+    if (std::chrono::steady_clock::now() >= gone_by)
+      return Refuse(sent ? place.path + " is still mounted" : sent.error().Describe());
     PauseBetweenLooks();
   }
   if (!job_is_here && !is_gone) return 0;  // another host's directory: what this host can see has ended

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view kRequestSuffix = ".request";
 constexpr std::string_view kReasonSuffix = "-last_reason.txt";
+constexpr std::string_view kUnmountedSuffix = "-unmounted";
 constexpr auto kPoll = std::chrono::milliseconds(50);
 constexpr auto kTakenWithin = std::chrono::seconds(5);  // a living job looks once a second
 // Rank 0 may be lost, and a deputy look for it every 30 s only.
@@ -46,12 +47,6 @@ bool IsTaken(const std::string& request, TimePoint deadline, const std::function
 
 bool IsFull(const Error& error) {
   return error.code == ENOSPC || error.code == EDQUOT;
-}
-
-Status MakeEmptyFile(const std::string& path) {
-  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return FailErrno("cannot create " + path);
-  return {};
 }
 
 // The file that holds the request.
@@ -192,6 +187,10 @@ std::string JobDirectory::reason_file(const std::string& host, int pid) const {
   return logs() + "/" + host + "-" + std::to_string(pid) + std::string(kReasonSuffix);
 }
 
+std::string JobDirectory::unmounted_file(const std::string& host, int pid) const {
+  return logs() + "/" + host + "-" + std::to_string(pid) + std::string(kUnmountedSuffix);
+}
+
 Status JobDirectory::Make() const {
   const bool is_new = access(root_.c_str(), F_OK) != 0;
   if (const Status made = MakeDirectories(root_); !made) return made;
@@ -208,7 +207,9 @@ Status JobDirectory::Prepare() const {
     if (unlink(file.c_str()) != 0 && errno != ENOENT) return FailErrno("cannot remove " + file + " of an earlier job");
   }
   for (const std::string& name : NamesEndingIn(control(), kRequestSuffix)) unlink((control() + "/" + name).c_str());
-  for (const std::string& name : NamesEndingIn(logs(), kReasonSuffix)) unlink((logs() + "/" + name).c_str());
+  for (const std::string_view suffix : {kReasonSuffix, kUnmountedSuffix}) {
+    for (const std::string& name : NamesEndingIn(logs(), suffix)) unlink((logs() + "/" + name).c_str());
+  }
   for (const std::string& results : {root_ + "/profiling", root_ + "/tables"}) {
     if (const Status kept = SetAside(results); !kept) return kept;
   }

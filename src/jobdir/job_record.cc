@@ -60,8 +60,18 @@ void JobRecord::Remains(int pid) const {
   ReasonOf(pid, "has ended, but its process remains: the kernel holds a thread of it until the source answers");
 }
 
+void JobRecord::Unmounted(int pid) const {
+  if (!MayWriteOfTheDead()) return;
+  [[maybe_unused]] const Status recorded = MakeEmptyFile(job_.unmounted_file(host_, pid));
+}
+
+bool JobRecord::MayWriteOfTheDead() const {
+  if (leaves_nothing_) return false;
+  return access(job_.logs().c_str(), W_OK) == 0 || (!makes_nothing_ && MayWrite());
+}
+
 void JobRecord::ReasonOf(int pid, const std::string& how) const {
-  if (leaves_nothing_ || (access(job_.logs().c_str(), W_OK) != 0 && !MayWrite())) return;
+  if (!MayWriteOfTheDead()) return;
   [[maybe_unused]] const Status recorded = RecordReason(job_, host_, pid, Here(pid) + how);
 }
 

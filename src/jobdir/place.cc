@@ -28,6 +28,7 @@ std::string NameOf(uid_t user) {
 
 namespace {
 
+constexpr std::string_view kCopperType = "fuse.copper";
 constexpr auto kFindTime = std::chrono::seconds(10);
 
 Result<Json> ReadJsonObject(const std::string& path) {
@@ -44,6 +45,11 @@ uint64_t StartOf(int pid) {
   return stat && !stat->IsCorpse() ? stat->started : 0;
 }
 
+// By SIGSTOP, or a debugger.
+bool HasStopped(const ProcessStat& stat) {
+  return stat.state == 'T' || stat.state == 't';
+}
+
 struct RankProcess {
   size_t rank = 0;
   std::string host;
@@ -52,6 +58,10 @@ struct RankProcess {
   bool IsHere() const { return host == ShortHost(); }
   // Only where it is here.
   bool IsAlive() const { return StartOf(pid) != 0; }
+  bool IsStopped() const {
+    const Result<ProcessStat> stat = ReadProcessStat(pid);
+    return stat && HasStopped(*stat);
+  }
   std::string Name() const {
     return "rank " + std::to_string(rank) + " on " + host + ", process " + std::to_string(pid);
   }
@@ -80,7 +90,7 @@ std::string DescribeProcesses(const JobDirectory& job, const std::string& reason
   for (const RankProcess& process : ProcessesOf(*ready)) {
     const std::string who = process.Name() + ": ";
     if (!process.IsHere() || reasons.contains(who)) continue;
-    lines += "\n  " + who + (process.IsAlive() ? "is there, but does not answer" : "is gone without a trace");
+    lines += "\n  " + who + (process.IsAlive() ? "is there" : "is gone without a trace");
   }
   return lines;
 }
@@ -92,10 +102,9 @@ std::optional<std::string> OtherUserOf(const std::string& path) {
   std::error_code failed;
   const std::string point = std::filesystem::absolute(path, failed).lexically_normal().string();
   for (const MountInfo& mount : ReadMountInfo().value_or(std::vector<MountInfo>())) {
-    const size_t at = mount.options.find("user_id=");
-    if (mount.type != "fuse.copper" || mount.point != point || at == std::string::npos) continue;
-    const auto user = static_cast<uid_t>(std::strtoul(mount.options.c_str() + at + 8, nullptr, 10));
-    if (user != geteuid()) return NameOf(user);
+    const int64_t user = UserOf(mount);
+    if (mount.type != kCopperType || mount.point != point || user < 0) continue;
+    if (static_cast<uid_t>(user) != geteuid()) return NameOf(static_cast<uid_t>(user));
   }
   const JobDirectory job(path);
   struct stat found{};
@@ -169,21 +178,46 @@ bool IsParent(pid_t process) {
   return IsCalled("copper-parent", process);
 }
 
-struct SignOfLife {
-  std::string what;
-  std::string mount;  // of the job, on this host; empty where none is known
+// What shows that a job runs here, though it does not answer.
+struct SignsOfLife {
+  std::vector<RankProcess> there, stopped;  // daemons on this host: those that run, and those that somebody has stopped
+  bool is_locked = false;                   // by rank 0, wherever that is
+  std::string moved_from;                   // the directory that the job was given, where that is not this one
+
+  explicit operator bool() const { return is_locked || !there.empty() || !stopped.empty(); }
+  std::string Text() const {
+    if (!there.empty()) return there.front().Name() + ", is there";
+    if (!stopped.empty()) return stopped.front().Name() + ", is stopped";
+    return "its first rank holds the lock of the directory";
+  }
 };
 
-// What shows that a job runs here, though it does not answer.
-std::optional<SignOfLife> LookForLife(const JobDirectory& job) {
+SignsOfLife LookForLife(const JobDirectory& job) {
+  SignsOfLife signs;
   const Result<Json> ready = ReadJsonObject(job.ready_file());
   const bool sees_processes = ready && TextOf(*ready, "pid_namespace") == Namespace("pid");
   for (const RankProcess& process : sees_processes ? ProcessesOf(*ready) : std::vector<RankProcess>()) {
-    const bool is_there = process.IsHere() && process.IsAlive() && IsCalled("cu_fuse", process.pid);
-    if (is_there) return SignOfLife{process.Name() + ", is there", process.mount};
+    if (!process.IsHere() || !process.IsAlive() || !IsCalled("cu_fuse", process.pid)) continue;
+    (process.IsStopped() ? signs.stopped : signs.there).push_back(process);
   }
-  if (job.IsLocked()) return SignOfLife{"its first rank holds the lock of the directory", ""};
-  return std::nullopt;
+  signs.is_locked = job.IsLocked();
+  const std::string given = ready ? TextOf(*ready, "directory") : "";
+  if (!given.empty() && JobDirectory(given).Id() != job.Id()) signs.moved_from = given;
+  return signs;
+}
+
+// Why nobody takes requests, and what to do before anything else.
+std::string WhyNotAsked(const JobDirectory& job, const SignsOfLife& signs) {
+  if (!signs.moved_from.empty()) {
+    return "its requests are taken in " + signs.moved_from + ", where this directory was when it began: move it back";
+  }
+  if (access(job.control().c_str(), F_OK) != 0) {
+    return job.control() + ", where it takes requests, is gone: make it again (mkdir -m 700 " + job.control() + ")";
+  }
+  if (signs.stopped.empty()) return "it takes no requests: its first ranks may be frozen, or their node may hang";
+  std::string stopped;
+  for (const RankProcess& process : signs.stopped) stopped += " " + std::to_string(process.pid);
+  return "it takes no requests while ranks are stopped: continue them (kill -CONT" + stopped + ")";
 }
 
 }  // namespace
@@ -191,23 +225,30 @@ std::optional<SignOfLife> LookForLife(const JobDirectory& job) {
 Result<Json> Ask(const JobDirectory& job, const Json& request, Duration timeout, const Processes& processes) {
   Result<Json> answer = AskJob(job, request, timeout, [&processes] { return processes.HaveEnded(); });
   if (answer || answer.error().code != ESRCH) return answer;
-  const std::optional<SignOfLife> life = LookForLife(job);
-  if (!life) return answer;
-  const bool can_be_asked = access(job.control().c_str(), F_OK) == 0;
-  const std::string why = can_be_asked
-                              ? "takes no requests: its first ranks may be frozen. Give"
-                              : job.control() + ", where it takes requests, is gone: make it again (mkdir -m 700 " +
-                                    job.control() + "), or give";
-  return Fail(EBUSY, "a job runs in " + job.root() + " (" + life->what + "), but " + why +
-                         " a mount of the job instead" + (life->mount.empty() ? "" : " (" + life->mount + ")") +
+  const SignsOfLife signs = LookForLife(job);
+  if (!signs) return answer;
+  // A mount whose daemon is stopped does not answer either.
+  const bool none_answers = signs.there.empty() && !signs.stopped.empty();
+  const std::string mount = none_answers
+                                ? ""
+                                : ", or give a mount of the job instead" +
+                                      (signs.there.empty() ? std::string() : " (" + signs.there.front().mount + ")");
+  return Fail(EBUSY, "a job runs in " + job.root() + " (" + signs.Text() + "), but " + WhyNotAsked(job, signs) + mount +
                          ", or end its launcher");
 }
 
 Processes::Processes(const JobDirectory& job) {
   if (job.root().empty()) return;
   const Result<Json> ready = ReadJsonObject(job.ready_file());
-  if (!ready || TextOf(*ready, "pid_namespace") != Namespace("pid")) return;
+  if (!ready) return;
   const std::vector<RankProcess> all = ProcessesOf(*ready);
+  const bool sees_processes = TextOf(*ready, "pid_namespace") == Namespace("pid");
+  for (const RankProcess& process : all) {
+    const auto mount = process.IsHere() ? OwnMountAt(process.mount, kCopperType) : std::nullopt;
+    const int pid = sees_processes ? process.pid : 0;
+    if (mount) mounts_.push_back({{process.Name(), pid, StartOf(pid)}, process.mount, mount->id});
+  }
+  if (!sees_processes) return;
   all_here_ = !all.empty() && std::ranges::all_of(all, &RankProcess::IsHere);
   for (const RankProcess& process : all) {
     if (!process.IsHere()) continue;
@@ -223,12 +264,22 @@ bool Processes::HaveEnded() const {
   return all_here_ && StillThere(here_).empty();
 }
 
+std::vector<Processes::RemainingMount> Processes::RemainingMounts() const {
+  std::vector<RemainingMount> there;
+  for (const Mounted& mount : mounts_) {
+    const int pid = StillThere({mount.daemon}).empty() ? 0 : mount.daemon.pid;
+    const auto now = OwnMountAt(mount.point, kCopperType);
+    if (now && now->id == mount.id) there.push_back({mount.point, mount.daemon.name, pid});
+  }
+  return there;
+}
+
 std::vector<Processes::Remaining> Processes::StillThere(const std::vector<Process>& processes) {
   std::vector<Remaining> there;
   for (const Process& process : processes) {
     const Result<ProcessStat> stat = ReadProcessStat(process.pid);
     if (!stat || stat->IsCorpse() || stat->started != process.started) continue;
-    there.push_back({process.name, stat->state == 'T' || stat->state == 't'});
+    there.push_back({process.name, HasStopped(*stat)});
   }
   return there;
 }

@@ -94,7 +94,7 @@ Status OnlyStatus(const Result<Received>& answer) {
 
 }  // namespace
 
-Result<Mounter> Mounter::Fork(const std::function<void(pid_t daemon)>& on_death) {
+Result<Mounter> Mounter::Fork(const OnDeath& on_death) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return FailErrno("cannot start the mounter");
   UniqueFd ours(ends[0]), theirs(ends[1]);

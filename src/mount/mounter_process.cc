@@ -55,9 +55,9 @@ std::optional<MounterRequest> NextRequest(int socket, int death) {
 }
 
 // `on_death` writes into the job directory, which may hang.
-void TellOfDeath(const std::function<void(pid_t daemon)>& on_death, pid_t daemon) {
+void TellOfDeath(const Mounter::OnDeath& on_death, pid_t daemon, Mounter::Left left) {
   constexpr auto kPatience = std::chrono::seconds(5);
-  const Aside told([on_death, daemon] { on_death(daemon); });
+  const Aside told([on_death, daemon, left] { on_death(daemon, left); });
   static_cast<void>(told.IsDoneWithin(kPatience));
 }
 
@@ -121,7 +121,7 @@ void Serve(int socket, const MounterRequest& request, std::unique_ptr<OwnedMount
 
 }  // namespace
 
-void RunMounter(UniqueFd socket, pid_t daemon, const std::function<void(pid_t daemon)>& on_death) {
+void RunMounter(UniqueFd socket, pid_t daemon, const Mounter::OnDeath& on_death) {
   LeaveTheJob();
   // What the launcher gave the daemon (pipes to mpiexec, its sockets) must not stay open here when the daemon dies, or
   // the launcher would wait for it.
@@ -130,13 +130,18 @@ void RunMounter(UniqueFd socket, pid_t daemon, const std::function<void(pid_t da
   const UniqueFd death = OpenDeathSignal();
   std::unique_ptr<OwnedMount> mount;
   bool farewell = false;
+  bool had_mounted = false;
   while (const std::optional<MounterRequest> request =
              getppid() == daemon ? NextRequest(socket.get(), death.get()) : std::nullopt) {
     farewell = farewell || request->verb == MounterVerb::kFarewell;
     Serve(socket.get(), *request, mount);
+    had_mounted = had_mounted || mount != nullptr;
   }
-  mount.reset();
-  if (!farewell && on_death) TellOfDeath(on_death, daemon);
+  const bool unmounted = Unmount(mount).has_value();
+  const auto left = !had_mounted ? Mounter::Left::kNothing
+                    : unmounted  ? Mounter::Left::kNoMountAnyMore
+                                 : Mounter::Left::kMount;
+  if (!farewell && on_death) TellOfDeath(on_death, daemon, left);
   _exit(0);
 }
 

@@ -10,6 +10,7 @@
 #include "copper/base/mount_info.h"
 #include "copper/base/result.h"
 #include "copper/base/unique_fd.h"
+#include "copper/mount/mounter.h"
 #include "libfuse.h"
 #include "mounter_protocol.h"
 
@@ -46,6 +47,6 @@ class OwnedMount {
 
 // Serves requests until the daemon's end of the socket is closed, or its main thread has ended, then unmounts and ends
 // the process; where no farewell came, `on_death` is called then.
-[[noreturn]] void RunMounter(UniqueFd socket, pid_t daemon, const std::function<void(pid_t daemon)>& on_death);
+[[noreturn]] void RunMounter(UniqueFd socket, pid_t daemon, const Mounter::OnDeath& on_death);
 
 }  // namespace copper::mount

@@ -222,6 +222,7 @@ class NoDirectory(Ends):
             for words in (["stop", "--timeout", 5], ["status"], ["refresh"], ["snapshot"], ["cache-usage"]):
                 asked = job.copper(words[0], job.directory, *words[1:])
                 self.assertEqual(1, asked.returncode, asked.stdout)
+                self.assertNotIn("does not answer", asked.stderr, "it was not asked")
                 for fragment in (f"a job runs in {job.directory}", f"{control}, where it takes requests, is gone", *fragments):
                     self.assertIn(fragment, asked.stderr)
 
@@ -244,6 +245,32 @@ class NoDirectory(Ends):
         self.read_all(job.mounts)
         self.stop(job, job.mounts[2])
         self.assertFalse(os.path.lexists(job.directory), "nor made again")
+        self.gone(job)
+
+    def test_what_is_removed_from_under_a_quiet_job_stays_so(self):
+        """The log is made with its first line, which may come at the end, and who is left behind tells of the dead."""
+        job = self.start(2, level=3)
+        daemon = job.daemon(1)
+        self.remove(job)
+        os.kill(daemon, signal.SIGSTOP)
+        self.assertEqual(1, job.copper("stop", job.mounts[0], timeout=90).returncode)  # there is something to warn of
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(daemon, signal.SIGCONT)
+        self.gone(job)
+        self.assertFalse(os.path.lexists(job.directory))
+
+    def test_a_moved_directory_is_said_to_be(self):
+        job = self.start(2)
+        moved = f"{job.directory}-moved"
+        os.rename(job.directory, moved)
+        asked = job.copper("status", moved, timeout=70)
+        self.assertEqual(1, asked.returncode, asked.stdout)
+        self.assertIn(f"its requests are taken in {job.directory}, where this directory was when it began: move it back", asked.stderr)
+        self.assertIn(job.mounts[0], asked.stderr)
+        self.assertNotIn("frozen", asked.stderr)
+        os.rename(moved, job.directory)
+        self.assertEqual(0, job.copper("status", job.directory).returncode, "what it says helps")
+        self.stop(job)
         self.gone(job)
 
     def test_the_job_directory_is_removed_and_the_launcher_terminated(self):
@@ -269,6 +296,27 @@ class NoDirectory(Ends):
         self.read_all(job.mounts)
         self.stop(job, job.mounts[0])
         self.gone(job)
+
+
+class Together(Ends):
+    def test_many_ask_for_the_end_at_once(self):
+        job = self.start()
+        early = subprocess.Popen(["sh", "-c", 'read line; exec "$@"', "sh", copper_job.COPPER, "stop", job.directory],
+                                 stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        places = [job.directory] * 4 + job.mounts
+        asked = [subprocess.Popen([copper_job.COPPER, "stop", place], stderr=subprocess.PIPE, text=True) for place in places]
+        for place, stop in zip(places, asked):
+            said = stop.communicate(timeout=60 * copper_job.PATIENCE)[1]
+            if place == job.directory:
+                self.assertEqual((0, ""), (stop.returncode, said))
+            elif stop.returncode != 0:  # it came when the mount was gone
+                self.assertIn("nothing running", said)
+        self.gone(job)
+        said = early.communicate("now\n", timeout=60 * copper_job.PATIENCE)[1]
+        self.assertEqual((0, ""), (early.returncode, said), "it began while the job ran")
+        late = job.copper("stop", job.directory)
+        self.assertEqual(1, late.returncode)
+        self.assertIn("nothing running", late.stderr)
 
 
 class Storm(Ends):

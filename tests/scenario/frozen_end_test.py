@@ -40,12 +40,13 @@ class FrozenEnd(Ends):
         job = self.start_chain()
         begin = time.monotonic()
         stopped = job.copper("stop", job.directory, "--timeout", 60 * copper_job.PATIENCE, timeout=70)
-        self.assertEqual(0, stopped.returncode, f"{stopped.stdout}{stopped.stderr}\n{job.last_words()}")
+        self.assertEqual(1, stopped.returncode, f"{stopped.stdout}{stopped.stderr}\n{job.last_words()}")
         self.assert_others_end(job, begin)
         self.assertEqual(list(FROZEN), self.exit_record(job)["lost"])
         self.assertTrue(os.path.exists(f"{job.directory}/profiling/final/copper_profile.h5"))
         for rank in FROZEN:
             self.assertRegex(stopped.stderr, rf"rank {rank} \(")
+            self.assertIn(f"{job.mounts[rank]} on {copper_job.host()} (rank {rank}): kill -CONT {self.daemons[rank]}", stopped.stderr)
         self.thaw()
         self.gone(job)
 

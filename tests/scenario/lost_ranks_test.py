@@ -96,7 +96,10 @@ class LostRanks(Ends):
                 job = self.start(survive=True)
                 pid = job.daemon(frozen)
                 os.kill(pid, signal.SIGSTOP)
-                self.assertTrue(copper_job.until(lambda j=job: j.copper("stop", j.directory).returncode == 0, 40))
+                stopped = job.copper("stop", job.directory, timeout=90)
+                self.assertEqual(1, stopped.returncode, stopped.stderr)
+                self.assertIn("still mounted, though frozen: " + job.mounts[frozen], stopped.stderr)
+                self.assertEqual([frozen], self.exit_record(job)["lost"], "the others have ended in order")
                 left = {job.mounts[frozen]}
                 self.assertTrue(copper_job.until(lambda j=job, m=left: set(copper_job.mounts_below(j.root)) == m, 5))
                 os.kill(pid, signal.SIGCONT)
@@ -112,6 +115,24 @@ class LostRanks(Ends):
                 self.assertIn("does not answer", answer.stderr)
         finally:
             job.signal(1, signal.SIGCONT)
+
+    def test_where_all_ranks_are_frozen_no_mount_is_advised(self):
+        """Whoever followed that would hang."""
+        job = self.start(2, survive=True)
+        pids = [job.daemon(rank) for rank in range(2)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            answer = job.copper("status", job.directory, timeout=70)
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+        self.assertEqual(1, answer.returncode)
+        self.assertIn(f"continue them (kill -CONT {pids[0]} {pids[1]})", answer.stderr)
+        for mount in job.mounts:
+            self.assertNotIn(mount, answer.stderr)
+        self.stop(job)
+        self.gone(job)
 
     def test_a_rank_that_crashes_leaves_its_reason(self):
         job = self.start(survive=True)

@@ -34,12 +34,11 @@ Node::Node(const Options& options, World world, Host& host, fabric::Endpoint& en
                .go = [this](const job::JobEnd& end) { OnGo(end); },
                .served = [this] { return job::ServedBy(counters_); }}),
       peers_(options.fetch.self, JobPartsOf(world), {.all_unmounted = [](Rank) {}, .status = [] { return Json(); }}),
-      refresher_(
-          options.fetch.self, {channel_, world.forest, loop_, world.queue},
-          {.begin = [this](const fetch::RefreshId& id, const std::string& path,
-                           TimePoint until) { fetcher_.BeginRefresh(id, path, until); },
-           .end = [this](const fetch::RefreshId& id, const std::string& path,
-                         std::move_only_function<void()> told) { fetcher_.EndRefresh(id, path, std::move(told)); }}) {
+      refresher_(options.fetch.self, {channel_, world.forest, loop_, world.queue},
+                 {.begin = [this](const fetch::RefreshId& id, const std::string& path,
+                                  TimePoint until) { fetcher_.BeginRefresh(id, path, until); },
+                  .end = [this](const fetch::RefreshId& id, const std::string& path,
+                                fetch::Told told) { fetcher_.EndRefresh(id, path, std::move(told)); }}) {
   fetcher_.SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
     OnControl(from, request, std::move(respond));
   });

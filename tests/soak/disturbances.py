@@ -98,10 +98,10 @@ class Refresher(Disturbance):
     def raise_floors(self, path, written, done):
         """The living ranks that were not reached; if there are none, the versions before are over."""
         soak = self.soak
-        said = re.search(r"no answer from rank ([\d, ]+)", done.stderr)
+        said = re.findall(r"(?:no answer from|; on) rank (\d+(?:, \d+)*)", done.stderr)
         if done.returncode != 0 and not said:
             return {done.stderr.strip() or f"status {done.returncode}"}
-        missed = {int(rank) for rank in said[1].split(",")} if said else set()
+        missed = {int(rank) for ranks in said for rank in ranks.split(",")}
         missed -= set(soak.killed)
         if not missed:
             for entry in soak.entries:

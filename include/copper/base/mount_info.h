@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@ Result<std::vector<MountInfo>> ReadMountInfo(const std::string& file = kMountInf
 
 // All mounts at this point, the one on top last.
 Result<std::vector<MountInfo>> MountsAt(const std::string& point);
+// The mount on top at this point, where it is of this type, and this process's user has mounted it.
+std::optional<MountInfo> OwnMountAt(const std::string& point, std::string_view type);
 // The user who mounted it; -1 where it is not said (no FUSE mount).
 int64_t UserOf(const MountInfo& mount);
 

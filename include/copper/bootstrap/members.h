@@ -55,8 +55,8 @@ std::vector<StartTimings> GatherTimings(World& world, const StartTimings& mine);
 
 // For rank 0 alone, once every rank serves: writes logs/ready.json.
 //
-// {"job": hex, "version": "0.1.0", "ranks": n, "pid_namespace": rank 0's, "hosts": [...], "pids": [...], "addresses":
-// [...], "mounts": [...],
+// {"job": hex, "version": "0.1.0", "directory": JOBDIR, "ranks": n, "pid_namespace": rank 0's, "hosts": [...], "pids":
+// [...], "addresses": [...], "mounts": [...],
 //  "timings_us": {"mpi": {"min": .., "median": .., "max": ..}, "fabric": .., "mount": .., "serving": ..}}
 Status WriteReadyFile(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers,
                       const JobId& id, std::span<const StartTimings> timings);

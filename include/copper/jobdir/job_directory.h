@@ -44,6 +44,8 @@ class JobDirectory {
   std::string final_tables() const { return root_ + "/tables/final"; }
   // Why a rank failed (copper/jobdir/last_reason.h).
   std::string reason_file(const std::string& host, int pid) const;
+  // An empty file: the daemon was killed, and its mount is gone. By its mounter.
+  std::string unmounted_file(const std::string& host, int pid) const;
 
   // Makes the directory where there is none, and closes it to others (0700), unless it was there and holds other things
   // than a job's: then logs/ and control/ are closed, and it is left as it is.

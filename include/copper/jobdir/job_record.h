@@ -27,6 +27,10 @@ class JobRecord {
   // The directory must stay as it is, or absent: it lies where the mount would be. Any rank, before SetOurs.
   void LeaveNothing() { leaves_nothing_ = true; }
 
+  // The directory has been made: where it is gone, somebody has removed it, and it stays so. By processes that a rank
+  // leaves behind, which SetOurs does not reach.
+  void MakeNothing() { makes_nothing_ = true; }
+
   // Of this rank: why it failed (copper/jobdir/last_reason.h).
   void Reason(const std::string& reason) const;
   // Of the job, by rank 0 or whoever conducted its end: logs/exit.json.
@@ -38,11 +42,14 @@ class JobRecord {
   void Death(int pid, int signal) const;
   // Likewise: it has ended, but the kernel keeps the process.
   void Remains(int pid) const;
+  // Likewise: its mount is gone (JobDirectory::unmounted_file).
+  void Unmounted(int pid) const;
 
  private:
   bool MayWrite() const;
   std::string ExitText(int status, const std::string& reason, const std::set<Rank>& lost) const;
   void ReasonOf(int pid, const std::string& how) const;
+  bool MayWriteOfTheDead() const;
   std::string Here(int pid) const;
 
   const JobDirectory job_;
@@ -51,6 +58,7 @@ class JobRecord {
   std::string job_id_;  // with ours_
   std::atomic<bool> ours_{false};
   std::atomic<bool> leaves_nothing_{false};
+  std::atomic<bool> makes_nothing_{false};
 };
 
 }  // namespace copper

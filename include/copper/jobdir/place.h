@@ -52,8 +52,8 @@ std::optional<Exit> ReadExit(const JobDirectory& job);
 // this host are gone without a trace or still there. Lines to follow a message, each with a line break before it.
 std::string DescribeRemains(const JobDirectory& job);
 
-// The processes of a job that runs, as they were when they were looked up: a job that ends removes the file that names
-// them.
+// The processes of a job that runs, and its mounts, as they were when they were looked up: a job that ends removes the
+// file that names them.
 class Processes {
  public:
   // None where nothing runs, or `job` has no path.
@@ -69,6 +69,13 @@ class Processes {
   // Of those on this host the ones that are there still, after waiting so long for their end; and the parents that
   // started them, if these are stopped: else they wait for what they have started, and end with it.
   std::vector<Remaining> RemainingAfter(Duration patience) const;
+  struct RemainingMount {
+    std::string point;
+    std::string name;  // of its rank, as above
+    int pid = 0;       // of its daemon; 0 where that is gone
+  };
+  // The job's mounts on this host that are there still. Asks none of them.
+  std::vector<RemainingMount> RemainingMounts() const;
 
  private:
   struct Process {
@@ -78,7 +85,14 @@ class Processes {
   };
   static std::vector<Remaining> StillThere(const std::vector<Process>& processes);
 
+  struct Mounted {
+    Process daemon;
+    std::string point;
+    uint64_t id = 0;  // what tells the mount from a later one at this point
+  };
+
   std::vector<Process> here_, parents_;
+  std::vector<Mounted> mounts_;  // on this host
   bool all_here_ = false;
 };
 

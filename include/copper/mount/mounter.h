@@ -28,9 +28,11 @@ struct MountOptions {
 
 class Mounter {
  public:
+  enum class Left { kNothing, kNoMountAnyMore, kMount };  // nothing: it had not mounted
+  using OnDeath = std::function<void(pid_t daemon, Left left)>;
   // Forks. Call with a single thread only. `on_death` runs in the mounter, after it has unmounted, if the process that
   // forked it (`daemon`) ended without destroying the Mounter: it was killed, or crashed.
-  static Result<Mounter> Fork(const std::function<void(pid_t daemon)>& on_death = {});
+  static Result<Mounter> Fork(const OnDeath& on_death = {});
   Mounter(Mounter&& other) noexcept { *this = std::move(other); }
   Mounter& operator=(Mounter&& other) noexcept;
   // Takes leave, unmounts, and waits until the mounter is gone (5 s at most).

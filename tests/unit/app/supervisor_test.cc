@@ -28,7 +28,7 @@ class SupervisorTest : public testing::Test {
     const pid_t pid = fork();
     if (pid != 0) return pid;
     TakeSignals();
-    options_.on_death = [this](pid_t, int signal) {
+    options_.on_death = [this](pid_t, int signal, bool) {
       std::ofstream(directory_.path() + "/death") << signal << std::flush;
       if (hangs_in_mourning_) pause();
     };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "copper/base/files.h"
@@ -46,6 +47,21 @@ TEST_F(JobRecordTest, TheConductorsWordCountsWhenItComesLater) {
   ASSERT_TRUE(record_.ExitAlone(1, "no word", {}));
   ASSERT_TRUE(record_.Exit(0, "asked to stop"));
   EXPECT_EQ(Exit()["status"], 0);
+}
+
+// By the parent of a daemon, say, which does not know the job.
+TEST_F(JobRecordTest, OfTheDeadNothingIsMadeWhereSomebodyHasRemovedTheDirectory) {
+  JobRecord left_behind(job_, "node1", 1);
+  left_behind.MakeNothing();
+  left_behind.Death(71, SIGKILL);
+  EXPECT_TRUE(std::filesystem::exists(job_.reason_file("node1", 71)));
+  std::filesystem::remove_all(job_.root());
+  left_behind.Death(72, SIGKILL);
+  left_behind.Unmounted(72);
+  EXPECT_FALSE(std::filesystem::exists(job_.root()));
+  JobRecord starting(job_, "node1", 1);
+  starting.Death(73, SIGKILL);
+  EXPECT_TRUE(std::filesystem::exists(job_.reason_file("node1", 73))) << "before it was made";
 }
 
 }  // namespace

@@ -77,6 +77,7 @@ TEST_F(ProcessesTest, AreRememberedWhenTheJobRemovesWhatNamesThem) {
   waitpid(child, nullptr, WUNTRACED);
   EXPECT_EQ(processes.RemainingAfter(Duration(0)), (std::vector<Remaining>{{name, true}}));
   kill(child, SIGCONT);
+  EXPECT_TRUE(processes.RemainingMounts().empty()) << "where nothing was mounted";
   close(ends[1]);
   EXPECT_TRUE(processes.RemainingAfter(std::chrono::seconds(30)).empty()) << "it has ended: nobody has asked how";
   EXPECT_TRUE(processes.HaveEnded());

@@ -113,7 +113,9 @@ TEST_F(MounterTest, AKilledDaemonsMountIsGoneWithinASecond) {
   UniqueFd to(ends[1]);
   const pid_t daemon = fork();
   if (daemon == 0) {
-    auto mounter = Mounter::Fork();
+    auto mounter = Mounter::Fork([said = directory_.At("said")](pid_t, Mounter::Left left) {
+      if (left == Mounter::Left::kNoMountAnyMore) static_cast<void>(mkdir(said.c_str(), 0700));
+    });
     const auto connection = mounter->Mount({.point = point_});
     const pid_t pid = connection ? mounter->pid() : -1;
     static_cast<void>(write(to.get(), &pid, sizeof pid));
@@ -132,6 +134,7 @@ TEST_F(MounterTest, AKilledDaemonsMountIsGoneWithinASecond) {
   EXPECT_TRUE(WaitForEnd(process, 1000));
   EXPECT_TRUE(MountsAtPoint(point_).empty());
   EXPECT_FALSE(Exists(point_));
+  EXPECT_TRUE(Exists(directory_.At("said"))) << "it says that nothing is mounted any more";
 }
 
 TEST_F(MounterTest, SignalsToTheJobDoNotReachIt) {

@@ -1,0 +1,71 @@
+#include "app/left_mounts.h"
+
+#include <unistd.h>
+
+#include "copper/base/log.h"
+#include "copper/base/mount_info.h"
+#include "copper/base/process_stat.h"
+
+namespace copper::app {
+namespace {
+
+using bootstrap::Member;
+
+constexpr std::string_view kCopperType = "fuse.copper";
+
+bool IsAlive(int pid) {
+  const Result<ProcessStat> found = ReadProcessStat(pid);
+  return found && !found->IsCorpse();
+}
+
+LeftMounts LookOnce(const std::set<Rank>& lost, std::span<const Member> members, const Member& here,
+                    const JobDirectory& job) {
+  LeftMounts left;
+  for (const Rank rank : lost) {
+    const Member& member = members[rank];
+    if (access(job.unmounted_file(member.host, member.pid).c_str(), F_OK) == 0) continue;
+    if (member.host != here.host || member.boot_id != here.boot_id) {
+      left.unknown.insert(rank);
+    } else if (OwnMountAt(member.mount_point, kCopperType)) {
+      (IsAlive(member.pid) ? left.frozen : left.dead).insert(rank);
+    }
+  }
+  return left;
+}
+
+std::string List(std::string_view what, const std::set<Rank>& ranks, std::span<const Member> members,
+                 bool may_continue) {
+  constexpr size_t kMost = 8;
+  std::string text;
+  size_t named = 0;
+  for (const Rank rank : ranks) {
+    if (++named > kMost) return text + fmt::format(" and {} more", ranks.size() - kMost);
+    const Member& member = members[rank];
+    text += fmt::format("{} {} on {} (rank {}): {}fusermount3 -uz {}", named == 1 ? what : ";", member.mount_point,
+                        member.host, rank, may_continue ? fmt::format("kill -CONT {}, or ", member.pid) : "",
+                        member.mount_point);
+  }
+  return text;
+}
+
+}  // namespace
+
+LeftMounts LookForMounts(const std::set<Rank>& lost, std::span<const Member> members, const Member& here,
+                         const JobDirectory& job, Duration patience) {
+  const TimePoint deadline = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    LeftMounts left = LookOnce(lost, members, here, job);
+    const bool may_go = !left.dead.empty() || !left.unknown.empty();
+    if (!may_go || std::chrono::steady_clock::now() >= deadline) return left;
+    PauseBetweenLooks();
+  }
+}
+
+std::string Describe(const LeftMounts& left, std::span<const Member> members) {
+  return List("; still mounted, though dead:", left.dead, members, /*may_continue=*/false) +
+         List("; still mounted, though frozen:", left.frozen, members, /*may_continue=*/true) +
+         List("; may still be mounted, since nobody there has said that it is gone:", left.unknown, members,
+              /*may_continue=*/true);
+}
+
+}  // namespace copper::app
