@@ -2,7 +2,7 @@
 
 #include "chunks.h"
 #include "context.h"
-#include "copper/base/path.h"
+#include "copper/cache/forget.h"
 #include "copper/cache/shown.h"
 #include "copper/names/attributes.h"
 #include "deadlines.h"
@@ -13,28 +13,6 @@
 
 namespace copper::fetch {
 namespace {
-
-// Whether it says, still, that something is absent.
-bool DeniesAt(TimePoint now, const cache::PathEntry& entry) {
-  return !entry.attributes && entry.valid_until > now;
-}
-bool DeniesAt(TimePoint now, const cache::ListingEntry& entry) {
-  return entry.listing && entry.listing->answers_absence() && entry.valid_until > now;
-}
-bool DeniesAt(TimePoint /*now*/, const cache::ChunkEntry& /*entry*/) {
-  return false;
-}
-
-// What was kept before this epoch, and is of `these` paths.
-template <class Table, class These>
-void Forget(Table& table, cache::Epoch epoch, const Context& context, These these) {
-  const TimePoint now = context.Now();
-  table.EraseIf([&](const auto& key, const auto& value) {
-    if (key.epoch >= epoch || !these(key.path)) return false;
-    if (DeniesAt(now, value)) context.parts.counters.Count(profile::Event::kTtlClears);
-    return true;
-  });
-}
 
 std::optional<profile::Operation> OperationOf(rpc::Kind kind) {
   switch (kind) {
@@ -215,14 +193,10 @@ void Fetcher::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder 
 }
 
 void Fetcher::Forget(const std::string& path) {
-  const cache::Epoch epoch = state_->epochs.Of(path, AskedOf::kSource);
-  cache::Cache& cache = state_->context.parts.cache;
   const Context& context = state_->context;
-  const auto below = [&](const std::string& one) { return IsAtOrBelow(one, path); };
-  const auto listed_below = [&](const std::string& one) { return below(one) || one == ParentPath(path); };
-  fetch::Forget(cache.metadata(), epoch, context, below);
-  fetch::Forget(cache.listings(), epoch, context, listed_below);
-  fetch::Forget(cache.data(), epoch, context, below);
+  const cache::Epoch epoch = state_->epochs.Of(path, AskedOf::kSource);
+  const uint64_t denied = cache::Forget(context.parts.cache, path, epoch, context.Now());
+  context.parts.counters.Count(profile::Event::kTtlClears, denied);
   state_->chunks.Forget(path);
   state_->settling.Forget(path);
 }
