@@ -173,7 +173,7 @@ class Daemon {
   std::vector<storage::Mount> mounts_;
   std::vector<bootstrap::Member> members_;
   bootstrap::AddressBook address_book_;
-  std::vector<bootstrap::PeerAddress> peer_addresses_;
+  std::vector<bootstrap::MemberAddress> member_addresses_;
   JobIdentity identity_;
   job::RankIdentity who_;
   std::string job_directory_id_;  // JobDirectory::Id at the start; empty where this node does not see it

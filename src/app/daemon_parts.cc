@@ -96,7 +96,7 @@ fuse::Server::Options Daemon::ServerOptions() {
 std::string Daemon::AddressBookText() const {
   std::string book;
   for (size_t rank = 0; rank < members_.size(); ++rank) {
-    book += members_[rank].host + " " + peer_addresses_[rank].text + "\n";
+    book += members_[rank].host + " " + member_addresses_[rank].text + "\n";
   }
   return book;
 }

@@ -213,15 +213,15 @@ Status Daemon::Mount() {
 }
 
 Status Daemon::Connect() {
-  Result<std::vector<bootstrap::PeerAddress>> peers =
+  Result<std::vector<bootstrap::MemberAddress>> addresses =
       bootstrap::ExchangeAddresses(world_, {endpoint_->address(), endpoint_->DescribeAddress(endpoint_->address())});
-  if (!peers) return std::unexpected(peers.error());
-  peer_addresses_ = std::move(*peers);
+  if (!addresses) return std::unexpected(addresses.error());
+  member_addresses_ = std::move(*addresses);
   std::vector<fabric::Address> book;
-  for (const bootstrap::PeerAddress& peer : peer_addresses_) book.push_back(peer.address);
+  for (const bootstrap::MemberAddress& member : member_addresses_) book.push_back(member.address);
   if (const Status connected = endpoint_->Connect(book); !connected) return connected;
   if (IsFirst()) {
-    const Status written = address_book_.Write(job_, members_, peer_addresses_);
+    const Status written = address_book_.Write(job_, members_, member_addresses_);
     if (!written) return written;
   }
   return StartServing();
@@ -232,7 +232,7 @@ Status Daemon::StartServing() {
   who_ = {.rank = rank,
           .host = host_,
           .pid = getpid(),
-          .address = peer_addresses_[rank].text,
+          .address = member_addresses_[rank].text,
           .provider = endpoint_->provider(),
           .mount = mount_point_,
           .job = ToHex(identity_.id),
@@ -276,7 +276,7 @@ Status Daemon::GatherTimings() {
 
 void Daemon::AnnounceReady() {
   if (!IsFirst()) return;
-  const Status ready = bootstrap::WriteReadyFile(job_, members_, peer_addresses_, identity_.id, start_timings_);
+  const Status ready = bootstrap::WriteReadyFile(job_, members_, member_addresses_, identity_.id, start_timings_);
   if (ready) return;
   log_.Fatal("{}", ready.error().Describe());
   record_.Reason("cannot tell that the job is ready: " + ready.error().Describe());

@@ -55,7 +55,7 @@ Error AddressBook::Explain(const Error& error, const std::string& host) const {
 }
 
 Status AddressBook::Write(const JobDirectory& job, std::span<const Member> members,
-                          std::span<const PeerAddress> peers) const {
+                          std::span<const MemberAddress> addresses) const {
   const bool facility = !options_.facility_file.empty();
   const std::string source =
       facility ? "# facility: " + options_.facility_file + "\n" : "# discover, net type " + options_.net_type + "\n";
@@ -63,7 +63,7 @@ Status AddressBook::Write(const JobDirectory& job, std::span<const Member> membe
   std::string book = facility ? source : "";
   for (size_t rank = 0; rank < members.size(); ++rank) {
     nodes += members[rank].host + "\n";
-    book += members[rank].host + " " + peers[rank].text + "\n";
+    book += members[rank].host + " " + addresses[rank].text + "\n";
   }
   if (const Status written = WriteWholeFile(job.node_file(), nodes, 0600); !written) return written;
   if (const Status written = WriteWholeFile(job.full_address_book(), full_book_ + source, 0600); !written)

@@ -77,14 +77,14 @@ Result<JobIdentity> ShareIdentity(World& world) {
   return identity;
 }
 
-Result<std::vector<PeerAddress>> ExchangeAddresses(World& world, const PeerAddress& mine) {
-  std::vector<PeerAddress> peers;
-  for (const std::string& encoded : world.AllGather(EncodePeer(mine))) {
-    Result<PeerAddress> peer = DecodePeer(encoded);
-    if (!peer) return std::unexpected(peer.error());
-    peers.push_back(std::move(*peer));
+Result<std::vector<MemberAddress>> ExchangeAddresses(World& world, const MemberAddress& mine) {
+  std::vector<MemberAddress> addresses;
+  for (const std::string& encoded : world.AllGather(EncodeMemberAddress(mine))) {
+    Result<MemberAddress> address = DecodeMemberAddress(encoded);
+    if (!address) return std::unexpected(address.error());
+    addresses.push_back(std::move(*address));
   }
-  return peers;
+  return addresses;
 }
 
 }  // namespace copper::bootstrap

@@ -26,18 +26,18 @@ std::string Take(std::string_view& text, char mark) {
 
 }  // namespace
 
-std::string EncodePeer(const PeerAddress& peer) {
-  const std::string_view address(reinterpret_cast<const char*>(peer.address.data()), peer.address.size());
-  return FieldWriter().Add(address).Add(peer.text).Take();
+std::string EncodeMemberAddress(const MemberAddress& member) {
+  const std::string_view address(reinterpret_cast<const char*>(member.address.data()), member.address.size());
+  return FieldWriter().Add(address).Add(member.text).Take();
 }
 
-Result<PeerAddress> DecodePeer(std::string_view encoded) {
+Result<MemberAddress> DecodeMemberAddress(std::string_view encoded) {
   FieldReader fields(encoded);
-  PeerAddress peer;
-  peer.address = AsAddress(fields.Next());
-  peer.text = fields.Next();
+  MemberAddress member;
+  member.address = AsAddress(fields.Next());
+  member.text = fields.Next();
   if (!fields.AtEnd()) return Fail(EBADMSG, "a rank's address is malformed");
-  return peer;
+  return member;
 }
 
 std::string EncodeMember(const Member& member) {

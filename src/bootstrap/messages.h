@@ -11,8 +11,8 @@
 
 namespace copper::bootstrap {
 
-std::string EncodePeer(const PeerAddress& peer);
-Result<PeerAddress> DecodePeer(std::string_view encoded);  // EBADMSG
+std::string EncodeMemberAddress(const MemberAddress& peer);
+Result<MemberAddress> DecodeMemberAddress(std::string_view encoded);  // EBADMSG
 
 // A line for each; what is missing in one is empty.
 std::string EncodeEndpoints(const std::vector<fabric::Candidate>& endpoints);

@@ -40,8 +40,9 @@ std::vector<StartTimings> GatherTimings(World& world, const StartTimings& mine) 
   return all;
 }
 
-Status WriteReadyFile(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers,
-                      const JobId& id, std::span<const StartTimings> timings) {
+Status WriteReadyFile(const JobDirectory& job, std::span<const Member> members,
+                      std::span<const MemberAddress> addresses, const JobId& id,
+                      std::span<const StartTimings> timings) {
   Json ready = {{"job", ToHex(id)},
                 {"version", COPPER_VERSION},
                 {"directory", job.root()},
@@ -51,7 +52,7 @@ Status WriteReadyFile(const JobDirectory& job, std::span<const Member> members, 
   for (size_t rank = 0; rank < members.size(); ++rank) {
     ready["hosts"].push_back(members[rank].host);
     ready["pids"].push_back(members[rank].pid);
-    ready["addresses"].push_back(peers[rank].text);
+    ready["addresses"].push_back(addresses[rank].text);
     ready["mounts"].push_back(members[rank].mount_point);
   }
   for (const auto& [name, phase] : kPhases) ready["timings_us"][name] = Summarize(timings, phase);

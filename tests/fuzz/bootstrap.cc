@@ -18,13 +18,13 @@ void TryMember(std::string_view input) {
   EXPECT_ALWAYS(again && again->pid == member->pid && EncodeMember(*again) == said);
 }
 
-void TryPeer(std::string_view input) {
-  const auto peer = DecodePeer(input);
-  if (!peer) {
-    EXPECT_ALWAYS(peer.error().code == EBADMSG);
+void TryMemberAddress(std::string_view input) {
+  const auto address = DecodeMemberAddress(input);
+  if (!address) {
+    EXPECT_ALWAYS(address.error().code == EBADMSG);
     return;
   }
-  EXPECT_ALWAYS(EncodePeer(*peer) == input);
+  EXPECT_ALWAYS(EncodeMemberAddress(*address) == input);
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ void TryPeer(std::string_view input) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string input(reinterpret_cast<const char*>(data), size);
   TryMember(input);
-  TryPeer(input);
+  TryMemberAddress(input);
   const std::string endpoints = EncodeEndpoints(DecodeEndpoints(input));
   EXPECT_ALWAYS(EncodeEndpoints(DecodeEndpoints(endpoints)) == endpoints);
   for (const copper::Rank rank : {0U, 1U, 1000U}) EXPECT_ALWAYS(DecodeEntry(input, rank).address.size() <= size);

@@ -74,7 +74,7 @@ void WriteText(const std::string& name, std::string_view text) {
 void WriteBootstrap() {
   bootstrap::Member member{"node1", 4711, "boot", "/tmp/mnt", std::string(16, 'd'), "net"};
   WriteText("bootstrap/member", bootstrap::EncodeMember(member));
-  WriteText("bootstrap/peer", bootstrap::EncodePeer({{std::byte{1}, std::byte{2}}, "10.0.0.1:7"}));
+  WriteText("bootstrap/peer", bootstrap::EncodeMemberAddress({{std::byte{1}, std::byte{2}}, "10.0.0.1:7"}));
   WriteText("bootstrap/endpoints", bootstrap::EncodeEndpoints({{"cxi", "cxi0", "0x1"}, {"tcp", "eth0", "10.0.0.1"}}));
   WriteText("bootstrap/entries", bootstrap::EncodeEntries(std::vector<bootstrap::BookEntry>{{"10.0.0.1", 1}, {"", 0}}));
 }

@@ -65,7 +65,8 @@ class AddressBook {
   Error Explain(const Error& error, const std::string& host) const;
   // Rank 0: node_file.txt (a host a line) and both books. What comes from a file names it in a comment, and may be
   // given as such a file again.
-  Status Write(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers) const;
+  Status Write(const JobDirectory& job, std::span<const Member> members,
+               std::span<const MemberAddress> addresses) const;
 
  private:
   Options options_;

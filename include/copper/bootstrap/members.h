@@ -41,11 +41,11 @@ Status CheckMountPoints(std::span<const Member> members);
 // Rank 0 makes id and key; all have them.
 Result<JobIdentity> ShareIdentity(World& world);
 
-struct PeerAddress {
+struct MemberAddress {
   fabric::Address address;
   std::string text;  // for the address book
 };
-Result<std::vector<PeerAddress>> ExchangeAddresses(World& world, const PeerAddress& mine);
+Result<std::vector<MemberAddress>> ExchangeAddresses(World& world, const MemberAddress& mine);
 
 struct StartTimings {  // in microseconds since the start of the process
   int64_t mpi_us = 0, fabric_us = 0, mount_us = 0, serving_us = 0;
@@ -58,7 +58,7 @@ std::vector<StartTimings> GatherTimings(World& world, const StartTimings& mine);
 // {"job": hex, "version": "0.1.0", "directory": JOBDIR, "ranks": n, "pid_namespace": rank 0's, "hosts": [...], "pids":
 // [...], "addresses": [...], "mounts": [...],
 //  "timings_us": {"mpi": {"min": .., "median": .., "max": ..}, "fabric": .., "mount": .., "serving": ..}}
-Status WriteReadyFile(const JobDirectory& job, std::span<const Member> members, std::span<const PeerAddress> peers,
-                      const JobId& id, std::span<const StartTimings> timings);
+Status WriteReadyFile(const JobDirectory& job, std::span<const Member> members,
+                      std::span<const MemberAddress> addresses, const JobId& id, std::span<const StartTimings> timings);
 
 }  // namespace copper::bootstrap

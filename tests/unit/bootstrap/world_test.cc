@@ -67,7 +67,7 @@ TEST_F(InsideMpi, MembersAndAddressesComeInOrder) {
   ASSERT_TRUE(members);
   EXPECT_EQ((*members)[2].host, "n2");
   const fabric::Address address(world_->rank() + 1, std::byte{7});
-  const Result<std::vector<PeerAddress>> peers = ExchangeAddresses(*world_, {address, "10.0.0." + me});
+  const Result<std::vector<MemberAddress>> peers = ExchangeAddresses(*world_, {address, "10.0.0." + me});
   ASSERT_TRUE(peers);
   EXPECT_EQ((*peers)[1].text, "10.0.0.1");
   EXPECT_EQ((*peers)[2].address, fabric::Address(3, std::byte{7}));
@@ -80,7 +80,7 @@ TEST_F(InsideMpi, ReadyTellsOfEveryRank) {
   const JobDirectory job(world_->Broadcast(directory));
   ASSERT_TRUE(!first || job.Prepare());
   const std::vector<Member> members(3, {"n\xff", 5, "boot", "/m", "", ""});
-  const std::vector<PeerAddress> peers(3, {{}, "10.0.0.1:5"});
+  const std::vector<MemberAddress> peers(3, {{}, "10.0.0.1:5"});
   const int64_t time = 10 * (world_->rank() + 1);
   const std::vector<StartTimings> timings = GatherTimings(*world_, {time, time, time, time});
   if (!first) return;
@@ -118,7 +118,7 @@ TEST_F(InsideMpi, RankZeroReadsTheFacilityBookForAll) {
   ASSERT_TRUE(book) << book.error().message;
   EXPECT_EQ(book->bind_address(), "10.0.0." + me);
   if (!first) return;
-  const std::vector<PeerAddress> peers = {{{}, "10.0.0.0:5"}, {{}, "10.0.0.1:5"}, {{}, "10.0.0.2:5"}};
+  const std::vector<MemberAddress> peers = {{{}, "10.0.0.0:5"}, {{}, "10.0.0.1:5"}, {{}, "10.0.0.2:5"}};
   ASSERT_TRUE(book->Write(job, members, peers));
   EXPECT_EQ(ReadWholeFile(job.address_book()).value_or(""),
             "# facility: " + file + "\nn0 10.0.0.0:5\nn1 10.0.0.1:5\nn2 10.0.0.2:5\n");
@@ -147,7 +147,7 @@ TEST_F(InsideMpi, DiscoveredBooksAreWritten) {
   ASSERT_TRUE(book) << book.error().message;
   EXPECT_EQ(book->bind_address(), "");
   if (world_->rank() != 0) return;
-  ASSERT_TRUE(book->Write(job, members, std::vector<PeerAddress>(3, {{}, "10.0.0.1:5"})));
+  ASSERT_TRUE(book->Write(job, members, std::vector<MemberAddress>(3, {{}, "10.0.0.1:5"})));
   EXPECT_EQ(ReadWholeFile(job.address_book()).value_or(""), "n\xff 10.0.0.1:5\nn\xff 10.0.0.1:5\nn\xff 10.0.0.1:5\n");
   EXPECT_EQ(ReadWholeFile(job.full_address_book()).value_or(""),
             "hostname | cxi0\nn\xff | 0x0001\n# discover, net type auto\n");
