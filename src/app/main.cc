@@ -4,8 +4,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <string_view>
@@ -20,6 +22,7 @@
 #include "copper/base/memory_bounds.h"
 #include "copper/base/open_files_limit.h"
 #include "copper/jobdir/job_record.h"
+#include "copper/jobdir/uncaught.h"
 
 namespace copper::app {
 namespace {
@@ -76,6 +79,23 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
   return nullptr;
 }
 
+// A terminate handler is given nothing.
+std::atomic<const Uncaught*> uncaught{nullptr};
+
+// Ends the process by it as long as it lives.
+class SaysWhyUncaught {
+ public:
+  explicit SaysWhyUncaught(const JobRecord& record) : how_(record) {
+    uncaught = &how_;
+    std::set_terminate([] { uncaught.load()->End(); });
+  }
+  ~SaysWhyUncaught() { std::set_terminate(std::abort); }
+  SaysWhyUncaught(const SaysWhyUncaught&) = delete;
+
+ private:
+  const Uncaught how_;
+};
+
 int RunJob(const Options& options, const bootstrap::LauncherView& launcher, TimePoint started) {
   JobRecord record(JobDirectory(options.job_directory), ShortHost(), launcher.rank.value_or(0));
   rlimit mapped{};
@@ -91,6 +111,7 @@ int RunJob(const Options& options, const bootstrap::LauncherView& launcher, Time
          record.Remains(daemon);
        }});
   if (!supervisor) return RefuseAlone(supervisor.error().Describe(), launcher.IsFirst(), record);
+  const SaysWhyUncaught says_why(record);
   std::unique_ptr<Daemon> daemon = StartDaemon(options, record, launcher.IsFirst(), started, *supervisor);
   if (!daemon) return kFailed;
   LetCrashesEndBySignal();

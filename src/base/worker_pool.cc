@@ -3,7 +3,7 @@
 #include <pthread.h>
 
 #include <cerrno>
-#include <exception>
+#include <system_error>
 #include <utility>
 
 namespace copper {
@@ -57,7 +57,7 @@ bool WorkerPool::AddThread() {
   try {
     threads_.emplace_back([this] { Run(); });
     return true;
-  } catch (const std::exception&) {
+  } catch (const std::system_error&) {
     return false;
   }
 }

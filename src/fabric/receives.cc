@@ -69,9 +69,8 @@ Status Receives::Prepare(ReceiveOperation& operation) {
 }
 
 ssize_t Receives::PostOne(ReceiveOperation& operation) {
-  Status prepared;
-  const Status attempt = Attempt([&] { prepared = Prepare(operation); });
-  if (!attempt || !prepared) return attempt ? -prepared.error().code : -FI_ENOMEM;
+  const Status prepared = Attempt([&] { return Prepare(operation); });
+  if (!prepared) return -prepared.error().code;
   std::array vectors = {iovec{operation.front.data(), operation.front.size()}, iovec{}};
   if (scatters()) vectors[1] = {operation.rest.data() + front_size_, kChunkSize - front_size_};
   std::array descriptors = {DescriptorOf(operation.front_region), DescriptorOf(operation.rest_region)};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "copper/base/attempt.h"
 #include "copper/base/chunk_size.h"
 #include "copper/base/path.h"
 #include "copper/cache/vouched_comparison.h"
@@ -99,14 +98,12 @@ void Chunks::Get(const ChunkKey& key, const Ask& ask, ChunkDone done) {
   const auto held = [&] { return Held(key); };
   if (flights_.Join(key, ask.deadline, held, std::move(done)) != Way::kMiss) return;
   context_.parts.channel.WantTicks();
-  flights_.Lead(key, [&] {
-    const auto flight = std::make_shared<Flight>(key);
-    context_.parts.cache.budget().Reserve(SizeOfChunk(key), DepthOf(key, ask),
-                                          [this, flight, ask](cache::Reservation room) {
-                                            flight->room = std::move(room);
-                                            flights_.Lead(flight->key, [&] { Fetch(flight, ask); });
-                                          });
-  });
+  const auto flight = std::make_shared<Flight>(key);
+  context_.parts.cache.budget().Reserve(SizeOfChunk(key), DepthOf(key, ask),
+                                        [this, flight, ask](cache::Reservation room) {
+                                          flight->room = std::move(room);
+                                          Fetch(flight, ask);
+                                        });
 }
 
 // What was asked for before a refresh, or during one, may be of before it or not.
@@ -174,10 +171,8 @@ void Chunks::Fetch(const FlightPtr& flight, Ask ask) {
   request.path = key.path;
   request.version = key.version;
   request.argument = key.chunk;
-  const auto reply = [this, flight](const rpc::Reply& one) {
-    flights_.Lead(flight->key, [&] { OnReply(flight, one); });
-  };
-  const auto read = [this, flight] { flights_.Lead(flight->key, [&] { ReadSource(flight); }); };
+  const auto reply = [this, flight](const rpc::Reply& one) { OnReply(flight, one); };
+  const auto read = [this, flight] { ReadSource(flight); };
   const auto is_wanted = [this, flight] { return flights_.IsWanted(flight->key); };
   upstream_.Fetch(TreeOf(key), std::move(request), ask, {reply, read, is_wanted});
 }
@@ -186,8 +181,7 @@ void Chunks::OnReply(const FlightPtr& flight, const rpc::Reply& reply) {
   const ChunkKey& key = flight->key;
   if (reply.error != 0) return Finish(flight, Fail(reply.error));
   if (!IsWhole(key, reply)) {
-    return upstream_.ReadInstead(reply.from, key.path,
-                                 [this, flight] { flights_.Lead(flight->key, [&] { ReadSource(flight); }); });
+    return upstream_.ReadInstead(reply.from, key.path, [this, flight] { ReadSource(flight); });
   }
   context_.parts.counters.Count(Event::kBytesFromParent, reply.payload.size());
   Finish(flight, Chunk{reply.payload, reply.seal, reply.ctime, reply.argument2 == kAlone});
@@ -225,10 +219,8 @@ void Chunks::Show(const FlightPtr& flight, const Chunk& chunk, const cache::Ledg
   if (noted.verdict == cache::Ledger::Noted::Verdict::kSettled) return finish();
   if (noted.verdict == cache::Ledger::Noted::Verdict::kChanged) return FailRead(flight, {ESTALE, {}});
   settling_.Ask(file, chunk.ctime, noted, [this, flight, finish](const Status& settled) {
-    flights_.Lead(flight->key, [&] {
-      if (!settled) return FailRead(flight, settled.error());
-      finish();
-    });
+    if (!settled) return FailRead(flight, settled.error());
+    finish();
   });
 }
 
@@ -357,22 +349,20 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
                       std::move(seek), std::move(done));
   }
   const Ticket ticket = seeks_.Begin(ask.deadline, std::move(done));
-  seeks_.Lead(ticket, [&] {
-    rpc::Request request;
-    request.kind = rpc::Kind::kSeek;
-    request.path = file.path;
-    request.version = file.version;
-    request.argument = offset;
-    request.argument2 = static_cast<uint32_t>(whence);
-    upstream_.Fetch(context_.parts.forest.OfChunk(file.path, file.version.size, 0), std::move(request), ask,
-                    {.reply =
-                         [this, ticket](const rpc::Reply& reply) {
-                           seeks_.Complete(ticket,
-                                           reply.error != 0 ? Fail(reply.error) : Result<uint64_t>(reply.argument));
-                         },
-                     .read = seeks_.AsTask(ticket, std::move(seek)),
-                     .is_wanted = [this, ticket] { return seeks_.IsWanted(ticket); }});
-  });
+  rpc::Request request;
+  request.kind = rpc::Kind::kSeek;
+  request.path = file.path;
+  request.version = file.version;
+  request.argument = offset;
+  request.argument2 = static_cast<uint32_t>(whence);
+  upstream_.Fetch(context_.parts.forest.OfChunk(file.path, file.version.size, 0), std::move(request), ask,
+                  {.reply =
+                       [this, ticket](const rpc::Reply& reply) {
+                         seeks_.Complete(ticket,
+                                         reply.error != 0 ? Fail(reply.error) : Result<uint64_t>(reply.argument));
+                       },
+                   .read = seeks_.AsTask(ticket, std::move(seek)),
+                   .is_wanted = [this, ticket] { return seeks_.IsWanted(ticket); }});
 }
 
 void Chunks::ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder respond) {

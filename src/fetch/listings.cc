@@ -1,5 +1,6 @@
 #include "listings.h"
 
+#include "copper/base/attempt.h"
 #include "copper/base/chunk_size.h"
 #include "copper/base/path.h"
 #include "copper/names/listing_changes.h"
@@ -50,7 +51,7 @@ void Listings::Get(const cache::PathKey& directory, Purpose purpose, const Ask& 
   context_.parts.channel.WantTicks();
   const ListingPtr known = cached ? cached->listing : nullptr;
   if (known && known->answers_absence()) context_.parts.counters.Count(Event::kTtlExpires);
-  flights_.Lead(key, [&] { Fetch({key, known, ask}); });
+  Fetch({key, known, ask});
 }
 
 void Listings::GetAnew(const cache::PathKey& directory, const Ask& ask) {
@@ -59,7 +60,7 @@ void Listings::GetAnew(const cache::PathKey& directory, const Ask& ask) {
   if (flights_.Join(key, ask.deadline, find, {}) != Way::kMiss) return;
   context_.parts.channel.WantTicks();
   const auto cached = Find(directory);
-  flights_.Lead(key, [&] { Fetch({key, cached ? cached->listing : nullptr, ask, /*anew=*/true}); });
+  Fetch({key, cached ? cached->listing : nullptr, ask, /*anew=*/true});
 }
 
 bool Listings::IsComing(const cache::PathKey& directory) {
@@ -95,11 +96,10 @@ void Listings::Fetch(const Wanted& wanted) {
   const FileVersion version = may_stay ? known->directory().version() : FileVersion{};
   rpc::Request request = PieceRequest(key.kept.path, version, 0, Limit(key.purpose));
   if (may_stay) request.ctime = known->directory().ctime;
-  upstream_.Fetch(
-      context_.parts.forest.OfDirectory(key.kept.path), std::move(request), ask,
-      {.reply = [this, wanted](const rpc::Reply& reply) { flights_.Lead(wanted.key, [&] { OnReply(wanted, reply); }); },
-       .read = [this, wanted] { flights_.Lead(wanted.key, [&] { Finish(wanted.key, ReadSource(wanted)); }); },
-       .is_wanted = [this, key] { return flights_.IsWanted(key); }});
+  upstream_.Fetch(context_.parts.forest.OfDirectory(key.kept.path), std::move(request), ask,
+                  {.reply = [this, wanted](const rpc::Reply& reply) { OnReply(wanted, reply); },
+                   .read = [this, wanted] { Finish(wanted.key, ReadSource(wanted)); },
+                   .is_wanted = [this, key] { return flights_.IsWanted(key); }});
 }
 
 // At the root, and on a detour.
@@ -122,7 +122,7 @@ Result<ListingEntry> Listings::ReadSource(const Wanted& wanted) {
     if (listing.error().code != EFBIG) context_.LogSourceError("list", key.kept.path, listing.error());
     return std::unexpected(listing.error());
   }
-  listing = KeepKnownVersions(key.kept.path, known, *std::move(listing));
+  listing = Attempt([&] { return KeepKnownVersions(key.kept.path, known, *std::move(listing)); });
   if (!listing) return std::unexpected(listing.error());
   return Keep(key, known, {Share(key.kept.path, *std::move(listing)), until});
 }
@@ -154,7 +154,7 @@ Result<Listing> Listings::WithAttributes(const Listing& listing, const std::map<
 
 void Listings::Complete(const std::string& path, const ListingPtr& listing,
                         const std::map<size_t, Attributes>& attributes) {
-  Result<Listing> complete = WithAttributes(*listing, attributes);
+  Result<Listing> complete = Attempt([&] { return WithAttributes(*listing, attributes); });
   const cache::PathKey key = KeyOf(path);
   auto entry = Find(key);
   if (!complete || !cache::Epochs::IsKept(key.epoch) || !entry || entry->listing != listing) return;
@@ -195,8 +195,10 @@ void Listings::OnReply(const Wanted& wanted, const rpc::Reply& reply) {
   const uint64_t size = reply.argument;
   if (size == 0) return Finish(key, Fail(EBADMSG));
   if (size > context_.options.listing_limit_bytes) return Finish(key, Fail(ENOMEM));
-  const auto pieces =
-      std::shared_ptr<Pieces>(new Pieces{wanted, reply.version, reply.seal, reply.from, until, ListingAssembly(size)});
+  std::shared_ptr<Pieces> pieces;
+  const Status room = Attempt(
+      [&] { pieces.reset(new Pieces{wanted, reply.version, reply.seal, reply.from, until, ListingAssembly(size)}); });
+  if (!room) return Finish(key, std::unexpected(room.error()));
   for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) FetchPiece(pieces, piece);
   AddPiece(pieces, 0, reply.payload);
 }
@@ -207,20 +209,15 @@ void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece)
                   PieceRequest(key.kept.path, pieces->version, piece, Limit(key.purpose)), ask,
                   {.reply =
                        [this, pieces, piece](const rpc::Reply& reply) {
-                         flights_.Lead(pieces->wanted.key, [&] {
-                           // Another seal: of another listing of this version.
-                           const int error = reply.error == 0 && reply.seal != pieces->seal ? ESTALE : reply.error;
-                           AddPiece(pieces, piece, error != 0 ? Fail(error) : Result<Bytes>(reply.payload));
-                         });
+                         // Another seal: of another listing of this version.
+                         const int error = reply.error == 0 && reply.seal != pieces->seal ? ESTALE : reply.error;
+                         AddPiece(pieces, piece, error != 0 ? Fail(error) : Result<Bytes>(reply.payload));
                        },
                    // The source has no pieces: whoever is here first reads all of it.
                    .read =
                        [this, pieces] {
-                         const Wanted& wanted = pieces->wanted;
-                         flights_.Lead(wanted.key, [&] {
-                           if (!pieces->assembly.Abandon()) return;
-                           Finish(wanted.key, ReadSource(wanted));
-                         });
+                         if (!pieces->assembly.Abandon()) return;
+                         Finish(pieces->wanted.key, ReadSource(pieces->wanted));
                        },
                    .is_wanted = [this, pieces] { return flights_.IsWanted(pieces->wanted.key); }});
 }
@@ -231,10 +228,8 @@ void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, c
   const auto& [key, known, ask, anew, restarts] = pieces->wanted;
   if (!*whole) return OnUnfit(pieces->wanted, whole->error());
   if (!context_.IsWhole(rpc::Kind::kList, key.kept.path, pieces->version, 0, **whole, pieces->seal)) {
-    return upstream_.ReadInstead(pieces->from, key.kept.path, [this, pieces] {
-      const ListingKey& listed = pieces->wanted.key;
-      flights_.Lead(listed, [&] { Finish(listed, ReadSource(pieces->wanted)); });
-    });
+    return upstream_.ReadInstead(pieces->from, key.kept.path,
+                                 [this, pieces] { Finish(pieces->wanted.key, ReadSource(pieces->wanted)); });
   }
   Result<Listing> listing = rpc::DecodeListing(**std::move(whole));
   if (!listing) return OnUnfit(pieces->wanted, listing.error());

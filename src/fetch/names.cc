@@ -153,7 +153,7 @@ void Names::AskByName(const cache::PathKey& key, const Ask& ask, Way waited, Fou
   if (flights_.Join(key, ask.deadline, find, std::move(answer)) != Way::kMiss) return;
   if (is_over) context_.parts.counters.Count(Event::kTtlExpires);
   context_.parts.channel.WantTicks();
-  flights_.Lead(key, [&] { Fetch(key, ask); });
+  Fetch(key, ask);
 }
 
 void Names::Fetch(const cache::PathKey& key, Ask ask) {
@@ -161,11 +161,10 @@ void Names::Fetch(const cache::PathKey& key, Ask ask) {
   request.kind = rpc::Kind::kLook;
   request.path = key.path;
   const TreeId tree = context_.parts.forest.OfDirectory(ParentPath(key.path));
-  upstream_.Fetch(
-      tree, std::move(request), ask,
-      {.reply = [this, key, ask](const rpc::Reply& reply) { flights_.Lead(key, [&] { OnReply(key, reply, ask); }); },
-       .read = [this, key, ask] { flights_.Lead(key, [&] { ReadSource(key, ask); }); },
-       .is_wanted = [this, key] { return flights_.IsWanted(key); }});
+  upstream_.Fetch(tree, std::move(request), ask,
+                  {.reply = [this, key, ask](const rpc::Reply& reply) { OnReply(key, reply, ask); },
+                   .read = [this, key, ask] { ReadSource(key, ask); },
+                   .is_wanted = [this, key] { return flights_.IsWanted(key); }});
 }
 
 void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask) {
@@ -244,7 +243,7 @@ void Names::Fill(const std::string& directory, ListingPtr listing, const Ask& as
 }
 
 void Names::SubmitFilling(const std::shared_ptr<Filling>& filling) {
-  context_.parts.pool.Submit([this, filling] { static_cast<void>(Attempt([&] { FillOne(filling); })); });
+  context_.parts.pool.Submit([this, filling] { FillOne(filling); });
 }
 
 // One at a time, behind what others want meanwhile.
@@ -257,18 +256,21 @@ void Names::FillOne(const std::shared_ptr<Filling>& filling) {
   const cache::PathKey key = KeyOf(filling->PathOf((*filling->listing)[filling->bare[next]]));
   const auto find = [&] { return FindInMetadata(key); };
   if (flights_.Join(key, filling->ask.deadline, find, {}) == Way::kMiss) {
-    flights_.Lead(key, [&] { ReadSource(key, filling->ask); });
+    ReadSource(key, filling->ask);
   }
   SubmitFilling(filling);
 }
 
+// Where there is no memory for that, it stays as it is.
 void Names::CompleteListing(const Filling& filling) {
   std::map<size_t, Attributes> attributes;
-  for (const size_t place : filling.bare) {
-    const auto found = FindInMetadata(KeyOf(filling.PathOf((*filling.listing)[place])));
-    if (found && found->attributes) attributes.emplace(place, *found->attributes);
-  }
-  listings_.Complete(filling.directory, filling.listing, attributes);
+  const Status gathered = Attempt([&] {
+    for (const size_t place : filling.bare) {
+      const auto found = FindInMetadata(KeyOf(filling.PathOf((*filling.listing)[place])));
+      if (found && found->attributes) attributes.emplace(place, *found->attributes);
+    }
+  });
+  if (gathered) listings_.Complete(filling.directory, filling.listing, attributes);
 }
 
 void Names::HearOfListing(const std::string& path, const Ask& ask) {

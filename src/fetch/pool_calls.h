@@ -27,9 +27,7 @@ class PoolCalls : public SingleFlight<Ticket, T> {
   void Run(Executor& pool, rpc::WaitList::Token wait, TimePoint deadline, std::move_only_function<Result<T>()> work,
            Done<T> done) {
     const Ticket ticket = Begin(deadline, std::move(done));
-    this->Lead(ticket, [&] {
-      pool.Submit([wait = std::move(wait), task = AsTask(ticket, std::move(work))]() mutable { task(); });
-    });
+    pool.Submit([wait = std::move(wait), task = AsTask(ticket, std::move(work))]() mutable { task(); });
   }
 
   // The same in parts, for who brings the call to a pool some other way, or answers it without.
@@ -39,9 +37,7 @@ class PoolCalls : public SingleFlight<Ticket, T> {
     return ticket;
   }
   Task AsTask(Ticket ticket, std::move_only_function<Result<T>()> work) {
-    return [this, ticket, work = std::move(work)]() mutable {
-      this->Lead(ticket, [&] { this->Complete(ticket, work()); });
-    };
+    return [this, ticket, work = std::move(work)]() mutable { this->Complete(ticket, work()); };
   }
 
  private:

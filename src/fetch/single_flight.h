@@ -2,7 +2,9 @@
 //
 // The cache is looked into again under the flight's lock, so that a result that was stored between a caller's miss and
 // its arrival here is never fetched twice (as in CernVM-FS's Fetcher). Waiters have deadlines of their own: past it a
-// waiter is told ETIMEDOUT, while the flight goes on for the others. Any thread; callbacks run outside the lock.
+// waiter is told ETIMEDOUT, while the flight goes on for the others. None is dropped: each is told the answer, an error
+// (ENOMEM, where there was no memory for a chunk or a listing), or that its time is over. Any thread; callbacks run
+// outside the lock.
 #pragma once
 
 #include <array>
@@ -12,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include "copper/base/attempt.h"
 #include "copper/base/clock.h"
 #include "copper/base/hash.h"
 #include "copper/base/mutex.h"
@@ -56,19 +57,9 @@ class SingleFlight {
     return Way::kHit;
   }
 
-  // Runs what the leader does for the flight, or a part of it; where there is no memory for it, the flight ends with
-  // ENOMEM.
-  template <class Work>
-  void Lead(const Key& key, Work work) {
-    if (const Status done = Attempt(work); !done) Complete(key, std::unexpected(done.error()));
-  }
-
-  // Ends the flight: every waiter gets a copy. What is to be found by later callers must be in the cache before. A
-  // waiter that has no memory for its answer is dropped, which tells those who were promised one.
+  // Ends the flight: every waiter gets a copy. What is to be found by later callers must be in the cache before.
   void Complete(const Key& key, const Result<Value>& result) {
-    for (Waiter& waiter : Take(key)) {
-      static_cast<void>(Attempt([&] { waiter.done(result, waiter.way); }));
-    }
+    for (Waiter& waiter : Take(key)) waiter.done(result, waiter.way);
   }
 
   bool IsFlying(const Key& key) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "copper/base/attempt.h"
 #include "deadlines.h"
 
 namespace copper::fetch {
@@ -74,8 +73,7 @@ void Upstream::OnOutcome(Rank rank, const ErrandPtr& errand, Result<rpc::Reply> 
   if (IsTheEnd(outcome)) return errand->outcome.reply(rpc::ErrorReply(outcome.error()));
   const int error = ErrorOfWay(outcome);
   if (error == 0) return errand->outcome.reply(*std::move(outcome));
-  const Status gone_on = Attempt([&] { OnFailure(rank, errand, error); });
-  if (!gone_on) errand->outcome.reply(rpc::ErrorReply(gone_on.error()));
+  OnFailure(rank, errand, error);
 }
 
 // The source's time is over for those who waited first; the fabric has an ETIMEDOUT of its own.

@@ -124,7 +124,7 @@ void Notifier::CallSomebody() {
 // Where the host allows none, there are fewer.
 void Notifier::AddThread() try {
   if (threads_.size() < kMostThreads) threads_.emplace_back([this] { Run(); });
-} catch (const std::exception&) {  // the next call tries again
+} catch (const std::system_error&) {  // the next call tries again
 }
 
 void Notifier::Run() {

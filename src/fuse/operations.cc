@@ -29,11 +29,7 @@ void Call(fuse_req_t request, Args... args) {
   Handlers& handlers = HandlersOf(request);
   Reply reply = Begin(handlers, kOperation, request);
   if (handlers.refusing() && kOperation != Operation::kForget) return reply.Error(EIO);
-  try {
-    (handlers.*kHandler)(std::move(reply), args...);
-  } catch (const std::exception&) {
-    // Out of memory. The reply ended with the handler: the caller has EIO.
-  }
+  (handlers.*kHandler)(std::move(reply), args...);
 }
 
 // The same answer to everybody. To open, opendir and the attribute calls ENOSYS: the kernel then does without them, and

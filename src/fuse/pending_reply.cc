@@ -81,12 +81,8 @@ void PendingReply::Await() {
   all_->Remove(this);
 }
 
-void PendingReply::Send() noexcept {
-  try {
-    answer_(reply_);
-  } catch (const std::exception&) {  // out of memory
-  }
-  if (reply_.request() != nullptr) reply_.Error(ENOMEM);
+void PendingReply::Send() {
+  answer_(reply_);
 }
 
 void PendingReply::OnInterrupt(fuse_req_t, void* self) {

@@ -84,7 +84,7 @@ class PendingReply final : public Interruptible, public std::enable_shared_from_
   static void OnInterrupt(fuse_req_t request, void* self);
   void NoteInterrupt();
   void EndWithError(int code);
-  void Send() noexcept;
+  void Send();
   bool Move(State from, State to) { return state_.compare_exchange_strong(from, to); }
   // No interrupt runs, or will run, once this returns.
   void Disarm() { fuse_req_interrupt_func(reply_.request(), nullptr, nullptr); }

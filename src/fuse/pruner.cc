@@ -1,8 +1,8 @@
 #include "pruner.h"
 
-#include <new>
 #include <utility>
 
+#include "copper/base/attempt.h"
 #include "copper/base/path.h"
 
 namespace copper::fuse {
@@ -13,14 +13,21 @@ void Pruner::Relieve() {
   if (in_use_ && !looking_.exchange(true)) BeginLook();
 }
 
+// These are many nodes, and what is in use is much to know: where there is no memory for that, they go another time.
+
 void Pruner::PruneOldest() {
   std::vector<uint64_t> ids;
-  for (const NodePtr& node : inodes_.TakeOldest()) ids.push_back(node->id());
+  static_cast<void>(Attempt([&] {
+    for (const NodePtr& node : inodes_.TakeOldest()) ids.push_back(node->id());
+  }));
   if (!ids.empty()) notifier_->Prune(std::move(ids));
 }
 
 void Pruner::BeginLook() {
-  oldest_ = inodes_.TakeOldest();
+  if (!Attempt([&] { oldest_ = inodes_.TakeOldest(); })) {
+    looking_ = false;
+    return;
+  }
   const Notifier::Purpose expired = notifier_->WhenAllTold([this] {
     if (thread_.StartFirst()) return thread_.Submit([this] { DropUnused(); });
     oldest_.clear();
@@ -40,8 +47,10 @@ uint64_t Pruner::DirectoryOf(const Node& node) const {
   return parent ? parent->id() : 0;
 }
 
-std::optional<FilesInUse::Seen> Pruner::Look() const try { return in_use_->Look(); } catch (const std::bad_alloc&) {
-  return std::nullopt;
+std::optional<FilesInUse::Seen> Pruner::Look() const {
+  std::optional<FilesInUse::Seen> seen;
+  static_cast<void>(Attempt([&] { seen = in_use_->Look(); }));
+  return seen;
 }
 
 // A look takes no more than a third of a core, however many nodes come.

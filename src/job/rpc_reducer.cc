@@ -5,6 +5,7 @@
 #include <future>
 #include <utility>
 
+#include "copper/base/attempt.h"
 namespace copper::job {
 namespace {
 
@@ -201,7 +202,7 @@ void RpcReducer::Gather(Profile& into, const ReductionId& id, TimePoint deadline
   ask(self_);
   for (; !pulls.empty(); pulls.pop_front()) {
     Pull& pull = pulls.front();
-    const Status merged = profile::MergeStream(into, [&pull] { return pull.Next(); });
+    const Status merged = Attempt([&] { return profile::MergeStream(into, [&pull] { return pull.Next(); }); });
     if (merged) {
       pull.Confirm();
       continue;

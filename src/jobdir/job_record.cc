@@ -27,6 +27,10 @@ void JobRecord::Reason(const std::string& reason) const {
   [[maybe_unused]] const Status recorded = RecordReason(job_, host_, getpid(), Here(getpid()) + reason);
 }
 
+JobRecord::ReasonPlace JobRecord::PlaceOfReason() const {
+  return {job_.reason_file(host_, getpid()), Here(getpid())};
+}
+
 std::string JobRecord::ExitText(int status, const std::string& reason, const std::set<Rank>& lost) const {
   Json record = {{"status", status}, {"reason", reason}, {"lost", lost}};
   if (ours_) record["job"] = job_id_;

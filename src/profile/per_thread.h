@@ -32,7 +32,7 @@ class PerThread {
   PerThread(const PerThread&) = delete;
   PerThread& operator=(const PerThread&) = delete;
 
-  // That of the calling thread. May throw std::bad_alloc, at a thread's first call.
+  // That of the calling thread.
   T& Mine() {
     if (everybodys_ != nullptr) return *everybodys_;
     void* const mine = pthread_getspecific(key_);

@@ -87,12 +87,8 @@ Recorder::Recorder(Options options, const Clock& clock)
 
 Recorder::~Recorder() = default;
 
-UsePtr Recorder::Begin(Operation operation) noexcept {
-  try {
-    return std::make_shared<Use>(*this, operation, clock_.Now());
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
+UsePtr Recorder::Begin(Operation operation) {
+  return std::make_shared<Use>(*this, operation, clock_.Now());
 }
 
 void Use::Note(Way way) {
@@ -107,12 +103,9 @@ void Use::NotePath(std::string_view path, PathKind kind) {
   kind_ = kind;
 }
 
-void Use::End(int error, uint64_t bytes) noexcept {
+void Use::End(int error, uint64_t bytes) {
   if (std::exchange(ended_, true)) return;
-  try {
-    recorder_.Record(*this, error, bytes, recorder_.clock_.Now());
-  } catch (const std::bad_alloc&) {  // a path less
-  }
+  recorder_.Record(*this, error, bytes, recorder_.clock_.Now());
 }
 
 void Recorder::Record(const Use& use, int error, uint64_t bytes, TimePoint now) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "copper/base/attempt.h"
 #include "rpc/state.h"
 
 namespace copper::rpc {
@@ -118,12 +117,6 @@ bool FabricChannel::State::IsReplay(const wire::Header& header) {
   return true;
 }
 
-void FabricChannel::State::NoteMemory(const Status& attempt) {
-  if (attempt || logged_memory_.exchange(true)) return;
-  // It may not even be enough for this line.
-  (void)Attempt([&] { log_.Error("no memory is left: requests fail with ENOMEM, or when their time is over"); });
-}
-
 void FabricChannel::State::Reject(int reason) {
   if (reason == EPERM) {
     ++counters_.rejected_foreign;
@@ -184,13 +177,11 @@ ChannelCounters FabricChannel::counters() const {
 }
 
 void FabricChannel::OnArrival(fabric::Arrival arrival) {
-  state_->NoteMemory(Attempt([&] { state_->OnArrival(arrival); }));
+  state_->OnArrival(arrival);
 }
 
 bool FabricChannel::OnTick(TimePoint /*now*/) {
-  bool wanted = true;
-  state_->NoteMemory(Attempt([&] { wanted = state_->OnTick(); }));  // deadlines are on the channel's clock
-  return wanted;
+  return state_->OnTick();  // deadlines are on the channel's clock
 }
 
 }  // namespace copper::rpc

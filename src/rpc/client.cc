@@ -1,7 +1,6 @@
 // The asking side: from Call to its outcome.
 #include <algorithm>
 
-#include "copper/base/attempt.h"
 #include "copper/base/cursor.h"
 
 #include "copper/base/chunk_size.h"
@@ -85,11 +84,8 @@ void FabricChannel::State::Call(Rank to, Request request, TimePoint deadline, Do
   if (const Status sound = CheckCall(to, request, deadline); !sound) return done(std::unexpected(sound.error()));
   ++pending_;
   Pending pending{HeaderOf(request), {}, deadline, std::move(done)};
-  const Status queued = Attempt([&] {
-    pending.path = Bytes::Copy(std::as_bytes(std::span(request.path)));
-    peers_.Get(to).Add(std::move(pending));
-  });
-  if (!queued) return End(std::move(pending), std::unexpected(queued.error()));
+  pending.path = Bytes::Copy(std::as_bytes(std::span(request.path)));
+  peers_.Get(to).Add(std::move(pending));
   endpoint_.WantTicks();
   SendQueued(to, peers_.Get(to));
 }
@@ -104,16 +100,7 @@ Status FabricChannel::State::CheckCall(Rank to, const Request& request, TimePoin
 
 void FabricChannel::State::SendQueued(Rank to, Peer& peer) {
   if (!peer.ClaimSending()) return;
-  while (true) {
-    std::optional<Outgoing> next;
-    if (const Status taken = Attempt([&] { next = peer.NextToSend(clock_.Now()); }); !taken) {
-      End(peer.TakeNext(), std::unexpected(taken.error()));
-    } else if (next) {
-      SendRequest(to, std::move(*next));
-    } else {
-      return;
-    }
-  }
+  while (std::optional<Outgoing> next = peer.NextToSend(clock_.Now())) SendRequest(to, *std::move(next));
 }
 
 void FabricChannel::State::SendRequest(Rank to, Outgoing outgoing) {
@@ -127,13 +114,10 @@ void FabricChannel::State::SendRequest(Rank to, Outgoing outgoing) {
     return;
   }
   const uint64_t id = header.request_id;
-  const Status transmitted = Attempt([&] {
-    Transmit(to, header, std::move(outgoing.path), [state = weak_from_this(), to, id](const Status& sent) {
-      if (sent) return;
-      if (const auto self = state.lock()) self->OnSendFailed(to, id, sent.error());
-    });
+  Transmit(to, header, std::move(outgoing.path), [state = weak_from_this(), to, id](const Status& sent) {
+    if (sent) return;
+    if (const auto self = state.lock()) self->OnSendFailed(to, id, sent.error());
   });
-  if (!transmitted) OnSendFailed(to, id, transmitted.error());
 }
 
 // May come after Stop, with nothing pending then.
@@ -209,10 +193,9 @@ void FabricChannel::State::GiveUp(Rank to) {
   for (Pending& pending : all) End(std::move(pending), Fail(EHOSTDOWN));
 }
 
-// What a callback does not get done for want of memory is lost with it, and the thread goes on.
 void FabricChannel::State::End(Pending pending, Result<Reply> outcome) {
   --pending_;
-  NoteMemory(Attempt([&] { pending.done(std::move(outcome)); }));
+  pending.done(std::move(outcome));
 }
 
 void FabricChannel::State::LogFirstSuccess(const Pending& pending) {

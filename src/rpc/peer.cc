@@ -43,21 +43,12 @@ std::optional<Outgoing> Peer::NextToSend(TimePoint now) {
     sending_ = false;
     return std::nullopt;
   }
-  // What fails for want of memory fails here, with the request in the queue.
-  if (under_way_.size() >= under_way_.bucket_count()) under_way_.reserve(2 * under_way_.size() + 1);
   Pending& next = queue_.front();
   next.sent = now;
   Outgoing outgoing{next.header, next.path, next.deadline};
   under_way_.emplace(next.header.request_id, std::move(next));
   queue_.pop_front();
   return outgoing;
-}
-
-Pending Peer::TakeNext() {
-  const MutexLock lock(mutex_);
-  Pending next = std::move(queue_.front());
-  queue_.pop_front();
-  return next;
 }
 
 std::optional<Pending> Peer::Extract(uint64_t request_id) {

@@ -48,15 +48,12 @@ class Peer {
   Peer(Rank rank, uint16_t credits) : rank_(rank), credits_(credits) {}
 
   // Puts the request at the end of the queue; a ping at its front.
-  // Untouched where there is no memory for it.
   void Add(Pending&& pending);
 
   // One thread at a time sends, so that a send that fails at once, and whose callback asks again, makes a loop and no
   // recursion. Who gets true calls NextToSend until there is none; who gets false has left the work to that thread.
   bool ClaimSending();
   std::optional<Outgoing> NextToSend(TimePoint now);
-  // In place of NextToSend, where there is no memory for it.
-  Pending TakeNext();
 
   // The end of a request that was sent; nullopt if it is unknown. A reply brings new credits.
   std::optional<Pending> Finish(uint64_t request_id, std::optional<uint16_t> credits = std::nullopt);
@@ -69,7 +66,7 @@ class Peer {
 
   // Of what is sent to this peer next.
   uint64_t NextSequence();
-  // Whether what it sends now has not come before. Throws std::bad_alloc.
+  // Whether what it sends now has not come before.
   bool TakeOnce(uint64_t sequence);
 
   // The server side. kFull: the peer has `limit` requests here already; kKnown: this one.

@@ -17,7 +17,7 @@ class ReplayWindow {
   // by what others send to the same peer meanwhile: at 50,000 messages a second it has a second and more.
   static constexpr uint64_t kWindow = uint64_t{1} << 16;
 
-  // False: it has come before, or is so late that nobody knows. Throws std::bad_alloc, and has not taken it then.
+  // False: it has come before, or is so late that nobody knows.
   bool Take(uint64_t sequence);
 
  private:

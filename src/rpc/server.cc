@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "copper/base/attempt.h"
 #include "copper/base/cursor.h"
 #include "rpc/state.h"
 
@@ -85,16 +84,10 @@ void FabricChannel::State::OnRequest(const wire::Header& header, const Bytes& pa
       return SendReply(header, {.error = EAGAIN});
   }
   const TimePoint deadline = clock_.Now() + std::chrono::milliseconds(header.remaining_ms);
-  bool has_responder = false;  // which answers, whatever happens
-  const Status handled = Attempt([&] {
-    Request request = RequestOf(header, path);
-    Responder respond([state = weak_from_this(), header](Reply reply) {
-      if (const auto self = state.lock()) self->Answer(header, std::move(reply));
-    });
-    has_responder = true;
-    handler_->Handle(header.origin, std::move(request), deadline, std::move(respond));
+  Responder respond([state = weak_from_this(), header](Reply reply) {
+    if (const auto self = state.lock()) self->Answer(header, std::move(reply));
   });
-  if (!handled && !has_responder) Answer(header, {.error = ENOMEM});
+  handler_->Handle(header.origin, RequestOf(header, path), deadline, std::move(respond));
 }
 
 void FabricChannel::State::AnswerPing(const wire::Header& header, const Bytes& payload) {

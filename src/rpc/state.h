@@ -31,7 +31,6 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void WantTicks();
   void OnArrival(const fabric::Arrival& arrival);
   bool OnTick();
-  void NoteMemory(const Status& attempt);  // logs the first lack of it
 
   ChannelCounters counters();
   const wire::Keys& keys() const { return keys_; }
@@ -78,8 +77,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   PeerTable peers_;
   std::atomic<size_t> pending_{0};  // requests without outcome
   std::atomic<bool> handler_wants_ticks_{false};
-  std::atomic<bool> logged_success_{false}, logged_unparsable_{false}, logged_foreign_{false}, logged_replayed_{false},
-      logged_memory_{false};
+  std::atomic<bool> logged_success_{false}, logged_unparsable_{false}, logged_foreign_{false}, logged_replayed_{false};
   AtomicCounters counters_;
 };
 

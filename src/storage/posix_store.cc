@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "copper/base/attempt.h"
 #include "copper/base/chunk_size.h"
 #include "copper/names/attributes.h"
 #include "storage/busy_time.h"
@@ -112,7 +113,7 @@ Result<Attributes> PosixStore::LookOnce(const std::string& path) const {
   return std::move(looked->attributes);
 }
 
-Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
+Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) {
   const Sharing sharing = file_systems_.Of(path);
   if (sharing == Sharing::kForbidden) {
     if (!file_systems_.IsMountPoint(path)) return Fail(ENOENT);
@@ -125,11 +126,11 @@ Result<Listing> PosixStore::List(const std::string& path, ListLimit limit) try {
                                  .may_answer_absence = file_systems_.ListsEveryName(path),
                                  .attributes = sharing != Sharing::kPseudo,
                                  .mount_points = file_systems_.MountPointsIn(path)};
-  Result<Listing> listing = ListOnce(path, options);
-  if (!listing && listing.error().code == ESTALE) listing = ListOnce(path, options);
-  return listing;
-} catch (const std::bad_alloc&) {
-  return Fail(ENOMEM);
+  return Attempt([&] {
+    Result<Listing> listing = ListOnce(path, options);
+    if (!listing && listing.error().code == ESTALE) listing = ListOnce(path, options);
+    return listing;
+  });
 }
 
 Result<Listing> PosixStore::ListOnce(const std::string& path, const DirectoryOptions& options) const {
@@ -195,7 +196,8 @@ Result<Bytes> PosixStore::ReadLive(const std::string& path, uint64_t offset, siz
   const Result<Filled> filled = ReadFully(chunks_, file->get(), offset, length);
   if (!filled) return std::unexpected(filled.error());
   counters_.bytes_read += filled->size;
-  return Bytes::Copy({filled->buffer.data(), filled->size});  // most are much shorter than what was asked for
+  // Most are much shorter than what was asked for.
+  return Attempt([&]() -> Result<Bytes> { return Bytes::Copy({filled->buffer.data(), filled->size}); });
 }
 
 Result<uint64_t> PosixStore::Seek(const std::string& path, const FileVersion& version, uint64_t offset, int whence) {

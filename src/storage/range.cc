@@ -2,15 +2,16 @@
 
 #include <unistd.h>
 
-#include <new>
-
+#include "copper/base/attempt.h"
 #include "copper/base/chunk_size.h"
 #include "storage/retry.h"
 
 namespace copper::storage {
 
-Result<Filled> ReadFully(ChunkAllocator& chunks, int fd, uint64_t offset, size_t length) try {
-  Filled filled{chunks.Allocate(length), 0};
+Result<Filled> ReadFully(ChunkAllocator& chunks, int fd, uint64_t offset, size_t length) {
+  Filled filled;
+  const Status room = Attempt([&] { filled.buffer = chunks.Allocate(length); });
+  if (!room) return std::unexpected(room.error());
   while (filled.size < length) {
     const ssize_t got = Retry([&] {
       return pread(fd, filled.buffer.data() + filled.size, length - filled.size,
@@ -21,8 +22,6 @@ Result<Filled> ReadFully(ChunkAllocator& chunks, int fd, uint64_t offset, size_t
     filled.size += static_cast<size_t>(got);
   }
   return filled;
-} catch (const std::bad_alloc&) {
-  return Fail(ENOMEM);
 }
 
 Bytes Share(Filled filled) {

@@ -1,8 +1,8 @@
 #include "copper/wire/payload.h"
 
 #include <algorithm>
-#include <new>
 
+#include "copper/base/attempt.h"
 #include "copper/names/packed_attributes.h"
 
 namespace copper::wire {
@@ -31,10 +31,8 @@ Bytes EncodeListing(const Listing& listing) {
   return listing.packed();
 }
 
-Result<Listing> DecodeListing(Bytes bytes) try {
-  return Listing::FromBytes(std::move(bytes));
-} catch (const std::bad_alloc&) {
-  return Fail(ENOMEM);
+Result<Listing> DecodeListing(Bytes bytes) {
+  return Attempt([&] { return Listing::FromBytes(std::move(bytes)); });
 }
 
 uint32_t EncodeValidity(TimePoint until, TimePoint now) {

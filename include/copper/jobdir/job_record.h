@@ -33,6 +33,12 @@ class JobRecord {
 
   // Of this rank: why it failed (copper/jobdir/last_reason.h).
   void Reason(const std::string& reason) const;
+  // Where that is written, and how the line begins: for whom there may be no memory to say more.
+  struct ReasonPlace {
+    std::string file, beginning;
+  };
+  ReasonPlace PlaceOfReason() const;
+  bool is_ours() const { return ours_; }
   // Of the job, by rank 0 or whoever conducted its end: logs/exit.json.
   Status Exit(int status, const std::string& reason, const std::set<Rank>& lost = {}) const;
   // The same by a rank that has ended alone: never in the place of what somebody who knew more has recorded. EEXIST.

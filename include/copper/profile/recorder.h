@@ -49,7 +49,7 @@ class Use {
   void NoteKind(PathKind kind) { kind_ = kind; }
   // Is answered in a moment: `error` is the errno of the answer, 0 for none; ENOENT says absent. EINTR: it was cut off,
   // its latency says nothing. `bytes` are those that a reader is given. Records; a second call does nothing.
-  void End(int error, uint64_t bytes = 0) noexcept;
+  void End(int error, uint64_t bytes = 0);
 
  private:
   friend class Recorder;
@@ -77,8 +77,8 @@ class Recorder {
 
   const Options& options() const { return options_; }
 
-  // Any thread. Null where there is no memory for it.
-  UsePtr Begin(Operation operation) noexcept;
+  // Any thread.
+  UsePtr Begin(Operation operation);
 
   // What has been recorded since the start: settings, operations, top and paths. Any thread, while others record; takes
   // as long as sorting the paths.

@@ -62,8 +62,8 @@ inline Reply ErrorReply(const Error& error) {
   return {.error = error.code};
 }
 
-// Answers one request, once, from any thread; dropped unanswered, it answers EIO, or ENOMEM if that is why. Harmless
-// after the channel's end.
+// Answers one request, once, from any thread; dropped unanswered, it answers EIO. Harmless after the channel's
+// end.
 class Responder {
  public:
   using Send = std::move_only_function<void(Reply)>;
@@ -95,7 +95,7 @@ class Channel {
   // Any thread; never blocks. `done` is called once and must not block: by the progress thread or, for a failure at
   // once, by a thread that is in Call; a request that still waits when the channel stops, by Stop's.
   // At once: EINVAL (no such rank), ENAMETOOLONG, ENOTCONN (not started), ETIMEDOUT (under a millisecond left),
-  // ESHUTDOWN (stopped), ENOMEM.
+  // ESHUTDOWN (stopped).
   virtual void Call(Rank to, Request request, TimePoint deadline, Done done) = 0;
   // A ping that names what we have asked of the source there (kLook to kSeek) at least `age` ago, and waits still: what
   // the rank does not know ends with ENOMSG. `done` as for Call, with the answer to the ping.

@@ -73,16 +73,6 @@ TEST(SingleFlight, AWaiterPastItsDeadlineIsToldWhileTheFlightGoesOn) {
   EXPECT_FALSE(flights.Expire(start + std::chrono::seconds(20)));
 }
 
-TEST(SingleFlight, ALeaderWithoutMemoryEndsTheFlight) {
-  SingleFlight<PathKey, int> flights;
-  int error = 0;
-  const auto nothing = [] { return std::optional<int>(); };
-  flights.Join({"k"}, kNever, nothing, [&](const Result<int>& r, Way) { error = r ? 0 : r.error().code; });
-  flights.Lead({"k"}, [] { throw std::bad_alloc(); });
-  EXPECT_EQ(error, ENOMEM);
-  EXPECT_EQ(flights.Join({"k"}, kNever, nothing, {}), Way::kMiss) << "the next one tries again";
-}
-
 TEST(SingleFlight, APrefetchIsJoinedByWhoReads) {
   SingleFlight<PathKey, int> flights;
   const auto nothing = [] { return std::optional<int>(); };

@@ -196,25 +196,5 @@ TEST_F(LostPeerTest, ACallbackMayAskAgainAndGiveUpAgain) {
   EXPECT_EQ(there.Error(), EHOSTDOWN);
 }
 
-// --- Memory: a lack of it ends a request, not the rank.
-
-TEST_F(LostPeerTest, AHandlerWithoutMemoryAnswersThat) {
-  handlers_[1].SetScript([](Rank, Request request, TimePoint, Responder respond) {
-    if (request.path == "/large") throw std::bad_alloc();
-    respond({});
-  });
-  StartAll(1);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(Ask(0, 1, "/large").Error(), ENOMEM);
-  EXPECT_EQ(Ask(0, 1).Error(), 0);
-}
-
-TEST_F(LostPeerTest, ACallbackWithoutMemoryLeavesTheOthersAlone) {
-  StartAll(1);
-  Outcome next;
-  channel(0).Call(1, {.path = "/a"}, clock_.Now() + kLong, [](const Result<Reply>&) { throw std::bad_alloc(); });
-  channel(0).Call(1, {.path = "/b"}, clock_.Now() + kLong, next.Done());
-  EXPECT_EQ(next.Error(), 0);
-}
-
 }  // namespace
 }  // namespace copper::rpc
