@@ -45,7 +45,7 @@ OutputFiles::~OutputFiles() {
   if (committed_) return;
   for (File& file : files_) {
     file.stream.reset();
-    unlink(file.temporary.c_str());
+    if (!file.temporary.empty()) unlink(file.temporary.c_str());
   }
   for (const std::string& folder : made_ | std::views::reverse) rmdir(folder.c_str());
 }
@@ -53,9 +53,12 @@ OutputFiles::~OutputFiles() {
 Result<size_t> OutputFiles::Open(const std::string& name) {
   const std::string path = name.contains('/') ? name : directory_ + "/" + name;
   struct stat found{};
-  if (stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) return Fail(EISDIR, path + " is a directory");
-  const std::string temporary = TemporaryName(path);
-  UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  const bool is_there = stat(path.c_str(), &found) == 0;
+  if (is_there && S_ISDIR(found.st_mode)) return Fail(EISDIR, path + " is a directory");
+  const bool in_place = is_there && !S_ISREG(found.st_mode);
+  const std::string temporary = in_place ? "" : TemporaryName(path);
+  UniqueFd fd(in_place ? open(path.c_str(), O_WRONLY | O_CLOEXEC)
+                       : open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!fd) return FailErrno("cannot write " + path);
   std::unique_ptr<std::FILE, CloseFile> stream(fdopen(fd.get(), "w"));
   if (!stream) return FailErrno("cannot write " + path);
@@ -90,6 +93,7 @@ Status OutputFiles::Commit() {
     if (Status finished = Finish(file); !finished) return finished;
   }
   for (const File& file : files_) {
+    if (file.temporary.empty()) continue;
     if (rename(file.temporary.c_str(), file.name.c_str()) != 0) return FailErrno("cannot write " + file.name);
   }
   committed_ = true;

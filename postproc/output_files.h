@@ -12,7 +12,8 @@
 namespace copper::postproc {
 
 // Each file is written under a temporary name beside its own; Commit gives them their names. What has not been
-// committed is removed at the end, and so is the folder if it was made for it. One thread.
+// committed is removed at the end, and so is the folder if it was made for it. A device or a FIFO is written to, and
+// stays what it is. One thread.
 class OutputFiles {
  public:
   // Makes the folder, where it is missing, and finds out whether files can be made there: before the work is done.
@@ -39,7 +40,7 @@ class OutputFiles {
   };
   struct File {
     std::string name;
-    std::string temporary;
+    std::string temporary;  // empty: it is written in place
     std::unique_ptr<std::FILE, CloseFile> stream;
     int failed = 0;  // the errno of the first Append that failed
   };

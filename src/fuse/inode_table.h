@@ -19,8 +19,8 @@
 
 #include "copper/base/hash.h"
 #include "copper/base/mutex.h"
+#include "copper/names/inode_numbers.h"
 #include "entry_queue.h"
-#include "inode_numbers.h"
 #include "node.h"
 
 namespace copper::fuse {

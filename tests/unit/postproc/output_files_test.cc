@@ -64,6 +64,17 @@ TEST(OutputFiles, AreRefusedBeforeTheWorkWhereNothingCanBeWritten) {
   EXPECT_FALSE(OutputFiles::In("/proc/here"));
 }
 
+TEST(OutputFiles, LeaveADeviceWhatItIs) {
+  const TemporaryDirectory directory;
+  std::filesystem::create_symlink("/dev/null", directory.At("nowhere"));
+  auto files = OutputFiles::In(directory.path());
+  ASSERT_TRUE(files);
+  ASSERT_TRUE((*files)->Add("nowhere", "text"));
+  ASSERT_TRUE((*files)->Commit());
+  EXPECT_TRUE(std::filesystem::is_character_file(directory.At("nowhere")));
+  EXPECT_EQ(directory.entries(), 1U);
+}
+
 TEST(OutputFiles, GetNoNameWhereOneOfThemCannotBeWritten) {
   const TemporaryDirectory directory;
   auto files = OutputFiles::In(directory.path());

@@ -1,11 +1,11 @@
-#include "inode_numbers.h"
+#include "copper/names/inode_numbers.h"
 
 #include <algorithm>
 
 #include "copper/base/hash.h"
 #include "copper/names/attributes.h"
 
-namespace copper::fuse {
+namespace copper {
 namespace {
 
 uint64_t Candidate(uint64_t file_system, uint64_t inode, uint64_t attempt) {
@@ -48,4 +48,4 @@ void InodeNumbers::Release(uint64_t number) {
   if (it != in_use_.end() && --it->second.nodes == 0) in_use_.erase(it);
 }
 
-}  // namespace copper::fuse
+}  // namespace copper

@@ -15,12 +15,12 @@
 
 #include "copper/names/attributes.h"
 
-namespace copper::fuse {
+namespace copper {
 
 // The number that a file has unless it collides; never 0.
 uint64_t InodeNumberOf(uint64_t file_system, uint64_t inode);
 
-// Not thread-safe; the caller (InodeTable) locks.
+// Not thread-safe; the caller (fuse::InodeTable) locks.
 class InodeNumbers {
  public:
   // Counts one node of this file.
@@ -40,4 +40,4 @@ class InodeNumbers {
   std::unordered_map<uint64_t, Use> in_use_;
 };
 
-}  // namespace copper::fuse
+}  // namespace copper
