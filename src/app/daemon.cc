@@ -99,7 +99,7 @@ void Daemon::OnUnmounted() {
   if (!mounted_) return;
   log_.Info("{} was unmounted; this rank goes on serving its children", mount_point_);
   Unmount();  // the mount point, if it was made
-  peers_->TellUnmounted();
+  roll_call_->TellUnmounted();
 }
 
 void Daemon::OnEnd(job::StopReason reason, Rank asked_by) {

@@ -29,8 +29,8 @@
 #include "copper/fuse/server.h"
 #include "copper/job/deputy.h"
 #include "copper/job/ending.h"
-#include "copper/job/peers.h"
 #include "copper/job/refresher.h"
+#include "copper/job/roll_call.h"
 #include "copper/job/rpc_reducer.h"
 #include "copper/job/status_report.h"
 #include "copper/jobdir/control.h"
@@ -95,7 +95,7 @@ class Daemon {
   Status GatherTimings();  // the last use of MPI before the end
 
   Status PlanTrees();
-  void MeetPeers();
+  void MeetOthers();
   void MeetReducers();
   void AnnounceReady();
   void LogStart();
@@ -195,7 +195,7 @@ class Daemon {
   job::Losses losses_;
   std::set<Rank> named_lost_;  // in the log
   std::unique_ptr<job::Ending> ending_;
-  std::unique_ptr<job::Peers> peers_;
+  std::unique_ptr<job::RollCall> roll_call_;
   std::unique_ptr<job::Refresher> refresher_;
   std::unique_ptr<WorkerPool> reducing_;
   std::unique_ptr<job::RpcReducer> rpc_reducer_;

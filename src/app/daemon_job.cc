@@ -14,16 +14,17 @@ constexpr auto kNoteOnName = std::chrono::seconds(5);
 
 }  // namespace
 
-void Daemon::MeetPeers() {
+void Daemon::MeetOthers() {
   const Rank rank = world_.rank();
   ending_ = std::make_unique<job::Ending>(
       rank, job::JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
       job::Ending::Hooks{.begin = [this](job::StopReason reason, Rank by) { OnEnd(reason, by); },
                          .go = [this](const job::JobEnd& end) { OnGo(end); },
                          .served = [this] { return job::ServedBy(counters_); }});
-  peers_ = std::make_unique<job::Peers>(rank, job::JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
-                                        job::Peers::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
-                                                          .status = [this] { return OwnStatus(); }});
+  roll_call_ =
+      std::make_unique<job::RollCall>(rank, job::JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
+                                      job::RollCall::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
+                                                           .status = [this] { return OwnStatus(); }});
   refresher_ = std::make_unique<job::Refresher>(
       rank, job::Refresher::Parts{*channel_, *forest_, *loop_, clock_, fuse::Server::kMostRechecking},
       job::Refresher::Hooks{.begin = [this](const fetch::RefreshId& id, const std::string& path,
@@ -35,10 +36,10 @@ void Daemon::MeetPeers() {
     if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));
     const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
     if (of_the_end) return ending_->Handle(from, request, std::move(respond));
-    peers_->Handle(from, request, std::move(respond));
+    roll_call_->Handle(from, request, std::move(respond));
   });
   fetcher_->SetLossListener([this](Rank parent, bool lost) { OnLoss(parent, lost); });
-  deputy_ = job::Deputy::Make(rank, world_.size(), *peers_, log_, [this] { OnActing(); });
+  deputy_ = job::Deputy::Make(rank, world_.size(), *roll_call_, log_, [this] { OnActing(); });
   if (!deputy_) return;
   control_ = std::make_unique<Control>(
       job_,
@@ -73,18 +74,18 @@ void Daemon::OnActing() {
 
 // For the log, and since the job ends when all mounts are gone: those of the lost are.
 void Daemon::FindLost() {
-  peers_->CollectStatus([this](const Json&) {
+  roll_call_->CollectStatus([this](const Json&) {
     const std::vector<Rank> all = losses_.All();
     std::set<Rank> lost(all.begin(), all.end());
     if (lost.empty() || lost == named_lost_) return;
     log_.Warning("the job goes on{}", NameLost(lost));
     named_lost_ = std::move(lost);
-    peers_->CheckUnmounted();
+    roll_call_->CheckUnmounted();
   });
 }
 
 void Daemon::CollectStatus(Control::StatusDone done) {
-  peers_->CollectStatus([this, done = std::move(done)](Json status) mutable {
+  roll_call_->CollectStatus([this, done = std::move(done)](Json status) mutable {
     Json& totals = status["totals"];
     totals["lost"] = Json::array();
     for (const Json& unreachable : totals["unreachable"]) {

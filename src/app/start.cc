@@ -252,7 +252,7 @@ Status Daemon::StartServing() {
       fetch::Fetcher::Parts{*source_, *file_systems_, *pool_, *detour_, *local_, *channel_, channel_->keys(), *forest_,
                             *cache_, counters_, clock_, log_, recorder_.get()});
   MeetReducers();
-  MeetPeers();
+  MeetOthers();
   server_ = std::make_unique<fuse::Server>(ServerOptions(), std::move(connection_), *fetcher_, counters_, clock_, log_);
   channel_->Start(*fetcher_);
   const Status started = server_->Start();

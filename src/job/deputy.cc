@@ -11,13 +11,13 @@ bool Deputy::IsFirst(Rank self, uint32_t ranks) {
   return std::ranges::find(firsts, self) != firsts.end();
 }
 
-std::unique_ptr<Deputy> Deputy::Make(Rank self, uint32_t ranks, Peers& peers, Logger& log,
+std::unique_ptr<Deputy> Deputy::Make(Rank self, uint32_t ranks, RollCall& roll_call, Logger& log,
                                      std::function<void()> on_acting) {
   std::vector<Rank> before = FirstRanks(ranks);
   const auto own = std::ranges::find(before, self);
   if (own == before.end()) return nullptr;
   before.erase(own, before.end());
-  return std::unique_ptr<Deputy>(new Deputy(std::move(before), peers, log, std::move(on_acting)));
+  return std::unique_ptr<Deputy>(new Deputy(std::move(before), roll_call, log, std::move(on_acting)));
 }
 
 void Deputy::Look() {
@@ -25,7 +25,7 @@ void Deputy::Look() {
   asked_ = before_.size();
   there_.reset();
   for (const Rank rank : before_) {
-    peers_.Ping(rank, [this, rank](bool there) { OnAnswer(rank, there); });
+    roll_call_.Ping(rank, [this, rank](bool there) { OnAnswer(rank, there); });
   }
 }
 

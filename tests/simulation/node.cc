@@ -33,7 +33,8 @@ Node::Node(const Options& options, World world, Host& host, fabric::Endpoint& en
               {.begin = [this](job::StopReason, Rank) { BeginEnd(); },
                .go = [this](const job::JobEnd& end) { OnGo(end); },
                .served = [this] { return job::ServedBy(counters_); }}),
-      peers_(options.fetch.self, JobPartsOf(world), {.all_unmounted = [](Rank) {}, .status = [] { return Json(); }}),
+      roll_call_(options.fetch.self, JobPartsOf(world),
+                 {.all_unmounted = [](Rank) {}, .status = [] { return Json(); }}),
       refresher_(options.fetch.self, {channel_, world.forest, loop_, world.queue},
                  {.begin = [this](const fetch::RefreshId& id, const std::string& path,
                                   TimePoint until) { fetcher_.BeginRefresh(id, path, until); },
@@ -86,7 +87,7 @@ void Node::OnControl(Rank from, const rpc::Request& request, rpc::Responder resp
   const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
   if (of_the_end) return ending_.Handle(from, request, std::move(respond));
   if (request.kind == rpc::Kind::kStatus || request.kind == rpc::Kind::kUnmounted) {
-    return peers_.Handle(from, request, std::move(respond));
+    return roll_call_.Handle(from, request, std::move(respond));
   }
   respond({.error = ENOTSUP});  // reductions, see README.md
 }

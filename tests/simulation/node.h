@@ -12,8 +12,8 @@
 #include "copper/fetch/fetcher.h"
 #include "copper/job/ending.h"
 #include "copper/job/losses.h"
-#include "copper/job/peers.h"
 #include "copper/job/refresher.h"
+#include "copper/job/roll_call.h"
 #include "copper/profile/counters.h"
 #include "copper/rpc/channel.h"
 #include "copper/storage/backing_store.h"
@@ -111,7 +111,7 @@ class Node final : public rpc::Handler {
   fetch::Fetcher fetcher_;
   job::Losses losses_;
   job::Ending ending_;
-  job::Peers peers_;
+  job::RollCall roll_call_;
   job::Refresher refresher_;
   std::function<void()> on_ending_;
   bool is_ending_ = false;

@@ -11,7 +11,7 @@
 
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
-#include "copper/job/peers.h"
+#include "copper/job/roll_call.h"
 
 namespace copper::job {
 
@@ -23,7 +23,7 @@ class Deputy {
   // Whether a rank is one of the first: rank 0, or a deputy.
   static bool IsFirst(Rank self, uint32_t ranks);
   // Null for a rank that is none of the first.
-  static std::unique_ptr<Deputy> Make(Rank self, uint32_t ranks, Peers& peers, Logger& log,
+  static std::unique_ptr<Deputy> Make(Rank self, uint32_t ranks, RollCall& roll_call, Logger& log,
                                       std::function<void()> on_acting);
 
   bool IsActing() const { return acting_; }
@@ -31,9 +31,9 @@ class Deputy {
   void Look();
 
  private:
-  Deputy(std::vector<Rank> before, Peers& peers, Logger& log, std::function<void()> on_acting)
+  Deputy(std::vector<Rank> before, RollCall& roll_call, Logger& log, std::function<void()> on_acting)
       : before_(std::move(before)),
-        peers_(peers),
+        roll_call_(roll_call),
         log_(log),
         on_acting_(std::move(on_acting)),
         acting_(before_.empty()) {}
@@ -42,7 +42,7 @@ class Deputy {
   void Decide();
 
   const std::vector<Rank> before_;
-  Peers& peers_;
+  RollCall& roll_call_;
   Logger& log_;
   const std::function<void()> on_acting_;  // this rank acts from now on
   bool acting_;

@@ -1,4 +1,4 @@
-// What a rank's conversations with the others (job/peers.h, job/ending.h) work with. All of it outlives them.
+// What a rank's conversations with the others (job/roll_call.h, job/ending.h) work with. All of it outlives them.
 #pragma once
 
 #include "copper/base/clock.h"

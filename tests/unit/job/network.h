@@ -12,7 +12,7 @@
 #include "copper/job/deputy.h"
 #include "copper/job/ending.h"
 #include "copper/job/losses.h"
-#include "copper/job/peers.h"
+#include "copper/job/roll_call.h"
 #include "fakes/fake_clock.h"
 #include "queue.h"
 
@@ -46,10 +46,11 @@ struct Node {
              .go = [this](const JobEnd& how) { end = how; },
              .served =
                  [rank] { return Served{.requests = rank + 1, .from_source = rank < 64 ? uint64_t{1} << rank : 0}; }}),
-        peers(rank, {channel, forest, loop, losses, clock, log},
-              {.all_unmounted = [this](Rank last) { ending.Conduct(StopReason::kUnmounted, last); },
-               .status = [rank] { return Json{{"rank", rank}, {"mounted", true}, {"requests", {{"total", 10U}}}}; }}),
-        deputy(Deputy::Make(rank, forest.ranks(), peers, log, [this] { ++took_over; })) {}
+        roll_call(
+            rank, {channel, forest, loop, losses, clock, log},
+            {.all_unmounted = [this](Rank last) { ending.Conduct(StopReason::kUnmounted, last); },
+             .status = [rank] { return Json{{"rank", rank}, {"mounted", true}, {"requests", {{"total", 10U}}}}; }}),
+        deputy(Deputy::Make(rank, forest.ranks(), roll_call, log, [this] { ++took_over; })) {}
 
   DirectChannel channel;
   Queue loop;
@@ -59,7 +60,7 @@ struct Node {
   std::optional<JobEnd> end;
   int took_over = 0;
   Ending ending;
-  Peers peers;
+  RollCall roll_call;
   std::unique_ptr<Deputy> deputy;  // none: none of the first ranks
 };
 
@@ -122,7 +123,7 @@ class Network {
     rpc::Responder respond([shared](rpc::Reply reply) { (*shared)(std::move(reply)); });
     const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
     if (of_the_end) return nodes_[to]->ending.Handle(from, request, std::move(respond));
-    nodes_[to]->peers.Handle(from, request, std::move(respond));
+    nodes_[to]->roll_call.Handle(from, request, std::move(respond));
   }
 
  private:

@@ -1,4 +1,4 @@
-#include "copper/job/peers.h"
+#include "copper/job/roll_call.h"
 
 #include "copper/job/status_report.h"
 #include "job/first_ranks.h"
@@ -26,7 +26,7 @@ uint64_t Milliseconds(Duration duration) {
 }  // namespace
 
 // One status request: the ranks that are still out. In the loop only.
-struct Peers::Collection {
+struct RollCall::Collection {
   Json merged;
   Duration budget{};
   size_t pending = 0;
@@ -37,9 +37,9 @@ struct Peers::Collection {
   }
 };
 
-Peers::Peers(Rank self, JobParts parts, Hooks hooks) : self_(self), parts_(parts), hooks_(std::move(hooks)) {}
+RollCall::RollCall(Rank self, JobParts parts, Hooks hooks) : self_(self), parts_(parts), hooks_(std::move(hooks)) {}
 
-void Peers::Handle(Rank from, const rpc::Request& request, rpc::Responder respond) {
+void RollCall::Handle(Rank from, const rpc::Request& request, rpc::Responder respond) {
   switch (request.kind) {
     case rpc::Kind::kUnmounted:
       respond({});
@@ -60,7 +60,7 @@ void Peers::Handle(Rank from, const rpc::Request& request, rpc::Responder respon
 }
 
 // All of the first ranks keep count: whichever of them lives on ends the job.
-void Peers::TellUnmounted() {
+void RollCall::TellUnmounted() {
   for (const Rank first : FirstRanks(parts_.forest.ranks())) {
     if (first == self_) {
       OnUnmounted(self_);
@@ -75,19 +75,19 @@ void Peers::TellUnmounted() {
   }
 }
 
-void Peers::OnUnmounted(Rank rank) {
+void RollCall::OnUnmounted(Rank rank) {
   unmounted_.insert(rank);
   CheckUnmounted();
 }
 
-void Peers::CheckUnmounted() {
+void RollCall::CheckUnmounted() {
   if (unmounted_.empty()) return;
   std::set<Rank> without_mount = unmounted_;
   for (const Rank lost : parts_.losses.All()) without_mount.insert(lost);
   if (without_mount.size() == parts_.forest.ranks()) hooks_.all_unmounted(*unmounted_.rbegin());
 }
 
-void Peers::Ping(Rank rank, std::move_only_function<void(bool there)> done) {
+void RollCall::Ping(Rank rank, std::move_only_function<void(bool there)> done) {
   parts_.channel.Call(rank, MakeRequest(rpc::Kind::kPing), parts_.clock.Now() + kPingTime,
                       [this, rank, done = std::move(done)](const Result<rpc::Reply>& reply) mutable {
                         const bool there = reply && reply->error == 0;
@@ -96,15 +96,15 @@ void Peers::Ping(Rank rank, std::move_only_function<void(bool there)> done) {
                       });
 }
 
-Duration Peers::BudgetOf(Rank rank) const {
+Duration RollCall::BudgetOf(Rank rank) const {
   return kStatusTime + kStatusTimePerLevel * (parts_.forest.MaxDepth() - parts_.forest.Depth(rank, 0));
 }
 
-void Peers::CollectStatus(std::move_only_function<void(Json)> done) {
+void RollCall::CollectStatus(std::move_only_function<void(Json)> done) {
   Begin(parts_.forest.Root(0), StatusBudget(), std::move(done));
 }
 
-void Peers::Begin(Rank top, Duration budget, std::move_only_function<void(Json)> done) {
+void RollCall::Begin(Rank top, Duration budget, std::move_only_function<void(Json)> done) {
   auto collection = std::make_shared<Collection>();
   collection->merged = EmptyStatus();
   collection->budget = budget;
@@ -114,7 +114,7 @@ void Peers::Begin(Rank top, Duration budget, std::move_only_function<void(Json)>
   collection->Finish();
 }
 
-void Peers::Collect(const std::shared_ptr<Collection>& collection, Rank rank) {
+void RollCall::Collect(const std::shared_ptr<Collection>& collection, Rank rank) {
   if (rank == self_) {
     MergeStatus(collection->merged, MergedStatus(hooks_.status()));
     return CollectBelow(collection, rank);
@@ -128,11 +128,11 @@ void Peers::Collect(const std::shared_ptr<Collection>& collection, Rank rank) {
   });
 }
 
-void Peers::CollectBelow(const std::shared_ptr<Collection>& collection, Rank rank) {
+void RollCall::CollectBelow(const std::shared_ptr<Collection>& collection, Rank rank) {
   for (const Rank child : parts_.forest.Children(rank, 0)) Collect(collection, child);
 }
 
-void Peers::AskStatus(const std::shared_ptr<Collection>& collection, Rank rank) {
+void RollCall::AskStatus(const std::shared_ptr<Collection>& collection, Rank rank) {
   const Duration budget = std::min(collection->budget, BudgetOf(rank));
   parts_.channel.Call(rank, MakeRequest(rpc::Kind::kStatus, Milliseconds(budget - kStatusTimePerLevel / 4)),
                       parts_.clock.Now() + budget, [this, collection, rank](Result<rpc::Reply> reply) {
@@ -142,7 +142,8 @@ void Peers::AskStatus(const std::shared_ptr<Collection>& collection, Rank rank) 
                       });
 }
 
-void Peers::OnStatusReply(const std::shared_ptr<Collection>& collection, Rank rank, const Result<rpc::Reply>& reply) {
+void RollCall::OnStatusReply(const std::shared_ptr<Collection>& collection, Rank rank,
+                             const Result<rpc::Reply>& reply) {
   Result<Json> below = Fail(EIO);
   if (reply && reply->error == 0) below = DecodeStatus(reply->payload);
   if (below) {

@@ -18,7 +18,7 @@
 
 namespace copper::job {
 
-class Peers {
+class RollCall {
  public:
   struct Hooks {
     // Every mount of the job is gone, as far as this rank knows.
@@ -27,7 +27,7 @@ class Peers {
     std::function<Json()> status;
   };
 
-  Peers(Rank self, JobParts parts, Hooks hooks);
+  RollCall(Rank self, JobParts parts, Hooks hooks);
 
   // kUnmounted and kStatus of other ranks. The progress thread; does not block.
   void Handle(Rank from, const rpc::Request& request, rpc::Responder respond);

@@ -1,4 +1,4 @@
-#include "copper/job/peers.h"
+#include "copper/job/roll_call.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,36 +14,36 @@ using testing::IsEmpty;
 
 Json Collect(Network& network, Rank rank) {
   Json collected;
-  network[rank].peers.CollectStatus([&](Json status) { collected = std::move(status); });
+  network[rank].roll_call.CollectStatus([&](Json status) { collected = std::move(status); });
   network.RunAll();
   return collected;
 }
 
-TEST(PeersUnmounted, EndsTheJobWhenAllAreGone) {
+TEST(RollCallUnmounted, EndsTheJobWhenAllAreGone) {
   Network network(3);
-  network[2].peers.TellUnmounted();
-  network[0].peers.TellUnmounted();
-  network[2].peers.TellUnmounted();
+  network[2].roll_call.TellUnmounted();
+  network[0].roll_call.TellUnmounted();
+  network[2].roll_call.TellUnmounted();
   network.RunAll();
   EXPECT_THAT(network.Gone(), IsEmpty());
-  network[1].peers.TellUnmounted();
+  network[1].roll_call.TellUnmounted();
   network.RunAll();
   EXPECT_THAT(network.Gone(), ElementsAre(0, 1, 2));
   EXPECT_EQ(network[1].begun[0].first, StopReason::kUnmounted);
 }
 
-TEST(PeersUnmounted, CountsTheLostWhoeverHasToEndTheJob) {
+TEST(RollCallUnmounted, CountsTheLostWhoeverHasToEndTheJob) {
   Network network(4);
   network.Lose(0);
-  for (Rank rank = 2; rank < 4; ++rank) network[rank].peers.TellUnmounted();
+  for (Rank rank = 2; rank < 4; ++rank) network[rank].roll_call.TellUnmounted();
   network.RunAll();
   network[1].losses.Note(0, true);
-  network[1].peers.TellUnmounted();
+  network[1].roll_call.TellUnmounted();
   network.RunAll();
   EXPECT_THAT(network.Gone(), ElementsAre(1, 2, 3));
 }
 
-TEST(PeersStatus, CollectsEveryRankOnce) {
+TEST(RollCallStatus, CollectsEveryRankOnce) {
   Network network(7);
   const Json status = Collect(network, 0);
   EXPECT_EQ(status["ranks"].size(), 7U);
@@ -52,7 +52,7 @@ TEST(PeersStatus, CollectsEveryRankOnce) {
   EXPECT_TRUE(status["totals"]["unreachable"].empty());
 }
 
-TEST(PeersStatus, NamesTheLostAndAsksThoseBelow) {
+TEST(RollCallStatus, NamesTheLostAndAsksThoseBelow) {
   Network network(7);
   network.Lose(2);
   const Json status = Collect(network, 0);
@@ -61,7 +61,7 @@ TEST(PeersStatus, NamesTheLostAndAsksThoseBelow) {
   EXPECT_TRUE(network[0].losses.Contains(2));
 }
 
-TEST(PeersStatus, WithoutRankZeroAnotherCollects) {
+TEST(RollCallStatus, WithoutRankZeroAnotherCollects) {
   Network network(7);
   network.Lose(0);
   network.Lose(1);
@@ -71,19 +71,19 @@ TEST(PeersStatus, WithoutRankZeroAnotherCollects) {
   EXPECT_EQ(status["totals"]["unreachable"], Json::array({0, 1}));
 }
 
-TEST(PeersStatus, AnyRankCollectsEveryRankOnce) {
+TEST(RollCallStatus, AnyRankCollectsEveryRankOnce) {
   Network network(7);
   const Json status = Collect(network, 4);
   EXPECT_EQ(status["totals"]["ranks"], 7);
   EXPECT_EQ(status["ranks"].size(), 7U);
 }
 
-TEST(PeersStatus, OneRankAlone) {
+TEST(RollCallStatus, OneRankAlone) {
   Network network(1);
   EXPECT_EQ(Collect(network, 0)["totals"]["ranks"], 1);
 }
 
-TEST(Peers, DoesNotKnowOtherRequests) {
+TEST(RollCall, DoesNotKnowOtherRequests) {
   Network network(2);
   int error = 0;
   rpc::Request request;
