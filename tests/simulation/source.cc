@@ -132,8 +132,8 @@ void SourceServer::Enter(Host& host, std::string_view doing, NameId id, uint64_t
 
 void SourceServer::Leave(Host& host) {
   --inside_;
-  const auto client = clients_.find(host.rank());
-  if (--client->second == 0) clients_.erase(client);
+  uint32_t& inside = clients_[host.rank()];
+  if (--inside == 0) clients_.erase(host.rank());
 }
 
 Status SourceServer::Fails(NameId id) {
