@@ -63,6 +63,7 @@ class Refresher(Disturbance):
 
     LONGEST = 40
     TELLING = 10  # seconds: most of what a rank has for it
+    HELD_UP = 5  # seconds: so much later than what hangs a kernel may still be told of names there
 
     def __init__(self, soak):
         super().__init__("refresher", soak)
@@ -90,27 +91,31 @@ class Refresher(Disturbance):
         try:
             done = copper_job.run(copper_job.COPPER, "refresh", place, f"/{path}", timeout=self.LONGEST)
         except subprocess.TimeoutExpired:
-            self.judge(path, place, leader, began, None, {"no answer"})
+            self.judge(path, place, leader, began, None, {"no answer"}, set())
             return False
         self.longest = max(self.longest, time.monotonic() - began)
-        return self.judge(path, place, leader, began, done, self.raise_floors(path, written, done))
+        return self.judge(path, place, leader, began, done, *self.raise_floors(path, written, done))
 
     def raise_floors(self, path, written, done):
-        """The living ranks that were not reached; if there are none, the versions before are over."""
+        """(living ranks that did not answer, those whose kernels can't be told yet); if there are none, the versions before are over."""
         soak = self.soak
-        said = re.findall(r"(?:no answer from|; on) rank (\d+(?:, \d+)*)", done.stderr)
-        if done.returncode != 0 and not said:
-            return {done.stderr.strip() or f"status {done.returncode}"}
-        missed = {int(rank) for ranks in said for rank in ranks.split(",")}
-        missed -= set(soak.killed)
-        if not missed:
+        silent, held_up = (self.ranks_behind(words, done.stderr) for words in ("no answer from", "on"))
+        if done.returncode != 0 and not silent | held_up:
+            return {done.stderr.strip() or f"status {done.returncode}"}, set()
+        silent -= set(soak.killed)
+        if not silent | held_up:
             for entry in soak.entries:
                 if f"/{entry.path}/".startswith(f"/{path}/" if path else "/"):
                     soak.board.floor[entry.number] = max(soak.board.floor[entry.number], written[entry.number])
-        return missed
+        return silent, held_up
 
-    def judge(self, path, place, leader, began, done, missed):
-        if not missed:
+    @staticmethod
+    def ranks_behind(words, text):
+        said = re.search(rf"; {words} rank (\d+(?:, \d+)*)", text)
+        return {int(rank) for rank in said[1].split(",")} if said else set()
+
+    def judge(self, path, place, leader, began, done, silent, held_up):
+        if not silent | held_up:
             self.complete += 1
             return True
         self.incomplete += 1
@@ -119,16 +124,25 @@ class Refresher(Disturbance):
         # A refresh need not reach who is frozen, and its leader may itself be frozen or killed.
         excused = leader is not None and (soak.was_frozen(leader, began, ended) or leader in soak.killed)
         excused |= leader is None and any(soak.was_frozen(rank, began, ended) for rank in range(soak.ranks))
-        stalled = self.was_stalled(path, began, ended)
-        if not excused and not all(isinstance(rank, int) and (stalled or soak.was_frozen(rank, began, ended)) for rank in missed):
-            self.complaints.append(f"refresh of /{path} by {place} after {ended - began:.1f} s missed {missed}"
-                                   f" {done.stderr if done else ''}")
+        well = {rank for rank in silent if not isinstance(rank, int) or not soak.was_frozen(rank, began, ended)}
+        if well and not excused and not self.stalled(path, began, ended) > self.TELLING:
+            self.complain(path, place, began, ended, f"missed {well}", done)
+        if held_up and not self.may_hang(path, began - self.HELD_UP, ended):
+            self.complain(path, place, began, ended, f"was held up on {held_up}", done)
         return False
 
-    def was_stalled(self, path, began, ended):
-        """While the kernels were to be told of names there: a reader who waits for one keeps the directory locked."""
+    def complain(self, path, place, began, ended, what, done):
+        self.complaints.append(f"refresh of /{path} by {place} after {ended - began:.1f} s {what} {done.stderr if done else ''}")
+
+    def stalled(self, path, began, ended):
+        """For how long the source stalled that it concerns: a reader who waits for a name there keeps the directory locked."""
         concerns_it = f"{STALLING}/".startswith(f"{path}/" if path else "")
-        return concerns_it and self.soak.staller.stalls.overlap(STALLING, began, ended) > self.TELLING
+        return self.soak.staller.stalls.overlap(STALLING, began, ended) if concerns_it else 0
+
+    def may_hang(self, path, began, ended):
+        """Whether somebody may have waited for a name in it: for the source, or for a rank that is frozen."""
+        frozen = any(self.soak.was_frozen(rank, began, ended) for rank in range(self.soak.ranks))
+        return frozen or self.stalled(path, began, ended) > 0
 
 
 class Freezer(Disturbance):

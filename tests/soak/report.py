@@ -53,7 +53,7 @@ def shared_memory_of(pids):
 def strange_files(job):
     """What is in the job directory and beside it and has no business there when the job is over."""
     top = pathlib.Path(job.root)
-    known = re.compile(r"launcher\.txt|mnt|job|job/logs|job/logs/[^/]+\.(log|json|txt)|job/control|job/job\.json|job/lock"
+    known = re.compile(r"launcher\.txt|mnt|job|job/logs|job/logs/[^/]+(\.(log|json|txt)|-unmounted)|job/control|job/job\.json|job/lock"
                        r"|job/tables|job/tables/final|job/tables/final/[a-z]+_cache_size\.output")
     return [str(path) for path in top.rglob("*") if not known.fullmatch(str(path.relative_to(top)))]
 
