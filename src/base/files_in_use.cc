@@ -47,7 +47,8 @@ std::string TextOfLink(const std::string& link) {
 // One look at everything.
 class Search {
  public:
-  Search(std::string proc, uint64_t device) : proc_(std::move(proc)), device_(device) {}
+  Search(std::string proc, uint64_t device, const ProcFilesInUse::ReadFile& read_maps)
+      : proc_(std::move(proc)), device_(device), read_maps_(read_maps) {}
 
   // Those that are born meanwhile may have what others had: of these no more than a few are left after a first time.
   Seen Run() && {
@@ -123,7 +124,7 @@ class Search {
 
   // Lines of proc_pid_maps(5): addresses, permissions, offset, major:minor (hexadecimal), inode, path.
   void AddMaps(const std::string& file) {
-    const auto text = ReadWholeFile(file);
+    const auto text = read_maps_(file);
     if (!text) return;
     for (std::string_view rest = *text; !rest.empty();) {
       const std::string_view line = rest.substr(0, rest.find('\n'));
@@ -147,6 +148,7 @@ class Search {
 
   const std::string proc_;
   const uint64_t device_;
+  const ProcFilesInUse::ReadFile& read_maps_;
   std::unordered_set<std::string> processes_;   // that were looked at
   std::unordered_set<std::string> namespaces_;  // and roots
   std::unordered_set<std::string> points_;      // where it is mounted, in whichever namespace
@@ -155,15 +157,17 @@ class Search {
 
 }  // namespace
 
-ProcFilesInUse::ProcFilesInUse(std::string mount_point, std::string proc)
-    : mount_point_(std::move(mount_point)), proc_(std::move(proc)) {}
+ProcFilesInUse::ProcFilesInUse(std::string mount_point, std::string proc, ReadFile read_maps)
+    : mount_point_(std::move(mount_point)),
+      proc_(std::move(proc)),
+      read_maps_(read_maps ? std::move(read_maps) : [](const std::string& path) { return ReadWholeFile(path); }) {}
 
 std::optional<Seen> ProcFilesInUse::Look() {
   const auto mounts = ReadMountInfo(proc_ + "/self/mountinfo");
   if (!mounts) return std::nullopt;
   const auto own = std::ranges::find(mounts->rbegin(), mounts->rend(), mount_point_, &MountInfo::point);
   if (own == mounts->rend()) return std::nullopt;
-  return Search(proc_, own->device).Run();
+  return Search(proc_, own->device, read_maps_).Run();
 }
 
 }  // namespace copper

@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_set>
+
+#include "copper/base/result.h"
 
 namespace copper {
 
@@ -26,12 +29,15 @@ class FilesInUse {
 // Touches no file system but /proc and the mount, and asks the mount's own daemon nothing.
 class ProcFilesInUse final : public FilesInUse {
  public:
-  explicit ProcFilesInUse(std::string mount_point, std::string proc = "/proc");
+  // Tests say where /proc is, and what comes between the reading of one file of it and the next.
+  using ReadFile = std::function<Result<std::string>(const std::string& path)>;
+  explicit ProcFilesInUse(std::string mount_point, std::string proc = "/proc", ReadFile read_maps = {});
   std::optional<Seen> Look() override;
 
  private:
   const std::string mount_point_;
   const std::string proc_;
+  const ReadFile read_maps_;
 };
 
 }  // namespace copper

@@ -144,7 +144,6 @@ class FilesInUsePassedOn : public FilesInUseOfAMount {
     std::filesystem::create_directories(proc_ + "/self");
     AddProcess("100", "/d/unused");
     std::filesystem::copy_file(proc_ + "/100/mountinfo", proc_ + "/self/mountinfo");
-    ASSERT_EQ(mkfifo((proc_ + "/100/maps").c_str(), 0600), 0);
   }
   void AddProcess(const std::string& process, const std::string& cwd) const {
     std::filesystem::create_directories(proc_ + "/" + process + "/fd");
@@ -153,15 +152,12 @@ class FilesInUsePassedOn : public FilesInUseOfAMount {
     std::ofstream(proc_ + "/" + process + "/mountinfo") << std::ifstream("/proc/self/mountinfo").rdbuf();
   }
   // `meanwhile` while its maps are read.
-  std::optional<FilesInUse::Seen> Look(const std::function<void()>& meanwhile) {
-    std::thread other([&] {
-      std::ofstream maps(proc_ + "/100/maps");
-      meanwhile();
-      std::filesystem::rename(proc_ + "/100/maps", proc_ + "/100/was_read");
-    });
-    auto seen = ProcFilesInUse(point_, proc_).Look();
-    other.join();
-    return seen;
+  std::optional<FilesInUse::Seen> Look(const std::function<void()>& meanwhile) const {
+    const auto read = [this, &meanwhile](const std::string& path) {
+      if (path == proc_ + "/100/maps") meanwhile();
+      return std::string();
+    };
+    return ProcFilesInUse(point_, proc_, read).Look();
   }
   const std::string proc_ = directory_.path() + "/proc";
 };
