@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <ctime>
 
@@ -160,9 +161,10 @@ int StopByMount(const Place& place, TimePoint deadline) {
   const bool is_gone = !job_is_here && HasLostDirectory(place);
   const Processes processes(is_gone ? JobDirectory("") : place.job);
   const Status sent = SendStop(place.path);
+  const bool has_gone = !sent && sent.error().code == ENOENT;  // since it was looked at: each mount has that file
   // Somebody else may have ended the job meanwhile: then the mount goes.
   const TimePoint gone_by = sent ? deadline : std::min(deadline, std::chrono::steady_clock::now() + kMountGoes);
-  while (DeviceOf(place.path) == device) {
+  while (!has_gone && DeviceOf(place.path) == device) {
     if (std::chrono::steady_clock::now() >= gone_by)
       return Refuse(sent ? place.path + " is still mounted" : sent.error().Describe());
     PauseBetweenLooks();

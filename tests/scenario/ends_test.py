@@ -107,7 +107,8 @@ class EverythingIsKilled(Ends):
         said = waiting.communicate(timeout=60 * copper_job.PATIENCE)[1]
         if waiting.returncode == 0:
             self.skipTest("the job was ready before it could be killed")
-        self.assertRegex(said, r"rank \d on .*(another rank has died|signal 9)")
+        # Hydra may notice first, by the connection that the daemon had from it, and kill all parents before one of them has a word.
+        self.assertRegex(said, r"rank \d on .*(another rank has died|signal 9|killed by the launcher)")
         self.gone(job)
 
 
