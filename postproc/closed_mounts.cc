@@ -14,7 +14,7 @@ constexpr std::array kPseudoFileSystems = {"proc",    "sysfs",     "cgroup",    
                                            "mqueue",  "hugetlbfs", "pstore",     "efivarfs", "fusectl"};
 
 bool IsClosed(const MountInfo& mount) {
-  return mount.type == "fuse.copper" || std::ranges::find(kPseudoFileSystems, mount.type) != kPseudoFileSystems.end();
+  return mount.type == kCopperType || std::ranges::find(kPseudoFileSystems, mount.type) != kPseudoFileSystems.end();
 }
 
 std::vector<MountInfo> Mounts() {

@@ -14,7 +14,7 @@ namespace {
 // `given` is the option and its value. By the name alone: a mount of Copper is not touched through another.
 Status CheckNotOnCopper(const std::string& given, const std::string& path, std::span<const storage::Mount> mounts) {
   const storage::Mount* const mount = storage::MountOf(path, mounts);
-  if (mount == nullptr || mount->type != storage::kCopperType) return {};
+  if (mount == nullptr || mount->type != kCopperType) return {};
   return Fail(EINVAL, "the " + given + " lies on " + mount->point +
                           ", the mount of another Copper job: give the directory that it mirrors");
 }
@@ -51,7 +51,7 @@ Status CheckAddressSpace(uint64_t limit) {
   constexpr uint64_t kLeast = 128 * kMiB;  // MPICH over UCX hung with 95
   if (limit >= kLeast) return {};
   return Fail(ENOMEM, "a rank may map " + std::to_string(limit / kMiB) +
-                          " MiB, and MPI, the fabric and their libraries " + "alone take up to " +
+                          " MiB, and MPI, the fabric and their libraries alone take up to " +
                           std::to_string(kLeast / kMiB) + ": raise the limit (ulimit -v)");
 }
 

@@ -11,8 +11,6 @@ namespace {
 
 using bootstrap::Member;
 
-constexpr std::string_view kCopperType = "fuse.copper";
-
 bool IsAlive(int pid) {
   const Result<ProcessStat> found = ReadProcessStat(pid);
   return found && !found->IsCorpse();
@@ -26,7 +24,7 @@ LeftMounts LookOnce(const std::set<Rank>& lost, std::span<const Member> members,
     if (access(job.unmounted_file(member.host, member.pid).c_str(), F_OK) == 0) continue;
     if (member.host != here.host || member.boot_id != here.boot_id) {
       left.unknown.insert(rank);
-    } else if (OwnMountAt(member.mount_point, kCopperType)) {
+    } else if (OwnMountAt(member.mount_point)) {
       (IsAlive(member.pid) ? left.frozen : left.dead).insert(rank);
     }
   }

@@ -92,11 +92,11 @@ Result<std::vector<MountInfo>> MountsAt(const std::string& point) {
   return mounts;
 }
 
-std::optional<MountInfo> OwnMountAt(const std::string& point, std::string_view type) {
+std::optional<MountInfo> OwnMountAt(const std::string& point) {
   const Result<std::vector<MountInfo>> mounts = MountsAt(point);
   if (!mounts || mounts->empty()) return std::nullopt;
   const MountInfo& top = mounts->back();
-  const bool is_own = top.type == type && UserOf(top) == static_cast<int64_t>(geteuid());
+  const bool is_own = top.type == kCopperType && UserOf(top) == static_cast<int64_t>(geteuid());
   return is_own ? std::optional(top) : std::nullopt;
 }
 

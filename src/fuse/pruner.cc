@@ -14,7 +14,6 @@ void Pruner::Relieve() {
 }
 
 // These are many nodes, and what is in use is much to know: where there is no memory for that, they go another time.
-
 void Pruner::PruneOldest() {
   std::vector<uint64_t> ids;
   static_cast<void>(Attempt([&] {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "copper/base/attempt.h"
+
 namespace copper::job {
 namespace {
 

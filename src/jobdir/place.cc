@@ -28,7 +28,6 @@ std::string NameOf(uid_t user) {
 
 namespace {
 
-constexpr std::string_view kCopperType = "fuse.copper";
 constexpr auto kFindTime = std::chrono::seconds(10);
 
 Result<Json> ReadJsonObject(const std::string& path) {
@@ -45,11 +44,6 @@ uint64_t StartOf(int pid) {
   return stat && !stat->IsCorpse() ? stat->started : 0;
 }
 
-// By SIGSTOP, or a debugger.
-bool HasStopped(const ProcessStat& stat) {
-  return stat.state == 'T' || stat.state == 't';
-}
-
 struct RankProcess {
   size_t rank = 0;
   std::string host;
@@ -60,7 +54,7 @@ struct RankProcess {
   bool IsAlive() const { return StartOf(pid) != 0; }
   bool IsStopped() const {
     const Result<ProcessStat> stat = ReadProcessStat(pid);
-    return stat && HasStopped(*stat);
+    return stat && stat->IsStopped();
   }
   std::string Name() const {
     return "rank " + std::to_string(rank) + " on " + host + ", process " + std::to_string(pid);
@@ -244,7 +238,7 @@ Processes::Processes(const JobDirectory& job) {
   const std::vector<RankProcess> all = ProcessesOf(*ready);
   const bool sees_processes = TextOf(*ready, "pid_namespace") == Namespace("pid");
   for (const RankProcess& process : all) {
-    const auto mount = process.IsHere() ? OwnMountAt(process.mount, kCopperType) : std::nullopt;
+    const auto mount = process.IsHere() ? OwnMountAt(process.mount) : std::nullopt;
     const int pid = sees_processes ? process.pid : 0;
     if (mount) mounts_.push_back({{process.Name(), pid, StartOf(pid)}, process.mount, mount->id});
   }
@@ -268,7 +262,7 @@ std::vector<Processes::RemainingMount> Processes::RemainingMounts() const {
   std::vector<RemainingMount> there;
   for (const Mounted& mount : mounts_) {
     const int pid = StillThere({mount.daemon}).empty() ? 0 : mount.daemon.pid;
-    const auto now = OwnMountAt(mount.point, kCopperType);
+    const auto now = OwnMountAt(mount.point);
     if (now && now->id == mount.id) there.push_back({mount.point, mount.daemon.name, pid});
   }
   return there;
@@ -279,7 +273,7 @@ std::vector<Processes::Remaining> Processes::StillThere(const std::vector<Proces
   for (const Process& process : processes) {
     const Result<ProcessStat> stat = ReadProcessStat(process.pid);
     if (!stat || stat->IsCorpse() || stat->started != process.started) continue;
-    there.push_back({process.name, HasStopped(*stat)});
+    there.push_back({process.name, stat->IsStopped()});
   }
   return there;
 }

@@ -22,7 +22,6 @@ namespace copper::mount {
 namespace {
 
 constexpr int kMaxSymlinks = 40;
-constexpr std::string_view kType = "fuse.copper";
 
 // Before what is there already.
 void PushComponents(std::deque<std::string>& todo, std::string_view path) {
@@ -131,10 +130,7 @@ Result<std::string> ResolveMountPoint(const std::string& point) {
 
 // Not by stat: the kernel still answers that from what a dead daemon told it. statfs always asks the daemon.
 bool IsOwnDeadMount(const std::string& point) {
-  const auto mounts = MountsAt(point);
-  if (!mounts || mounts->empty()) return false;
-  const MountInfo& top = mounts->back();
-  if (top.type != kType || UserOf(top) != static_cast<int64_t>(geteuid())) return false;
+  if (!OwnMountAt(point)) return false;
   struct statfs figures{};
   return statfs(point.c_str(), &figures) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }

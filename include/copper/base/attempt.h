@@ -1,5 +1,5 @@
 // Where a lack of memory becomes an errno: around what asks for much (a chunk, a listing), and there alone. What asks
-// for little is guarded nowhere: it ends the process, with a reason (src/app/uncaught.h).
+// for little is guarded nowhere: it ends the process, with a reason (copper/jobdir/uncaught.h).
 #pragma once
 
 #include <new>

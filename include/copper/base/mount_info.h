@@ -13,6 +13,8 @@
 namespace copper {
 
 inline constexpr char kMountInfoFile[] = "/proc/self/mountinfo";
+// The type under which Copper's own mounts appear there.
+inline constexpr std::string_view kCopperType = "fuse.copper";
 
 struct MountInfo {
   uint64_t id = 0;      // of the mount, as long as it is there
@@ -33,8 +35,8 @@ Result<std::vector<MountInfo>> ReadMountInfo(const std::string& file = kMountInf
 
 // All mounts at this point, the one on top last.
 Result<std::vector<MountInfo>> MountsAt(const std::string& point);
-// The mount on top at this point, where it is of this type, and this process's user has mounted it.
-std::optional<MountInfo> OwnMountAt(const std::string& point, std::string_view type);
+// The mount on top at this point, where it is one of Copper's, and this process's user has mounted it.
+std::optional<MountInfo> OwnMountAt(const std::string& point);
 // The user who mounted it; -1 where it is not said (no FUSE mount).
 int64_t UserOf(const MountInfo& mount);
 

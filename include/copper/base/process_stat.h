@@ -19,6 +19,8 @@ struct ProcessStat {
 
   // A corpse has ended and waits for its parent. One whose main thread alone has ended is none.
   bool IsCorpse() const { return (state == 'Z' || state == 'X') && threads <= 1; }
+  // By SIGSTOP, or a debugger.
+  bool IsStopped() const { return state == 'T' || state == 't'; }
 };
 
 // nullopt: the text is no such file's.

@@ -27,9 +27,6 @@ struct Mount {
   bool operator==(const Mount&) const = default;
 };
 
-// The type under which Copper's own mounts appear in mount tables.
-inline constexpr std::string_view kCopperType = "fuse.copper";
-
 // The mounts that paths lead to: one that another was mounted over is left out.
 std::vector<Mount> ReachableMounts(const std::vector<MountInfo>& all);
 // The mount that an absolute path lies on; of two on one point the later. nullptr if there is none.
