@@ -195,6 +195,7 @@ bool Chunks::IsWhole(const ChunkKey& key, const rpc::Reply& reply) const {
 // What was being read while its file was refreshed is read again: it may be of before.
 void Chunks::ReadSource(const FlightPtr& flight) {
   const ChunkKey& key = flight->key;
+  flight->read_here = true;
   const auto epoch = [&] { return context_.epochs.Of(key.path, AskedOf::kSource); };
   for (int tries = 0; tries < kTries; ++tries) {
     const cache::Ledger::Key file{key.path, key.version, 0, epoch()};
@@ -233,21 +234,20 @@ void Chunks::FailRead(const FlightPtr& flight, const Error& error) {
 void Chunks::Finish(const FlightPtr& flight, const Result<Chunk>& chunk) {
   const ChunkKey& key = flight->key;
   if (chunk && cache::Epochs::IsKept(key.epoch)) {
-    context_.parts.cache.data().Put(key, {.chunk = *chunk}, chunk->bytes.charge() + key.path.size());
+    cache::ChunkEntry entry{.chunk = *chunk, .read_here = flight->read_here};
+    context_.parts.cache.data().Put(key, std::move(entry), chunk->bytes.charge() + key.path.size());
   }
   flight->room.Release();
   flights_.Complete(key, chunk);
 }
 
-// What everyone has who was to get it through this node need not stay: the kernel's page cache has it, and the root of
-// the tree keeps it for whoever comes again. Its memory is warm, and takes the next chunk: a page that is touched for
-// the first time costs as much as sending it.
+// What everyone has who was to get it through this node need not stay: the kernel's page cache has it, and whoever has
+// read it from the source keeps it for whoever comes again: the root of the tree, or who read in its place, where
+// orphans of the lost may still come. Its memory is warm, and takes the next chunk: a page that is touched for the
+// first time costs as much as sending it.
 bool Chunks::HasEveryone(const ChunkKey& key, const cache::ChunkEntry& entry) const {
-  if (entry.delivered < kChunkSize) return false;
-  const tree::Forest& forest = context_.parts.forest;
-  const TreeId tree = TreeOf(key);
-  const bool is_root = forest.Root(tree) == context_.options.self;
-  return !is_root && entry.served >= forest.Children(context_.options.self, tree).size();
+  if (entry.read_here || entry.delivered < kChunkSize) return false;
+  return entry.served >= context_.parts.forest.Children(context_.options.self, TreeOf(key)).size();
 }
 
 // A last chunk that is not whole stays (HasEveryone), so most files have nothing to note.

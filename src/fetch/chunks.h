@@ -47,6 +47,7 @@ class Chunks {
   struct Flight {
     const cache::ChunkKey key;
     cache::Reservation room{};
+    bool read_here = false;  // from the source, by this node
   };
   using FlightPtr = std::shared_ptr<Flight>;
   void Get(const cache::ChunkKey& key, const Ask& ask, ChunkDone done);

@@ -45,26 +45,33 @@ void Listings::Get(const cache::PathKey& directory, Purpose purpose, const Ask& 
   if (cached && IsValid(*cached)) return done(*std::move(cached), Way::kHit);
   const bool by_name = cached && !cached->listing && cached->valid_until > context_.Now();
   if (by_name && purpose == Purpose::kLookup) return done(Fail(EFBIG), Way::kHit);
-  const ListingKey key{directory, purpose};
+  if (purpose == Purpose::kReadDirectory) done = OrAllNames(directory, ask, std::move(done));
   const auto find = [&] { return FindValid(directory); };
-  if (flights_.Join(key, ask.deadline, find, std::move(done)) != Way::kMiss) return;
+  if (flights_.Join(directory, ask.deadline, find, std::move(done)) != Way::kMiss) return;
   context_.parts.channel.WantTicks();
   const ListingPtr known = cached ? cached->listing : nullptr;
   if (known && known->answers_absence()) context_.parts.counters.Count(Event::kTtlExpires);
-  Fetch({key, known, ask});
+  Fetch({directory, purpose, known, ask});
+}
+
+Listings::ListingDone Listings::OrAllNames(const cache::PathKey& directory, const Ask& ask, ListingDone done) {
+  return [this, directory, ask, done = std::move(done)](Result<ListingEntry> listed, Way way) mutable {
+    const bool was_for_lookup = !listed && listed.error().code == EFBIG && way == Way::kCoalesced;
+    if (was_for_lookup) return Get(directory, Purpose::kReadDirectory, ask, std::move(done));
+    done(std::move(listed), way);
+  };
 }
 
 void Listings::GetAnew(const cache::PathKey& directory, const Ask& ask) {
-  const ListingKey key{directory, Purpose::kReadDirectory};
   const auto find = []() -> std::optional<ListingEntry> { return std::nullopt; };
-  if (flights_.Join(key, ask.deadline, find, {}) != Way::kMiss) return;
+  if (flights_.Join(directory, ask.deadline, find, {}) != Way::kMiss) return;
   context_.parts.channel.WantTicks();
   const auto cached = Find(directory);
-  Fetch({key, cached ? cached->listing : nullptr, ask, /*anew=*/true});
+  Fetch({directory, Purpose::kReadDirectory, cached ? cached->listing : nullptr, ask, /*anew=*/true});
 }
 
 bool Listings::IsComing(const cache::PathKey& directory) {
-  return flights_.IsFlying({directory, Purpose::kLookup});
+  return flights_.IsFlying(directory);
 }
 
 void Listings::DoWithout(const cache::PathKey& directory) {
@@ -91,40 +98,40 @@ std::optional<ListingEntry> Listings::FindValid(const cache::PathKey& key) const
 }
 
 void Listings::Fetch(const Wanted& wanted) {
-  const auto& [key, known, ask, anew, restarts] = wanted;
+  const auto& [key, purpose, known, ask, anew, restarts] = wanted;
   const bool may_stay = known && known->answers_absence() && !anew;
   const FileVersion version = may_stay ? known->directory().version() : FileVersion{};
-  rpc::Request request = PieceRequest(key.kept.path, version, 0, Limit(key.purpose));
+  rpc::Request request = PieceRequest(key.path, version, 0, Limit(purpose));
   if (may_stay) request.ctime = known->directory().ctime;
-  upstream_.Fetch(context_.parts.forest.OfDirectory(key.kept.path), std::move(request), ask,
+  upstream_.Fetch(context_.parts.forest.OfDirectory(key.path), std::move(request), ask,
                   {.reply = [this, wanted](const rpc::Reply& reply) { OnReply(wanted, reply); },
-                   .read = [this, wanted] { Finish(wanted.key, ReadSource(wanted)); },
+                   .read = [this, wanted] { Finish(wanted, ReadSource(wanted)); },
                    .is_wanted = [this, key] { return flights_.IsWanted(key); }});
 }
 
 // At the root, and on a detour.
 
 Result<ListingEntry> Listings::ReadSource(const Wanted& wanted) {
-  const auto& [key, known, ask, anew, restarts] = wanted;
+  const auto& [key, purpose, known, ask, anew, restarts] = wanted;
   storage::BackingStore& store = context_.parts.store;
   const TimePoint until = context_.AbsentUntil();
   // A directory that had settled before it was listed, and has the same times now, has the same names.
   if (known && known->answers_absence() && !anew) {
     context_.parts.counters.Count(Event::kLooksAtSource);
-    const Result<Attributes> now = store.Look(key.kept.path);
+    const Result<Attributes> now = store.Look(key.path);
     if (!now) return std::unexpected(now.error());
     if (IsUnchanged(*known, now->version(), now->ctime)) return Keep(key, known, {known, until});
   }
   context_.parts.counters.Count(Event::kListsAtSource);
   const size_t most_bytes = context_.options.listing_limit_bytes;
-  Result<Listing> listing = store.List(key.kept.path, {Limit(key.purpose), most_bytes});
+  Result<Listing> listing = store.List(key.path, {Limit(purpose), most_bytes});
   if (!listing) {
-    if (listing.error().code != EFBIG) context_.LogSourceError("list", key.kept.path, listing.error());
+    if (listing.error().code != EFBIG) context_.LogSourceError("list", key.path, listing.error());
     return std::unexpected(listing.error());
   }
-  listing = Attempt([&] { return KeepKnownVersions(key.kept.path, known, *std::move(listing)); });
+  listing = Attempt([&] { return KeepKnownVersions(key.path, known, *std::move(listing)); });
   if (!listing) return std::unexpected(listing.error());
-  return Keep(key, known, {Share(key.kept.path, *std::move(listing)), until});
+  return Keep(key, known, {Share(key.path, *std::move(listing)), until});
 }
 
 ListingPtr Listings::Share(const std::string& path, Listing listing) const {
@@ -188,25 +195,25 @@ struct Listings::Pieces {
 };
 
 void Listings::OnReply(const Wanted& wanted, const rpc::Reply& reply) {
-  const auto& [key, known, ask, anew, restarts] = wanted;
-  if (reply.error != 0) return Finish(key, Fail(reply.error));
+  const auto& [key, purpose, known, ask, anew, restarts] = wanted;
+  if (reply.error != 0) return Finish(wanted, Fail(reply.error));
   const TimePoint until = rpc::DecodeValidity(reply.argument2, context_.Now());
-  if ((reply.flags & rpc::kUnchanged) != 0 && known) return Finish(key, Keep(key, known, {known, until}));
+  if ((reply.flags & rpc::kUnchanged) != 0 && known) return Finish(wanted, Keep(key, known, {known, until}));
   const uint64_t size = reply.argument;
-  if (size == 0) return Finish(key, Fail(EBADMSG));
-  if (size > context_.options.listing_limit_bytes) return Finish(key, Fail(ENOMEM));
+  if (size == 0) return Finish(wanted, Fail(EBADMSG));
+  if (size > context_.options.listing_limit_bytes) return Finish(wanted, Fail(ENOMEM));
   std::shared_ptr<Pieces> pieces;
   const Status room = Attempt(
       [&] { pieces.reset(new Pieces{wanted, reply.version, reply.seal, reply.from, until, ListingAssembly(size)}); });
-  if (!room) return Finish(key, std::unexpected(room.error()));
+  if (!room) return Finish(wanted, std::unexpected(room.error()));
   for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) FetchPiece(pieces, piece);
   AddPiece(pieces, 0, reply.payload);
 }
 
 void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece) {
-  const auto& [key, known, ask, anew, restarts] = pieces->wanted;
-  upstream_.Fetch(context_.parts.forest.OfDirectory(key.kept.path),
-                  PieceRequest(key.kept.path, pieces->version, piece, Limit(key.purpose)), ask,
+  const auto& [key, purpose, known, ask, anew, restarts] = pieces->wanted;
+  upstream_.Fetch(context_.parts.forest.OfDirectory(key.path),
+                  PieceRequest(key.path, pieces->version, piece, Limit(purpose)), ask,
                   {.reply =
                        [this, pieces, piece](const rpc::Reply& reply) {
                          // Another seal: of another listing of this version.
@@ -217,7 +224,7 @@ void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece)
                    .read =
                        [this, pieces] {
                          if (!pieces->assembly.Abandon()) return;
-                         Finish(pieces->wanted.key, ReadSource(pieces->wanted));
+                         Finish(pieces->wanted, ReadSource(pieces->wanted));
                        },
                    .is_wanted = [this, pieces] { return flights_.IsWanted(pieces->wanted.key); }});
 }
@@ -225,22 +232,22 @@ void Listings::FetchPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece)
 void Listings::AddPiece(const std::shared_ptr<Pieces>& pieces, uint64_t piece, const Result<Bytes>& bytes) {
   auto whole = pieces->assembly.Add(piece, bytes);
   if (!whole) return;
-  const auto& [key, known, ask, anew, restarts] = pieces->wanted;
+  const auto& [key, purpose, known, ask, anew, restarts] = pieces->wanted;
   if (!*whole) return OnUnfit(pieces->wanted, whole->error());
-  if (!context_.IsWhole(rpc::Kind::kList, key.kept.path, pieces->version, 0, **whole, pieces->seal)) {
-    return upstream_.ReadInstead(pieces->from, key.kept.path,
-                                 [this, pieces] { Finish(pieces->wanted.key, ReadSource(pieces->wanted)); });
+  if (!context_.IsWhole(rpc::Kind::kList, key.path, pieces->version, 0, **whole, pieces->seal)) {
+    return upstream_.ReadInstead(pieces->from, key.path,
+                                 [this, pieces] { Finish(pieces->wanted, ReadSource(pieces->wanted)); });
   }
   Result<Listing> listing = rpc::DecodeListing(**std::move(whole));
   if (!listing) return OnUnfit(pieces->wanted, listing.error());
   listing->SetSeal(pieces->seal);
-  Finish(key, Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), pieces->until}));
+  Finish(pieces->wanted, Keep(key, known, {std::make_shared<const Listing>(*std::move(listing)), pieces->until}));
 }
 
 // The parent has renewed it between two pieces: ESTALE, or they are of two listings of one version. A parent that
 // renews it again and again hardly has the time to send it: then the source is read, as on a detour.
 void Listings::OnUnfit(Wanted wanted, const Error& error) {
-  if (error.code != ESTALE && error.code != EBADMSG) return Finish(wanted.key, std::unexpected(error));
+  if (error.code != ESTALE && error.code != EBADMSG) return Finish(wanted, std::unexpected(error));
   if (++wanted.restarts > kMostRestarts) wanted.ask.as_root = true;
   Fetch(wanted);
 }
@@ -251,13 +258,13 @@ size_t Listings::Charge(const std::string& path, const ListingEntry& entry) {
   return path.size() + (entry.listing ? entry.listing->charge() : 0);
 }
 
-ListingEntry Listings::Keep(const ListingKey& key, const ListingPtr& known, ListingEntry entry) {
-  if (cache::Epochs::IsKept(key.kept.epoch)) {
-    context_.parts.cache.listings().Put(key.kept, entry, Charge(key.kept.path, entry));
+ListingEntry Listings::Keep(const cache::PathKey& key, const ListingPtr& known, ListingEntry entry) {
+  if (cache::Epochs::IsKept(key.epoch)) {
+    context_.parts.cache.listings().Put(key, entry, Charge(key.path, entry));
     if (entry.listing->answers_absence()) context_.parts.counters.Count(Event::kTtlStores);
   }
-  if (known != entry.listing) NoteIdentity(key.kept.path, entry.listing->directory());
-  if (known && known != entry.listing) TellChanges(key.kept.path, *known, *entry.listing);
+  if (known != entry.listing) NoteIdentity(key.path, entry.listing->directory());
+  if (known && known != entry.listing) TellChanges(key.path, *known, *entry.listing);
   return entry;
 }
 
@@ -280,11 +287,12 @@ void Listings::NoteIdentity(const std::string& path, const Attributes& now) cons
   if (listener_ != nullptr) listener_->OnDirectoryReplaced(path, now);
 }
 
-void Listings::Finish(const ListingKey& key, const Result<ListingEntry>& result) {
-  const bool by_name = !result && MustAskByName(result.error()) && key.purpose == Purpose::kLookup;
-  if (by_name && cache::Epochs::IsKept(key.kept.epoch)) {
+void Listings::Finish(const Wanted& wanted, const Result<ListingEntry>& result) {
+  const cache::PathKey& key = wanted.key;
+  const bool by_name = !result && MustAskByName(result.error()) && wanted.purpose == Purpose::kLookup;
+  if (by_name && cache::Epochs::IsKept(key.epoch)) {
     const TimePoint until = result.error().code == ENOMEM ? context_.Now() + kWithoutListing : kNever;
-    context_.parts.cache.listings().Put(key.kept, {nullptr, until}, key.kept.path.size());
+    context_.parts.cache.listings().Put(key, {nullptr, until}, key.path.size());
   }
   flights_.Complete(key, result);
 }

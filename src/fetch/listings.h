@@ -17,15 +17,6 @@ enum class Purpose {
   kReadDirectory,  // to know all names
 };
 
-struct ListingKey {
-  cache::PathKey kept;  // where the table has it
-  Purpose purpose;
-  bool operator==(const ListingKey&) const = default;
-};
-inline uint64_t HashOf(const ListingKey& key) {
-  return Hash(key.kept.path, key.kept.epoch * 2 + static_cast<uint64_t>(key.purpose));
-}
-
 class Listings {
  public:
   using ListingDone = Done<cache::ListingEntry>;
@@ -36,7 +27,7 @@ class Listings {
   // Where the table has what is asked for now of this directory.
   cache::PathKey KeyOf(std::string_view path) const;
   // A listing whose time is not over. One that is over is renewed by a look at the directory's own times at the root.
-  // kLookup: EFBIG for a directory of more than lookup_list_limit names.
+  // kLookup: EFBIG for a directory of more than lookup_list_limit names. One fetch at a time, whatever it is for.
   void Get(const cache::PathKey& directory, Purpose purpose, const Ask& ask, ListingDone done);
   // Gets the parent's listing again, in the background: it has more attributes by now than the one that is held.
   void GetAnew(const cache::PathKey& directory, const Ask& ask);
@@ -45,7 +36,7 @@ class Listings {
   // Lookups ask by name for a while: a listing is not to be had in time. Nothing if something is known of the
   // directory.
   void DoWithout(const cache::PathKey& directory);
-  // Whether a lookup's listing of this directory is being fetched.
+  // Whether the listing of this directory is being fetched.
   bool IsComing(const cache::PathKey& directory);
   // Of a directory of this node's own.
   void GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done);
@@ -70,13 +61,16 @@ class Listings {
   size_t Limit(Purpose purpose) const { return purpose == Purpose::kLookup ? context_.options.lookup_list_limit : 0; }
   // What a leader fetches.
   struct Wanted {
-    ListingKey key;
+    cache::PathKey key;  // where the table has it
+    Purpose purpose;
     ListingPtr known;  // what is to be renewed, or null
     Ask ask;
     bool anew = false;      // what is known does not do
     unsigned restarts = 0;  // how often its pieces did not fit together
   };
   void Fetch(const Wanted& wanted);
+  // `done`, for who wants all names and may join a fetch that ends where they are too many for a lookup.
+  ListingDone OrAllNames(const cache::PathKey& directory, const Ask& ask, ListingDone done);
   void OnReply(const Wanted& wanted, const rpc::Reply& reply);
   // A listing of more than one piece, of which the first is there.
   struct Pieces;
@@ -91,8 +85,8 @@ class Listings {
                                             const DirectoryEntry& entry) const;
   // A listing that this rank has made is sealed by it.
   ListingPtr Share(const std::string& path, Listing listing) const;
-  cache::ListingEntry Keep(const ListingKey& key, const ListingPtr& known, cache::ListingEntry entry);
-  void Finish(const ListingKey& key, const Result<cache::ListingEntry>& result);
+  cache::ListingEntry Keep(const cache::PathKey& key, const ListingPtr& known, cache::ListingEntry entry);
+  void Finish(const Wanted& wanted, const Result<cache::ListingEntry>& result);
   void TellChanges(const std::string& path, const Listing& known, const Listing& listing) const;
   // `now` is what a listing says of its own directory.
   void NoteIdentity(const std::string& path, const Attributes& now) const;
@@ -101,7 +95,7 @@ class Listings {
   const Context& context_;
   Upstream& upstream_;
   ChangeListener* listener_ = nullptr;
-  SingleFlight<ListingKey, cache::ListingEntry> flights_;
+  SingleFlight<cache::PathKey, cache::ListingEntry> flights_;
   PoolCalls<Listed> local_;
 };
 

@@ -117,7 +117,7 @@ void Faults::Delay() {
   const Duration by = random_.Between(milliseconds(1), milliseconds(1500));
   const Duration time = random_.Between(milliseconds(100), seconds(3));
   world_.fabric.Delay(host.rank(), by);
-  losses_ += 2;  // lost to some, and back, while others have not asked yet
+  ++losses_;
   holdups_ += time + by;
   Tell(Fault::kDelay, fmt::format("rank {} by {:.3f} s for {:.3f} s", host.rank(), Seconds(by), Seconds(time)));
   Later(time, [this, &host] { world_.fabric.Delay(host.rank(), {}); });
@@ -128,7 +128,7 @@ void Faults::Reset() {
   if (one == other) return;
   const Duration time = random_.Between(milliseconds(10), seconds(2));
   world_.fabric.Reset(one, other, world_.queue.Now() + time);
-  losses_ += 2;  // each to the other
+  ++losses_;
   holdups_ += time;
   Tell(Fault::kReset, fmt::format("between {} and {} for {:.3f} s", one, other, Seconds(time)));
   Later(time, [] {});

@@ -281,10 +281,10 @@ void World::CheckOnce(const Report& report) {
   const uint64_t most = 1 + faults_->losses();
   checks_.Expect(report.source.most_of_one <= most, Check::kOnce,
                  fmt::format("{}: {} times", report.most_asked, report.source.most_of_one));
-  // Once for each time that it is wanted for (a name, or all names) when their absence is over.
+  // And once each time that the absence of its names is over.
   const uint64_t over =
       static_cast<uint64_t>(report.simulated / std::max<Duration>(options_.absent_ttl, milliseconds(1))) + 1;
-  const uint64_t looks = most + (options_.absent_ttl == Duration::max() ? 0 : 2 * over);
+  const uint64_t looks = most + (options_.absent_ttl == Duration::max() ? 0 : over);
   checks_.Expect(report.source.most_looks_at_directory <= looks, Check::kOnce,
                  fmt::format("a directory is looked at {} times, of {}", report.source.most_looks_at_directory, looks));
 }

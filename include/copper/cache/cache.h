@@ -61,6 +61,7 @@ struct ChunkEntry {
   Chunk chunk;
   uint64_t delivered = 0;  // bytes of it that this node's kernel was given
   uint32_t served = 0;     // children that it was sent to
+  bool read_here = false;  // from the source, by this node: it stays for whoever comes later
 };
 bool IsInUse(const ChunkEntry& entry);
 

@@ -88,6 +88,11 @@ class CountsTest : public testing::TestWithParam<uint32_t> {
     StartLook(path, [promise](Result<Found> found) { promise->set_value(std::move(found)); });
     return promise->get_future();
   }
+  std::future<Result<Listed>> ListLater(const std::string& path) {
+    auto promise = std::make_shared<std::promise<Result<Listed>>>();
+    node().fetcher().List(path, [promise](Result<Listed> listed) { promise->set_value(std::move(listed)); });
+    return promise->get_future();
+  }
   Status List(const std::string& path) {
     const profile::UsePtr use = node().recorder().Begin(Operation::kReaddir);
     const auto listed =
@@ -140,6 +145,53 @@ TEST_P(CountsTest, WhoWaitsForAnothersListingIsCoalesced) {
   EXPECT_EQ(Lookups(), Outcomes({.misses = 1, .coalesced = 2, .negative = 1}));
   EXPECT_EQ(EventsOf(node()), Lookups());
   EXPECT_EQ(AbsencesOf(node()), Absences({.stores = 1})) << "who waited for a new listing was served by no old one";
+}
+
+TEST_P(CountsTest, OneListingIsForThoseWhoWantANameAndForThoseWhoWantAll) {
+  store().AddFile("/site/a", "a");
+  store().Block(MemoryStore::Kind::kList, "/site");
+  auto look = LookLater("/site/a");
+  auto list = ListLater("/site");
+  auto late = LookLater("/site/absent");
+  ASSERT_TRUE(store().WaitUntilBlocked(MemoryStore::Kind::kList, "/site", 1));
+  store().Release(MemoryStore::Kind::kList, "/site");
+  EXPECT_TRUE(look.get());
+  EXPECT_TRUE(late.get());
+  EXPECT_EQ(list.get()->listing->size(), 1u);
+  EXPECT_EQ(store().counts("/site").lists, 1u);
+}
+
+TEST_P(CountsTest, OneLookRenewsAListingForAllWhoWantIt) {
+  store().AddFile("/site/a", "a");
+  ASSERT_TRUE(List("/site"));
+  job_.clock().Advance(seconds(3));
+  store().ResetCounts();
+  store().Block(MemoryStore::Kind::kLook, "/site");
+  auto list = ListLater("/site");
+  auto look = LookLater("/site/absent");
+  ASSERT_TRUE(store().WaitUntilBlocked(MemoryStore::Kind::kLook, "/site", 1));
+  store().Release(MemoryStore::Kind::kLook, "/site");
+  EXPECT_TRUE(look.get());
+  EXPECT_TRUE(list.get());
+  EXPECT_EQ(store().counts("/site").looks, 1u);
+  EXPECT_EQ(store().counts("/site").lists, 0u);
+}
+
+// What is too much for a lookup is not for who waited for the lookup's listing.
+TEST(Counts, AHugeDirectoryIsListedForWhoWantsAllOfIt) {
+  TestJob job(1, {.lookup_list_limit = 2});
+  for (const char* name : {"/site/a", "/site/b", "/site/c"}) job.store().AddFile(name, "x");
+  job.store().Block(MemoryStore::Kind::kList, "/site");
+  std::promise<Result<Found>> looked;
+  std::promise<Result<Listed>> listed;
+  job.node(0).fetcher().Look("/site/a", [&](Result<Found> found) { looked.set_value(std::move(found)); });
+  job.node(0).fetcher().List("/site", [&](Result<Listed> all) { listed.set_value(std::move(all)); });
+  ASSERT_TRUE(job.store().WaitUntilBlocked(MemoryStore::Kind::kList, "/site", 1));
+  job.store().Release(MemoryStore::Kind::kList, "/site");
+  EXPECT_TRUE(looked.get_future().get());
+  const Result<Listed> all = listed.get_future().get();
+  ASSERT_TRUE(all) << all.error().Describe();
+  EXPECT_EQ(all->listing->size(), 3u);
 }
 
 TEST_P(CountsTest, AnErrorIsOneForEachWhoIsTold) {

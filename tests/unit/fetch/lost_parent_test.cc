@@ -212,6 +212,19 @@ TEST_F(LostParentTest, BelowASilentRootOneRankReadsForAllBelowIt) {
   EXPECT_EQ(leaf().counters().Get(Event::kDetours), 0u);
 }
 
+// Rank 1 takes the root's place for all: its own children first, then for rank 2, which has lost the root as well.
+TEST(LostRootTest, AnOrphanThatComesLaterFindsWhatWasReadInTheRootsPlace) {
+  TestJob job(7, {}, 2, 1);
+  const std::string content = RandomText(2 * kChunkSize, 9);
+  job.store().AddFile("/d/f", content);
+  job.fabric().Disconnect(0);
+  for (const Rank rank : {1U, 3U, 4U}) EXPECT_EQ(job.node(rank).ReadWhole("/d/f").value_or(""), content);
+  const File file{"/d/f", job.store().Peek("/d/f").version()};
+  job.node(1).fetcher().NoteDelivered(file, 0, content.size());
+  EXPECT_EQ(job.node(2).ReadWhole("/d/f").value_or(""), content);
+  EXPECT_EQ(job.store().counts("/d/f").reads, 2u);
+}
+
 TEST_F(LostParentTest, TheParentIsAskedAgainWhenItAnswersAProbe) {
   std::vector<std::pair<Rank, bool>> told;  // by the progress thread, before what the test waits for
   leaf().fetcher().SetLossListener([&](Rank rank, bool lost) { told.emplace_back(rank, lost); });
