@@ -19,6 +19,7 @@
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
 #include "copper/base/unique_fd.h"
+#include "copper/base/wakeup.h"
 #include "copper/base/worker_pool.h"
 #include "copper/bootstrap/address_book.h"
 #include "copper/bootstrap/members.h"
@@ -155,6 +156,7 @@ class Daemon {
   const TimePoint started_;
   const Leaving leaving_;
   const SteadyClock clock_;
+  ThreadWakeups wakeups_;
   mount::Mounter mounter_;
   bootstrap::World world_;
   const std::string host_;

@@ -57,7 +57,7 @@ void Daemon::MeetReducers() {
   reducing_ = std::make_unique<WorkerPool>("copper-reduce", kReducingThreads);
   const auto own = [this](const std::string& tag) { return OwnProfile(tag); };
   rpc_reducer_ = std::make_unique<job::RpcReducer>(
-      world_.rank(), job::RpcReducer::Parts{*channel_, *forest_, losses_, *reducing_, clock_, log_}, own);
+      world_.rank(), job::RpcReducer::Parts{*channel_, *forest_, losses_, *reducing_, wakeups_, clock_, log_}, own);
   profile_ = std::make_unique<JobProfile>(
       ProfileOptions(), job_, JobProfile::Parts{*rpc_reducer_, *reducing_, *loop_, clock_, log_, *claim_}, own);
 }

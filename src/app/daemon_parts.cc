@@ -102,8 +102,8 @@ std::string Daemon::AddressBookText() const {
 }
 
 Json Daemon::OwnStatus() {
-  Json status = job::RankStatus(who_, clock_.Now() - started_, mounted_, counters_, CacheUsage(*cache_),
-                                channel_->counters(), *forest_);
+  Json status = job::RankStatus(who_, {clock_.Now() - started_, mounted_, job::ResidentBytes()}, counters_,
+                                CacheUsage(*cache_), channel_->counters(), *forest_);
   status["waits"] = job::WaitsJson(who_.rank, fetcher_->LongWaits(job::kMostWaits));
   return status;
 }

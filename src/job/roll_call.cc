@@ -150,6 +150,7 @@ void RollCall::OnStatusReply(const std::shared_ptr<Collection>& collection, Rank
     MergeStatus(collection->merged, *below);
   } else {
     MergeUnreachable(collection->merged, rank);
+    CollectBelow(collection, rank);
   }
   collection->Finish();
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <deque>
-#include <future>
+#include <optional>
 #include <utility>
 
 #include "copper/base/attempt.h"
@@ -37,14 +37,48 @@ rpc::Request MessageOf(const ReductionId& id, uint32_t piece) {
   return request;
 }
 
-std::future<Result<rpc::Reply>> Send(rpc::Channel& channel, Rank to, rpc::Request request, TimePoint deadline) {
-  std::promise<Result<rpc::Reply>> promise;
-  std::future<Result<rpc::Reply>> reply = promise.get_future();
-  channel.Call(to, std::move(request), deadline, [promise = std::move(promise)](Result<rpc::Reply> answer) mutable {
-    promise.set_value(std::move(answer));
-  });
-  return reply;
-}
+// A request under way, and whoever waits for its reply.
+class Pending {
+ public:
+  Pending(const RpcReducer::Parts& parts, Rank to, rpc::Request request, TimePoint deadline)
+      : shared_(std::make_shared<Shared>(parts.wakeups.Make())) {
+    parts.channel.Call(to, std::move(request), deadline, [shared = shared_](Result<rpc::Reply> reply) {
+      {
+        const MutexLock lock(shared->mutex);
+        shared->reply = std::move(reply);
+      }
+      shared->answered->Wake();
+    });
+  }
+
+  // Whether it is there by then.
+  bool WaitUntil(TimePoint until) {
+    while (!IsThere()) {
+      if (!shared_->answered->WaitUntil(until)) return IsThere();
+    }
+    return true;
+  }
+  // Once.
+  Result<rpc::Reply> Take() {
+    WaitUntil(kNever);  // the channel has its deadline
+    const MutexLock lock(shared_->mutex);
+    return *std::move(shared_->reply);
+  }
+
+ private:
+  struct Shared {
+    explicit Shared(std::shared_ptr<Wakeup> wakeup) : answered(std::move(wakeup)) {}
+    const std::shared_ptr<Wakeup> answered;
+    Mutex mutex;
+    std::optional<Result<rpc::Reply>> reply GUARDED_BY(mutex);
+  };
+  bool IsThere() {
+    const MutexLock lock(shared_->mutex);
+    return shared_->reply.has_value();
+  }
+
+  std::shared_ptr<Shared> shared_;
+};
 
 }  // namespace
 
@@ -77,18 +111,18 @@ struct RpcReducer::Session {
 // Asks one rank for its pieces, the next one while the last is being merged.
 class RpcReducer::Pull {
  public:
-  Pull(RpcReducer& reducer, Rank from, const ReductionId& id, TimePoint deadline)
-      : reducer_(reducer), from_(from), id_(id), deadline_(deadline) {
+  Pull(const Parts& parts, Rank from, const ReductionId& id, TimePoint deadline)
+      : parts_(parts), from_(from), id_(id), deadline_(deadline) {
     AskForNext();
   }
 
   Rank from() const { return from_; }
 
   Result<Bytes> Next() {
-    while (pending_.wait_for(kSilence) != std::future_status::ready) {
+    while (!pending_->WaitUntil(parts_.clock.Now() + kSilence)) {
       if (!IsThere()) return Fail(EHOSTDOWN, "it does not answer");
     }
-    Result<rpc::Reply> reply = pending_.get();
+    Result<rpc::Reply> reply = pending_->Take();
     if (!reply) return std::unexpected(reply.error());
     if (reply->error != 0) return Fail(reply->error);
     const bool is_end = reply->payload.size() == 1;
@@ -97,32 +131,33 @@ class RpcReducer::Pull {
   }
 
   void Confirm() {
-    reducer_.parts_.channel.Call(from_, MessageOf(id_, kAllTaken), reducer_.parts_.clock.Now() + kSilence,
-                                 [](const Result<rpc::Reply>&) {});
+    parts_.channel.Call(from_, MessageOf(id_, kAllTaken), parts_.clock.Now() + kSilence,
+                        [](const Result<rpc::Reply>&) {});
   }
 
  private:
-  void AskForNext() { pending_ = Send(reducer_.parts_.channel, from_, MessageOf(id_, piece_++), deadline_); }
+  void AskForNext() { pending_.emplace(parts_, from_, MessageOf(id_, piece_++), deadline_); }
 
   bool IsThere() const {
     rpc::Request ping;
     ping.kind = rpc::Kind::kPing;
-    return Send(reducer_.parts_.channel, from_, ping, reducer_.parts_.clock.Now() + kSilence).get().has_value();
+    return Pending(parts_, from_, ping, parts_.clock.Now() + kSilence).Take().has_value();
   }
 
-  RpcReducer& reducer_;
+  const Parts& parts_;
   const Rank from_;
   const ReductionId id_;
   const TimePoint deadline_;
   uint32_t piece_ = 0;
-  std::future<Result<rpc::Reply>> pending_;
+  std::optional<Pending> pending_;
 };
 
 RpcReducer::RpcReducer(Rank self, Parts parts, Own own)
     : self_(self),
       parts_(parts),
       own_(std::move(own)),
-      everyone_(parts.forest.ranks(), parts.forest.fanout(), parts.forest.ranks()) {}
+      everyone_(parts.forest.ranks(), parts.forest.fanout(), parts.forest.ranks()),
+      changed_(parts.wakeups.Make()) {}
 
 RpcReducer::~RpcReducer() = default;
 
@@ -157,7 +192,7 @@ void RpcReducer::Handle(const rpc::Request& request, rpc::Responder respond) {
   session->wanted = piece;
   if (is_new) {
     parts_.workers.Submit([this, id, session] { Collect(id, session); });
-    changed_.NotifyAll();
+    changed_->Wake();
   }
   lock.Unlock();
 }
@@ -198,7 +233,7 @@ void RpcReducer::Collect(const ReductionId& id, const std::shared_ptr<Session>& 
 void RpcReducer::Gather(Profile& into, const ReductionId& id, TimePoint deadline) {
   std::deque<Pull> pulls;  // all ranks below begin at once; their profiles are merged one after the other
   const auto ask = [&](Rank above) {
-    for (const Rank rank : Below(above, id.leader)) pulls.emplace_back(*this, rank, id, deadline);
+    for (const Rank rank : Below(above, id.leader)) pulls.emplace_back(parts_, rank, id, deadline);
   };
   ask(self_);
   for (; !pulls.empty(); pulls.pop_front()) {
@@ -229,7 +264,7 @@ void RpcReducer::Taken(const ReductionId& id) {
   if (sessions_.erase(id) == 0) return;
   taken_tags_.push_back(id.tag);
   if (taken_tags_.size() > kMostTags) taken_tags_.pop_front();
-  changed_.NotifyAll();
+  changed_->Wake();
 }
 
 Status RpcReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
@@ -242,19 +277,31 @@ Status RpcReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
   return {};
 }
 
+template <class IsSo>
+bool RpcReducer::WaitUntil(TimePoint until, IsSo is_so) {
+  const auto is_so_now = [&] {
+    const MutexLock lock(mutex_);
+    return is_so();
+  };
+  while (!is_so_now()) {
+    if (!changed_->WaitUntil(until)) return is_so_now();
+  }
+  return true;
+}
+
 Status RpcReducer::Follow(std::optional<Profile>& profile, TimePoint deadline) {
   const std::string tag = profile->tag;
-  const MutexLock lock(mutex_);
   const auto session = [&]() REQUIRES(mutex_) {
     return std::ranges::find_if(sessions_, [&](const auto& one) { return one.first.tag == tag; });
   };
   const auto taken = [&]() REQUIRES(mutex_) { return std::ranges::find(taken_tags_, tag) != taken_tags_.end(); };
   const auto asked = [&]() REQUIRES(mutex_) { return session() != sessions_.end() || taken(); };
   const TimePoint first = std::min(deadline, parts_.clock.Now() + kToBeAsked);
-  if (changed_.WaitUntil(mutex_, first, asked) && changed_.WaitUntil(mutex_, deadline, taken)) {
+  if (WaitUntil(first, asked) && WaitUntil(deadline, taken)) {
     profile.reset();
     return {};
   }
+  const MutexLock lock(mutex_);
   if (const auto mine = session(); mine != sessions_.end() && mine->second->merged) profile = *mine->second->merged;
   return Fail(ETIMEDOUT, "nobody took this rank's profile in time");
 }

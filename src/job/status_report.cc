@@ -106,25 +106,25 @@ uint64_t ResidentBytes() {
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const profile::Counters& counters, Json cache,
+Json RankStatus(const RankIdentity& who, const RankState& state, const profile::Counters& counters, Json cache,
                 const rpc::ChannelCounters& channel, const tree::Forest& forest) {
-  return {
-      {"rank", who.rank},
-      {"host", who.host},
-      {"pid", who.pid},
-      {"address", who.address},
-      {"provider", who.provider},
-      {"mount", who.mount},
-      {"job", who.job},
-      {"job_directory", who.job_directory},
-      {"uptime_s", static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count()) / 1000},
-      {"mounted", mounted},
-      {"requests", Requests(counters)},
-      {"events", Events(counters)},
-      {"cache", std::move(cache)},
-      {"channel", ChannelJson(channel)},
-      {"tree", TreePosition(who.rank, forest)},
-      {"memory", {{"rss_bytes", ResidentBytes()}}}};
+  return {{"rank", who.rank},
+          {"host", who.host},
+          {"pid", who.pid},
+          {"address", who.address},
+          {"provider", who.provider},
+          {"mount", who.mount},
+          {"job", who.job},
+          {"job_directory", who.job_directory},
+          {"uptime_s",
+           static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(state.uptime).count()) / 1000},
+          {"mounted", state.mounted},
+          {"requests", Requests(counters)},
+          {"events", Events(counters)},
+          {"cache", std::move(cache)},
+          {"channel", ChannelJson(channel)},
+          {"tree", TreePosition(who.rank, forest)},
+          {"memory", {{"rss_bytes", state.resident_bytes}}}};
 }
 
 Json WaitsJson(Rank rank, const std::vector<fetch::Fetcher::LongWait>& waits) {

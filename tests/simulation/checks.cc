@@ -7,8 +7,9 @@
 namespace copper::simulation {
 
 std::string_view Name(Check check) {
-  static constexpr std::array<std::string_view, 10> kNames = {"bytes",  "once",   "source-ops", "forgotten", "late",
-                                                              "errors", "budget", "peers",      "left",      "end"};
+  static constexpr std::array<std::string_view, static_cast<size_t>(Check::kCount)> kNames = {
+      "bytes", "once", "source-ops", "forgotten", "late",      "errors",  "budget",
+      "peers", "left", "end",        "status",    "reduction", "deputies"};
   return kNames[static_cast<size_t>(check)];
 }
 

@@ -22,6 +22,10 @@ enum class Check {
   kPeers,      // at most trees x (fanout + 1) peers
   kLeft,       // nothing waits when the events are over
   kEnd,        // the end comes within 30 s
+  kStatus,     // the job's status has each rank once: in a row, or as unreachable
+  kReduction,  // the profile of all ranks has each living one once, and names the others as missing
+  kDeputies,   // one rank speaks for the job: the first of those who may that lives
+  kCount,
 };
 std::string_view Name(Check check);
 

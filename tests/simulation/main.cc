@@ -32,6 +32,10 @@ void Print(const CommandOptions& options, const Report& report) {
   fmt::print("{}\n", CommandOf(options));
   for (const std::string& fault : report.faults) fmt::print("  fault at {}\n", fault);
   if (run.refreshes) fmt::print("  refreshed in {:.3f} s\n", Seconds(report.refreshed_in));
+  if (run.reports) {
+    fmt::print("  status within {:.3f} s, profile within {:.3f} s\n", Seconds(report.status_in),
+               Seconds(report.reduced_in));
+  }
   fmt::print("  done: {:.3f} s (median node {:.3f} s); end of the job: {:.3f} s; longest wait {:.3f} s ({})\n",
              Seconds(report.until_done), Seconds(report.median_done), Seconds(report.ended_in),
              Seconds(report.longest_wait), report.longest_what);

@@ -10,11 +10,14 @@
 #include "copper/base/log.h"
 #include "copper/cache/cache.h"
 #include "copper/fetch/fetcher.h"
+#include "copper/job/deputy.h"
 #include "copper/job/ending.h"
 #include "copper/job/losses.h"
 #include "copper/job/refresher.h"
 #include "copper/job/roll_call.h"
+#include "copper/job/rpc_reducer.h"
 #include "copper/profile/counters.h"
+#include "copper/profile/profile.h"
 #include "copper/rpc/channel.h"
 #include "copper/storage/backing_store.h"
 #include "copper/storage/file_systems.h"
@@ -22,6 +25,7 @@
 #include "simulation/event_queue.h"
 #include "simulation/executor.h"
 #include "simulation/fibers.h"
+#include "simulation/wakeups.h"
 
 namespace copper::simulation {
 
@@ -37,6 +41,9 @@ enum class Mutation {
   kNeverLeaves,  // one node does not come to its end
   kRestless,     // one node wants ticks for ever
   kLate,         // one node looks at requests of others much later than they came
+  kMute,         // one node says nothing of its status
+  kStranger,     // one node says in profiles that it is rank 0
+  kIdleDeputy,   // the first deputy takes over from nobody
 };
 
 class Node final : public rpc::Handler {
@@ -69,6 +76,13 @@ class Node final : public rpc::Handler {
   job::Ending& ending() { return ending_; }
   job::Losses& losses() { return losses_; }
   job::Refresher& refresher() { return refresher_; }
+  job::RollCall& roll_call() { return roll_call_; }
+  // Whether this rank speaks for the job.
+  bool Acts() const { return deputy_ && deputy_->IsActing(); }
+  // As app/main_loop.cc does now and then.
+  void LookAsDeputy();
+  // Leads a reduction. In `done`, which is called once: the profile of all, or what it failed with.
+  void Reduce(const std::string& tag, TimePoint deadline, std::move_only_function<void(Result<profile::Profile>)> done);
   SimulatedExecutor& roots() { return roots_; }
   // Bytes that its tables held at most, when it was looked at: with each request of another rank, and each tick.
   uint64_t most_held() const { return most_held_; }
@@ -86,6 +100,9 @@ class Node final : public rpc::Handler {
   void SitOnRequests(Duration time) { sits_ = time; }
   void PingAll();
   void TickForEver();
+  void SayNothingOfStatus() { is_mute_ = true; }
+  void CallItself(Rank rank) { called_ = rank; }
+  void NeverTakeOver() { deputy_.reset(); }
 
   void Stop();
 
@@ -97,27 +114,35 @@ class Node final : public rpc::Handler {
   void BeginEnd();
   void TickEnd();
   void OnGo(const job::JobEnd& end);
+  void OnLoss(Rank rank, bool lost);
+  Json OwnStatus();
+  profile::Profile OwnProfile(const std::string& tag) const;
   job::JobParts JobPartsOf(const World& world) { return {channel_, world.forest, loop_, losses_, world.queue, log_}; }
 
   EventQueue& queue_;
   Host& host_;
-  const uint32_t ranks_;
+  const tree::Forest& forest_;
   std::unique_ptr<storage::BackingStore> store_;
   Logger log_;
   cache::Cache cache_;
   profile::Counters counters_;
-  SimulatedExecutor roots_, detours_, local_, loop_;
+  SimulatedExecutor roots_, detours_, local_, loop_, reducing_;
+  SimulatedWakeups wakeups_;
   rpc::FabricChannel channel_;
   fetch::Fetcher fetcher_;
   job::Losses losses_;
   job::Ending ending_;
   job::RollCall roll_call_;
   job::Refresher refresher_;
+  job::RpcReducer reducer_;
+  std::unique_ptr<job::Deputy> deputy_;  // of the first ranks only
   std::function<void()> on_ending_;
   bool is_ending_ = false;
   bool never_leaves_ = false;
   Duration sits_{};
   bool is_restless_ = false;
+  bool is_mute_ = false;
+  std::optional<Rank> called_;
   uint64_t most_held_ = 0;
   std::optional<job::JobEnd> end_;
   std::optional<TimePoint> ended_at_;

@@ -66,6 +66,10 @@ void DefineWorkload(CommandLine& line, CommandOptions& options, Raw& raw) {
       ->capture_default_str();
   line.add_flag("--direct", options.run.is_direct, "Without Copper: each node asks the source itself, 1 MiB at a time");
   line.add_flag("--refresh", options.run.refreshes, "Refreshes / when the workload is done");
+  line.add_flag("--reports", options.run.reports,
+                "Then the job is asked for its status and its profile, and once more when rank 0 is dead");
+  line.add_option("--lost-in-reports", options.run.lost_in_reports, "Ranks that are killed or frozen meanwhile")
+      ->capture_default_str();
   line.add_option("--trace", options.trace, "Recorded by record.py");
 }
 
@@ -160,6 +164,8 @@ CommandOptions Drawn(const CommandOptions& options, uint64_t seed) {
   drawn.large_bytes = (1 + random.Below(64)) << 20;
   run.faults.kinds = ParseFaults("all").value_or(std::vector<Fault>{});
   run.faults.count = static_cast<uint32_t>(random.Below(6));
+  run.reports = random.Happens(0.5);
+  run.lost_in_reports = run.reports ? static_cast<uint32_t>(random.Below(5)) : 0;
   return drawn;
 }
 
@@ -179,6 +185,7 @@ std::string CommandOf(const CommandOptions& options) {
   if (!options.trace.empty()) command += " --trace " + options.trace;
   if (run.is_direct) command += " --direct";
   if (run.refreshes) command += " --refresh";
+  if (run.reports) command += fmt::format(" --reports --lost-in-reports {}", run.lost_in_reports);
   if (run.kernel.think != 1) command += fmt::format(" --think {}", run.kernel.think);
   if (run.cache_budget != UINT64_MAX) command += fmt::format(" --cache-budget-mib {}", run.cache_budget >> 20);
   if (run.absent_ttl != Duration(seconds(2))) {

@@ -22,7 +22,7 @@ Ran RunImport(const RunOptions& options, const Import& import = kSmall) {
   Workload workload = MakeImport(import, options.seed);
   World world(options, workload);
   Ran ran{world.Run(), {}};
-  for (int number = 0; number <= static_cast<int>(Check::kEnd); ++number) {
+  for (int number = 0; number < static_cast<int>(Check::kCount); ++number) {
     if (!world.checks().Holds(static_cast<Check>(number))) ran.failed.push_back(static_cast<Check>(number));
   }
   return ran;
@@ -188,6 +188,17 @@ TEST(Simulation, ARefreshReachesEverybody) {
   EXPECT_GT(ran.report.refreshed_in, Duration{});
 }
 
+TEST(Simulation, TheJobSpeaksOfAllWhoeverIsLostMeanwhile) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const Ran ran = RunImport({.seed = seed,
+                               .nodes = 20 + static_cast<uint32_t>(seed),
+                               .reports = true,
+                               .lost_in_reports = static_cast<uint32_t>(seed % 5)},
+                              {.files = 2, .bytes = 1000});
+    EXPECT_HOLDS(ran) << "seed " << seed << "\n" << All(ran.report.faults);
+  }
+}
+
 TEST(Simulation, LostRanksCostNoMoreThanTheyMay) {
   for (uint64_t seed = 1; seed <= 6; ++seed) {
     RunOptions options{.seed = seed, .nodes = 24};
@@ -253,7 +264,10 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{Mutation::kWrongBytes, Check::kBytes, {.nodes = 8}},
         Broken{Mutation::kManyPeers, Check::kPeers, {.nodes = 16, .trees = 2}},
         Broken{Mutation::kNeverLeaves, Check::kEnd, {.nodes = 8}},
-        Broken{Mutation::kRestless, Check::kLeft, {.nodes = 8}}, Broken{Mutation::kLate, Check::kLate, {.nodes = 8}}));
+        Broken{Mutation::kRestless, Check::kLeft, {.nodes = 8}}, Broken{Mutation::kLate, Check::kLate, {.nodes = 8}},
+        Broken{Mutation::kMute, Check::kStatus, {.nodes = 8, .reports = true}},
+        Broken{Mutation::kStranger, Check::kReduction, {.nodes = 8, .reports = true}},
+        Broken{Mutation::kIdleDeputy, Check::kDeputies, {.nodes = 8, .reports = true}}));
 
 TEST(Command, BadInputIsOneLine) {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{

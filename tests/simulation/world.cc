@@ -138,6 +138,15 @@ void World::Mutate() {
       return nodes_[rank]->NeverLeave();
     case Mutation::kLate:
       return nodes_[rank]->SitOnRequests(seconds(30));
+    case Mutation::kMute:
+      return nodes_[rank]->SayNothingOfStatus();
+    case Mutation::kStranger:
+      return nodes_[rank]->CallItself(0);
+    case Mutation::kIdleDeputy:
+      for (Rank first = 1; first < options_.nodes; ++first) {
+        if (job::Deputy::IsFirst(first, options_.nodes)) return nodes_[first]->NeverTakeOver();
+      }
+      return;
     default:
       return;
   }
@@ -156,6 +165,7 @@ Report World::Run() {
   RunWorkload();
   RunUntilIdle();
   if (options_.refreshes) RunRefresh();
+  if (options_.reports) RunReports();
   RunEnd();
   Report report = Describe();
   CheckAll(report);
@@ -203,6 +213,15 @@ void World::RunRefresh() {
                  "the refresh: " + (outcome && !*outcome ? outcome->error().Describe() : "no answer"));
 }
 
+void World::RunReports() {
+  std::vector<Node*> nodes;
+  for (const auto& node : nodes_) nodes.push_back(node.get());
+  reports_ = std::make_unique<Reports>(
+      Reports::World{queue_, checks_, std::move(nodes), [this](Rank rank) { kernels_[rank]->Stop(); }},
+      options_.lost_in_reports, options_.seed);
+  reports_->Run();
+}
+
 void World::RunEnd() {
   const auto first = std::ranges::find_if(hosts_, &Host::runs);
   const TimePoint begun = queue_.Now();
@@ -229,6 +248,11 @@ Report World::Describe() {
   report.most_asked = source_.most_asked();
   report.most_peers = most_peers_;
   report.faults = faults_->told();
+  if (reports_) {
+    report.status_in = reports_->status_in();
+    report.reduced_in = reports_->reduced_in();
+    report.faults.insert(report.faults.end(), reports_->told().begin(), reports_->told().end());
+  }
   uint64_t served = 0;
   std::vector<Duration> done;
   for (Rank rank = 0; rank < options_.nodes; ++rank) {

@@ -14,6 +14,7 @@
 #include "simulation/kernel.h"
 #include "simulation/models.h"
 #include "simulation/node.h"
+#include "simulation/reports.h"
 #include "simulation/source.h"
 #include "simulation/workload.h"
 
@@ -35,17 +36,20 @@ struct RunOptions {
   KernelModel kernel{};
   Duration start_within = milliseconds(100);  // all processes begin in this time
   Faults::Options faults{};
-  bool is_direct = false;  // without Copper: each node asks the source itself
-  bool refreshes = false;  // all of the source, when the workload is done
+  bool is_direct = false;        // without Copper: each node asks the source itself
+  bool refreshes = false;        // all of the source, when the workload is done
+  bool reports = false;          // after that the job is asked for its status and its profile, then without rank 0
+  uint32_t lost_in_reports = 0;  // ranks that are killed or frozen meanwhile, each time
   LogLevel log_level = LogLevel::kNone;
   Mutation mutation = Mutation::kNone;
 };
 
 struct Report {
-  Duration until_done{};    // of the last process of the workload
-  Duration median_done{};   // of a node's last process
-  Duration refreshed_in{};  // until the rank that leads it knows that all have
-  Duration ended_in{};      // from the order to end until the last rank has gone
+  Duration until_done{};               // of the last process of the workload
+  Duration median_done{};              // of a node's last process
+  Duration refreshed_in{};             // until the rank that leads it knows that all have
+  Duration status_in{}, reduced_in{};  // the longest, where it was asked for them
+  Duration ended_in{};                 // from the order to end until the last rank has gone
   Duration simulated{};
   uint64_t events = 0;
   uint64_t digest = 0;
@@ -83,6 +87,7 @@ class World {
   void RunWorkload();
   void RunUntilIdle();
   void RunRefresh();
+  void RunReports();
   void RunEnd();
   // False: there was nothing more to do.
   bool RunUntil(TimePoint when);
@@ -107,6 +112,7 @@ class World {
   std::vector<std::unique_ptr<Kernel>> kernels_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::unique_ptr<Faults> faults_;
+  std::unique_ptr<Reports> reports_;
   Duration until_done_{};
   Duration refreshed_in_{};
   Duration ended_in_{};

@@ -17,6 +17,7 @@
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
 #include "copper/base/mutex.h"
+#include "copper/base/wakeup.h"
 #include "copper/base/worker_pool.h"
 #include "copper/job/losses.h"
 #include "copper/profile/profile_stream.h"
@@ -41,6 +42,7 @@ class RpcReducer final : public profile::Reducer {
     const tree::Forest& forest;  // of the job
     const Losses& losses;
     Executor& workers;  // may block: where a rank that is asked merges
+    Wakeups& wakeups;   // how they, Reduce and Follow wait
     const Clock& clock;
     Logger& log;
   };
@@ -57,7 +59,7 @@ class RpcReducer final : public profile::Reducer {
   // Blocks: not for the progress thread or the loop.
   Status Reduce(std::optional<profile::Profile>& profile, TimePoint deadline) override;
   // For a rank that does not lead: waits until its profile of this tag has been asked for and taken. See
-  // profile::Reducer; ETIMEDOUT.
+  // profile::Reducer; ETIMEDOUT. One thread.
   Status Follow(std::optional<profile::Profile>& profile, TimePoint deadline);
 
   // Sessions that a rank holds: one that was collected and never taken (whoever asked is lost, or its last word is)
@@ -83,8 +85,12 @@ class RpcReducer final : public profile::Reducer {
   const Own own_;
   const tree::Forest everyone_;  // tree n has rank n as its root
 
-  Mutex mutex_;        // guards all sessions, too; never held across a call
-  Condition changed_;  // what Follow waits for
+  // Whether it is so by then, looked at whenever a session has begun or was taken.
+  template <class IsSo>
+  bool WaitUntil(TimePoint until, IsSo is_so) EXCLUDES(mutex_);
+
+  const std::shared_ptr<Wakeup> changed_;  // what Follow waits for
+  Mutex mutex_;                            // guards all sessions, too; never held across a call
   std::map<ReductionId, std::shared_ptr<Session>> sessions_ GUARDED_BY(mutex_);
   std::deque<std::string> taken_tags_ GUARDED_BY(mutex_);  // the last few
   uint64_t begun_ GUARDED_BY(mutex_) = 0;

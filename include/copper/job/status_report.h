@@ -38,8 +38,14 @@ struct RankIdentity {
   std::string job_directory;
 };
 
+struct RankState {
+  Duration uptime{};
+  bool mounted = false;
+  uint64_t resident_bytes = 0;  // ResidentBytes()
+};
+
 // All of these may be called by any thread. `cache`: how full its tables are.
-Json RankStatus(const RankIdentity& who, Duration uptime, bool mounted, const profile::Counters& counters, Json cache,
+Json RankStatus(const RankIdentity& who, const RankState& state, const profile::Counters& counters, Json cache,
                 const rpc::ChannelCounters& channel, const tree::Forest& forest);
 // What has waited for long, longest first; at most kMostWaits are told of, of a rank as of a job.
 inline constexpr size_t kMostWaits = 8;

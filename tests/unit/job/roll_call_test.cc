@@ -61,6 +61,18 @@ TEST(RollCallStatus, NamesTheLostAndAsksThoseBelow) {
   EXPECT_TRUE(network[0].losses.Contains(2));
 }
 
+TEST(RollCallStatus, AsksThoseBelowARankThatFallsSilentMeanwhile) {
+  Network network(7);
+  Json status;
+  network[0].roll_call.CollectStatus([&](Json collected) { status = std::move(collected); });
+  network.Freeze(2);  // it has said that it is there
+  network.RunAll();
+  network.Pass(10);
+  ASSERT_FALSE(status.is_null());
+  EXPECT_EQ(status["totals"]["ranks"], 6);
+  EXPECT_EQ(status["totals"]["unreachable"], Json::array({2}));
+}
+
 TEST(RollCallStatus, WithoutRankZeroAnotherCollects) {
   Network network(7);
   network.Lose(0);

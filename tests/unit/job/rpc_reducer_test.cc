@@ -82,7 +82,7 @@ class Ranks {
   struct Node {
     Node(Ranks& ranks, Rank rank)
         : channel(ranks),
-          reducer(rank, {channel, ranks.forest_, losses, workers, ranks.clock_, ranks.log_},
+          reducer(rank, {channel, ranks.forest_, losses, workers, ranks.wakeups_, ranks.clock_, ranks.log_},
                   [&ranks, rank](const std::string& tag) { return ranks.OwnOf(rank, tag); }) {}
     DirectChannel channel;
     Losses losses;
@@ -93,6 +93,7 @@ class Ranks {
   };
 
   tree::Forest forest_;
+  ThreadWakeups wakeups_;
   SteadyClock clock_;
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   std::vector<std::unique_ptr<Node>> nodes_;

@@ -22,7 +22,8 @@ Json StatusOf(Rank rank, uint64_t looks, bool mounted = true) {
   rpc::ChannelCounters channel;
   channel.sent = 3;
   const tree::Forest forest(7, 2, 1);
-  return RankStatus(who, std::chrono::milliseconds(1500), mounted, counters, std::move(cache), channel, forest);
+  return RankStatus(who, {std::chrono::milliseconds(1500), mounted, ResidentBytes()}, counters, std::move(cache),
+                    channel, forest);
 }
 
 TEST(RankStatus, TellsWhatIsCounted) {
