@@ -82,7 +82,7 @@ void Daemon::OnSignal(int signal, pid_t sender) {
   // So Hydra tells that a rank has died, where it was asked not to end the job then.
   if (!losses_.death()) log_.Warning("the launcher says that a rank has died; the others go on serving");
   losses_.NoteDeath();
-  world_.Abandon();
+  world_->Abandon();
   if (deputy_) deputy_->Look();
   if (Acts()) FindLost();
 }

@@ -55,8 +55,8 @@ class Daemon {
   using Leaving = std::function<void(int status, Duration longest)>;
 
   // `started` is when the process began.
-  Daemon(Options options, JobRecord& record, mount::Mounter mounter, bootstrap::World world, TimePoint started,
-         Leaving leaving);
+  Daemon(Options options, JobRecord& record, mount::Mounter mounter, std::unique_ptr<bootstrap::World> world,
+         TimePoint started, Leaving leaving);
   ~Daemon();  // takes down what is still up; not to be called where IsHeld
 
   // Collective. After it every rank serves, or none does, nothing is mounted, and all have the same error. `serving` is
@@ -74,7 +74,7 @@ class Daemon {
   // A rank was lost, or is there again. Any thread.
   void OnLoss(Rank rank, bool lost);
 
-  bool IsFirst() const { return world_.rank() == 0; }
+  bool IsFirst() const { return world_->rank() == 0; }
   // A thread of this process did not come back in time: it may use anything here, so that nothing may be destroyed, and
   // the process can end by EndHeld only.
   bool IsHeld() const { return held_; }
@@ -158,7 +158,7 @@ class Daemon {
   const SteadyClock clock_;
   ThreadWakeups wakeups_;
   mount::Mounter mounter_;
-  bootstrap::World world_;
+  const std::unique_ptr<bootstrap::World> world_;
   const std::string host_;
   const std::string boot_id_;
   const JobDirectory job_;

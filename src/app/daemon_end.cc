@@ -8,7 +8,7 @@
 #include "app/left_mounts.h"
 #include "app/mpi_guard.h"
 #include "copper/base/files.h"
-#include "copper/bootstrap/mpi_reducer.h"
+#include "copper/bootstrap/world_reducer.h"
 #include "copper/profile/profile_file.h"
 
 namespace copper::app {
@@ -51,7 +51,7 @@ Daemon::Outcome Daemon::Leave() {
   } else {
     ReduceOverRpc(outcome, own);
   }
-  world_.Abandon();
+  world_->Abandon();
   StopParts();
   RecordEnd(outcome);
   return outcome;
@@ -68,7 +68,7 @@ bool Daemon::LeaveWorld(Outcome& outcome, const Profile& own) {
                          RecordEnd(outcome);
                          leaving_(outcome.status, kExits);
                        });
-  world_.Finalize();
+  world_->Finalize();
   return true;
 }
 
@@ -81,10 +81,10 @@ bool Daemon::ReduceOverMpi(Outcome& outcome, const Profile& own, std::optional<P
                          RecordEnd(outcome);
                          leaving_(outcome.status, kExits);
                        });
-  Status reduced = world_.Barrier(kBarrierTimeout);
+  Status reduced = world_->Barrier(clock_.Now() + kBarrierTimeout);
   if (reduced) {
     StopParts();
-    reduced = bootstrap::MpiReducer(world_).Reduce(profile, clock_.Now() + kReduceTimeout);
+    reduced = bootstrap::WorldReducer(*world_).Reduce(profile, clock_.Now() + kReduceTimeout);
   }
   if (reduced) return true;
   log_.Error("the profile could not be reduced: {}", reduced.error().Describe());
@@ -150,7 +150,7 @@ std::string Daemon::NameLeftMounts(const job::JobEnd& end) {
   const auto left = std::make_shared<LeftMounts>();
   if (end.conducted && !end.lost.empty()) {
     auto look = [this, left, lost = end.lost] {
-      *left = LookForMounts(lost, members_, members_[world_.rank()], job_, kMountersEnd);
+      *left = LookForMounts(lost, members_, members_[world_->rank()], job_, kMountersEnd);
     };
     const bool done = DoAside("a look at the job directory", kMountersEnd + kRecords, std::move(look));
     if (!done) return Describe(LeftMounts{.dead = end.still_mounted, .unknown = end.lost}, members_);

@@ -15,7 +15,7 @@ constexpr auto kNoteOnName = std::chrono::seconds(5);
 }  // namespace
 
 void Daemon::MeetOthers() {
-  const Rank rank = world_.rank();
+  const Rank rank = world_->rank();
   ending_ = std::make_unique<job::Ending>(
       rank, job::JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
       job::Ending::Hooks{.begin = [this](job::StopReason reason, Rank by) { OnEnd(reason, by); },
@@ -39,12 +39,12 @@ void Daemon::MeetOthers() {
     roll_call_->Handle(from, request, std::move(respond));
   });
   fetcher_->SetLossListener([this](Rank parent, bool lost) { OnLoss(parent, lost); });
-  deputy_ = job::Deputy::Make(rank, world_.size(), *roll_call_, log_, [this] { OnActing(); });
+  deputy_ = job::Deputy::Make(rank, world_->size(), *roll_call_, log_, [this] { OnActing(); });
   if (!deputy_) return;
   control_ = std::make_unique<Control>(
       job_,
       Control::Hooks{
-          .stop = [this] { ending_->Conduct(job::StopReason::kRequest, world_.rank()); },
+          .stop = [this] { ending_->Conduct(job::StopReason::kRequest, world_->rank()); },
           .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); },
           .refresh = [this](const std::string& path, Control::Done done) { Refresh(path, std::move(done)); },
           .snapshot = [this](const std::string& tag, Control::Done done) { profile_->Snapshot(tag, std::move(done)); }},
@@ -57,7 +57,7 @@ void Daemon::MeetReducers() {
   reducing_ = std::make_unique<WorkerPool>("copper-reduce", kReducingThreads);
   const auto own = [this](const std::string& tag) { return OwnProfile(tag); };
   rpc_reducer_ = std::make_unique<job::RpcReducer>(
-      world_.rank(), job::RpcReducer::Parts{*channel_, *forest_, losses_, *reducing_, wakeups_, clock_, log_}, own);
+      world_->rank(), job::RpcReducer::Parts{*channel_, *forest_, losses_, *reducing_, wakeups_, clock_, log_}, own);
   profile_ = std::make_unique<JobProfile>(
       ProfileOptions(), job_, JobProfile::Parts{*rpc_reducer_, *reducing_, *loop_, clock_, log_, *claim_}, own);
 }

@@ -35,12 +35,12 @@ void Daemon::LogStart() {
   log_.Info("server running at address: {}", endpoint_->DescribeAddress(endpoint_->address()));
   log_.Info("provider registration completed after {} us",
             std::chrono::duration_cast<std::chrono::microseconds>(registered_in_).count());
-  const std::optional<Rank> parent = forest_->Parent(world_.rank(), 0);
-  const std::vector<Rank> children = forest_->Children(world_.rank(), 0);
+  const std::optional<Rank> parent = forest_->Parent(world_->rank(), 0);
+  const std::vector<Rank> children = forest_->Children(world_->rank(), 0);
   log_.Info("rank {} of {} on {}, {} trees of fanout {}, provider {}; in tree 0: parent {}, children {}, depth {}",
-            world_.rank(), world_.size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
+            world_->rank(), world_->size(), host_, forest_->trees(), forest_->fanout(), endpoint_->provider(),
             parent ? std::to_string(*parent) : "none",
-            children.empty() ? "none" : fmt::format("{}", fmt::join(children, " ")), forest_->Depth(world_.rank(), 0));
+            children.empty() ? "none" : fmt::format("{}", fmt::join(children, " ")), forest_->Depth(world_->rank(), 0));
 }
 
 // By default half of the memory is left to the workload; ranks on one host share the other half. Of what a process may
@@ -59,7 +59,7 @@ uint64_t Daemon::NodeBudget() const {
 
 fetch::Fetcher::Options Daemon::FetcherOptions() const {
   fetch::Fetcher::Options options;
-  options.self = world_.rank();
+  options.self = world_->rank();
   options.absent_ttl =
       options_.absent_ttl_ms < 0 ? Duration::max() : Duration(std::chrono::milliseconds(options_.absent_ttl_ms));
   options.source_timeout = std::chrono::seconds(options_.source_timeout_s);

@@ -21,6 +21,7 @@
 #include "app/supervisor.h"
 #include "copper/base/memory_bounds.h"
 #include "copper/base/open_files_limit.h"
+#include "copper/bootstrap/mpi_world.h"
 #include "copper/jobdir/job_record.h"
 #include "copper/jobdir/uncaught.h"
 
@@ -63,7 +64,7 @@ std::unique_ptr<Daemon> StartDaemon(const Options& options, JobRecord& record, b
   const MpiGuard guard(
       kStartTimeout, MpiGuard::kAfterDeath, MpiGuard::WhenTold::kEnds, kFailed,
       [&](const std::string& reason) { RefuseAlone("the start was broken off: " + reason, is_first, record); });
-  Result<bootstrap::World> world = bootstrap::World::Init(bootstrap::ReadLauncherEnvironment());
+  Result<std::unique_ptr<bootstrap::World>> world = bootstrap::MpiWorld::Init(bootstrap::ReadLauncherEnvironment());
   if (!world) return RefuseAlone(world.error().Describe(), is_first, record), nullptr;
   auto daemon = std::make_unique<Daemon>(
       options, record, std::move(*mounter), std::move(*world), started,

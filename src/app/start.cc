@@ -32,8 +32,8 @@ std::string Resolve(const std::string& path) {
 
 }  // namespace
 
-Daemon::Daemon(Options options, JobRecord& record, mount::Mounter mounter, bootstrap::World world, TimePoint started,
-               Leaving leaving)
+Daemon::Daemon(Options options, JobRecord& record, mount::Mounter mounter, std::unique_ptr<bootstrap::World> world,
+               TimePoint started, Leaving leaving)
     : options_(std::move(options)),
       record_(record),
       started_(started),
@@ -44,7 +44,7 @@ Daemon::Daemon(Options options, JobRecord& record, mount::Mounter mounter, boots
       boot_id_(bootstrap::BootId()),
       job_(Resolve(options_.job_directory)),
       log_(options_.log_level, options_.log_type, job_.log_file(host_, getpid())),
-      mount_point_(std::filesystem::absolute(mount::ExpandMount(options_.mount, world_.rank(), host_)).string()) {
+      mount_point_(std::filesystem::absolute(mount::ExpandMount(options_.mount, world_->rank(), host_)).string()) {
   timings_.mpi_us = SinceStart();
 }
 
@@ -59,18 +59,18 @@ Status Daemon::Start(const std::function<void()>& serving) {
     if (step == &Daemon::GatherTimings) serving();
     const Status mine = (this->*step)();
     if (!mine) record_.Reason("cannot start: " + mine.error().Describe());
-    const Status agreed = world_.Agree(mine, host_);
+    const Status agreed = world_->Agree(mine, host_);
     if (agreed) continue;
     Unmount();
     StopParts();
-    world_.Finalize();
+    world_->Finalize();
     return agreed;
   }
   return {};
 }
 
 Status Daemon::CheckHost() {
-  const Status enough = CheckOpenFiles(options_, world_.size(), OpenFilesLimit(), /*at_once=*/false);
+  const Status enough = CheckOpenFiles(options_, world_->size(), OpenFilesLimit(), /*at_once=*/false);
   if (!enough) return enough;
   Result<std::vector<storage::Mount>> mounts = storage::ReadMountTable();
   if (!mounts) return std::unexpected(mounts.error());
@@ -87,7 +87,7 @@ Status Daemon::CheckHost() {
   }
   if (const Status checked = CheckJobDirectory(job_.root()); !checked) return checked;
   // Whoever may have to write the job's profile sees now that this can be done.
-  if (options_.IsProfiling() && job::Deputy::IsFirst(world_.rank(), world_.size())) {
+  if (options_.IsProfiling() && job::Deputy::IsFirst(world_->rank(), world_->size())) {
     if (const Status loaded = profile::LoadProfileFiles(); !loaded) return loaded;
   }
   if (const Status checked = mount::CheckFuse(); !checked) return checked;
@@ -104,7 +104,7 @@ Status Daemon::CheckHost() {
 
 // Of every rank, by this one too: all see it then, and none leaves its reason in the way.
 Status Daemon::CheckMounts() {
-  const Rank ranks = options_.mount.contains("%r") ? world_.size() : 1;
+  const Rank ranks = options_.mount.contains("%r") ? world_->size() : 1;
   for (Rank rank = 0; rank < ranks; ++rank) {
     const std::string mount = Resolve(mount::ExpandMount(options_.mount, rank, host_));
     if (const Status checked = mount::CheckPlaces(mount, target_, job_.root()); !checked) return checked;
@@ -113,7 +113,7 @@ Status Daemon::CheckMounts() {
 }
 
 Status Daemon::PlanTrees() {
-  const uint32_t ranks = world_.size();
+  const uint32_t ranks = world_->size();
   const uint32_t trees = options_.TreesOf(ranks);
   if (trees > ranks) {
     return Fail(EINVAL, "--trees " + std::to_string(trees) + " is over the number of ranks, " + std::to_string(ranks));
@@ -125,7 +125,7 @@ Status Daemon::PlanTrees() {
 Status Daemon::Meet() {
   const std::string digest = storage::EncodeMountDigest(mounts_, boot_id_);
   Result<std::vector<bootstrap::Member>> members =
-      bootstrap::ExchangeMembers(world_, {host_, getpid(), boot_id_, mount_point_, digest, bootstrap::NetworkId()});
+      bootstrap::ExchangeMembers(*world_, {host_, getpid(), boot_id_, mount_point_, digest, bootstrap::NetworkId()});
   if (!members) return std::unexpected(members.error());
   members_ = std::move(*members);
   if (const Status checked = bootstrap::CheckMountPoints(members_); !checked) return checked;
@@ -172,14 +172,14 @@ Status Daemon::OpenSource() {
 
 Status Daemon::ChooseNetwork() {
   HideFromOthers();  // before there is a key
-  const Result<JobIdentity> identity = bootstrap::ShareIdentity(world_);
+  const Result<JobIdentity> identity = bootstrap::ShareIdentity(*world_);
   if (!identity) return std::unexpected(identity.error());
   identity_ = *identity;
   record_.SetOurs(ToHex(identity_.id));  // rank 0 has the lock
   const std::vector<fabric::Candidate> networks = fabric::ListEndpoints(options_.net_type);
   for (const fabric::Candidate& network : networks) log_.Debug("this host has {}", Describe(network));
   Result<bootstrap::AddressBook> book =
-      bootstrap::AddressBook::Agree(world_, members_, {options_.net_type, options_.facility_address_book}, networks);
+      bootstrap::AddressBook::Agree(*world_, members_, {options_.net_type, options_.facility_address_book}, networks);
   if (!book) return std::unexpected(book.error());
   address_book_ = std::move(*book);
   return {};
@@ -214,7 +214,7 @@ Status Daemon::Mount() {
 
 Status Daemon::Connect() {
   Result<std::vector<bootstrap::MemberAddress>> addresses =
-      bootstrap::ExchangeAddresses(world_, {endpoint_->address(), endpoint_->DescribeAddress(endpoint_->address())});
+      bootstrap::ExchangeAddresses(*world_, {endpoint_->address(), endpoint_->DescribeAddress(endpoint_->address())});
   if (!addresses) return std::unexpected(addresses.error());
   member_addresses_ = std::move(*addresses);
   std::vector<fabric::Address> book;
@@ -228,7 +228,7 @@ Status Daemon::Connect() {
 }
 
 Status Daemon::StartServing() {
-  const Rank rank = world_.rank();
+  const Rank rank = world_->rank();
   who_ = {.rank = rank,
           .host = host_,
           .pid = getpid(),
@@ -240,7 +240,7 @@ Status Daemon::StartServing() {
   job_directory_id_ = job_.Id();
   rpc::FabricChannel::Options channel;
   channel.self = rank;
-  channel.ranks = world_.size();
+  channel.ranks = world_->size();
   channel.job = identity_;
   log_.Debug("cache budget: {} bytes, {} of them for nodes", MemoryBudget(), NodeBudget());
   recorder_ = MakeRecorder(options_, MemoryBudget(), clock_);
@@ -270,7 +270,7 @@ Status Daemon::ProveMount() {
 }
 
 Status Daemon::GatherTimings() {
-  start_timings_ = bootstrap::GatherTimings(world_, timings_);
+  start_timings_ = bootstrap::GatherTimings(*world_, timings_);
   return {};
 }
 

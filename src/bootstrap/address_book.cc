@@ -42,7 +42,7 @@ Result<AddressBook> AddressBook::Agree(World& world, std::span<const Member> mem
     if (checked) checked = CheckNetworks(wish, members, has);
     book.full_book_ = FullBook(members, has, wish.of_facility);
   }
-  const std::string entries = world.Broadcast(checked ? EncodeEntries(wish.of_facility) : "");
+  const std::string entries = world.Broadcast(0, checked ? EncodeEntries(wish.of_facility) : "");
   if (!checked) return std::unexpected(checked.error());
   if (!entries.empty()) book.mine_ = DecodeEntry(entries, world.rank());
   return book;

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "copper/bootstrap/world.h"
+#include "copper/bootstrap/launcher.h"
 
 namespace copper::bootstrap {
 namespace {

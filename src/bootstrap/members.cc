@@ -58,14 +58,14 @@ Status CheckMountPoints(std::span<const Member> members) {
   return {};
 }
 
-Result<JobIdentity> ShareIdentity(World& world) {
+Result<JobIdentity> ShareIdentity(World& world, const std::function<Result<JobIdentity>()>& make) {
   std::string shared;
   if (world.rank() == 0) {
-    if (const Result<JobIdentity> made = JobIdentity::Random()) {
+    if (const Result<JobIdentity> made = make()) {
       shared = std::string(AsText(made->id)) + std::string(AsText(made->key));
     }
   }
-  shared = world.Broadcast(shared);
+  shared = world.Broadcast(0, shared);
   JobIdentity identity;
   if (shared.size() != identity.id.size() + identity.key.size()) {
     return Fail(EIO, "cannot get random bytes from the kernel of rank 0");

@@ -1,4 +1,4 @@
-// What ranks tell each other at the start, over MPI: how it is written, and read again.
+// What ranks tell each other at the start: how it is written, and read again.
 #pragma once
 
 #include <span>

@@ -12,7 +12,8 @@
 
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
-#include "copper/bootstrap/mpi_reducer.h"
+#include "copper/bootstrap/mpi_world.h"
+#include "copper/bootstrap/world_reducer.h"
 #include "copper/profile/profile_file.h"
 
 namespace copper {
@@ -35,13 +36,15 @@ profile::Profile MakeProfile(Rank rank, uint32_t ranks, uint64_t paths, bool dis
 }
 
 int Run(uint64_t paths, bool distinct, const std::string& file) {
-  Result<bootstrap::World> world = bootstrap::World::Init(bootstrap::ReadLauncherEnvironment());
-  if (!world) return 2;
-  std::optional<profile::Profile> profile = MakeProfile(world->rank(), world->size(), paths, distinct);
-  if (!world->Barrier(std::chrono::minutes(1))) return 2;
+  const Result<std::unique_ptr<bootstrap::World>> made =
+      bootstrap::MpiWorld::Init(bootstrap::ReadLauncherEnvironment());
+  if (!made) return 2;
+  bootstrap::World& world = **made;
+  std::optional<profile::Profile> profile = MakeProfile(world.rank(), world.size(), paths, distinct);
   const SteadyClock clock;
+  if (!world.Barrier(clock.Now() + std::chrono::minutes(1))) return 2;
   const TimePoint begin = clock.Now();
-  if (!bootstrap::MpiReducer(*world).Reduce(profile, begin + std::chrono::minutes(2))) return 1;
+  if (!bootstrap::WorldReducer(world).Reduce(profile, begin + std::chrono::minutes(2))) return 1;
   const TimePoint reduced = clock.Now();
   if (!profile) return 0;
   if (!profile::WriteProfile(file, *profile)) return 1;

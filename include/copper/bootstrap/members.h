@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,8 +39,9 @@ bool OneNetwork(std::span<const Member> members);
 // Two ranks of one machine with one mount point: EINVAL, with both named.
 Status CheckMountPoints(std::span<const Member> members);
 
-// Rank 0 makes id and key; all have them.
-Result<JobIdentity> ShareIdentity(World& world);
+// Rank 0 makes id and key; all have them. EIO where it can't.
+Result<JobIdentity> ShareIdentity(World& world,
+                                  const std::function<Result<JobIdentity>()>& make = &JobIdentity::Random);
 
 struct MemberAddress {
   fabric::Address address;

@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "copper/bootstrap/world.h"
+#include "copper/bootstrap/mpi_world.h"
 
 namespace copper::bootstrap {
 
@@ -24,9 +24,9 @@ class InsideMpi : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (!IsInside()) return;
-    Result<World> made = World::Init(ReadLauncherEnvironment());
+    Result<std::unique_ptr<World>> made = MpiWorld::Init(ReadLauncherEnvironment());
     ASSERT_TRUE(made) << made.error().message;
-    world_ = std::make_unique<World>(std::move(*made));
+    world_ = std::move(*made);
   }
   static void TearDownTestSuite() { world_.reset(); }
   void SetUp() override {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <map>
 
-#include "copper/bootstrap/world.h"
+#include "copper/bootstrap/launcher.h"
 
 namespace copper::bootstrap {
 namespace {

@@ -1,4 +1,4 @@
-#include "copper/bootstrap/mpi_reducer.h"
+#include "copper/bootstrap/world_reducer.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -9,6 +9,7 @@
 #include "copper/profile/profile_file.h"
 #include "fakes/random_profile.h"
 #include "in_ranks.h"
+#include "in_threads.h"
 
 namespace copper::bootstrap {
 namespace {
@@ -31,7 +32,7 @@ class InsideReduction : public InsideMpi {
 // Written, reduced, and read: what was counted, whatever the number of ranks.
 TEST_F(InsideReduction, IsWhatAllRanksHaveCounted) {
   std::optional<Profile> profile = OwnOf(world_->rank());
-  ASSERT_TRUE(MpiReducer(*world_).Reduce(profile, Soon()));
+  ASSERT_TRUE(WorldReducer(*world_).Reduce(profile, Soon()));
   ASSERT_EQ(profile.has_value(), world_->rank() == 0);
   if (!profile) return;
   Profile expected = OwnOf(0);
@@ -51,7 +52,7 @@ class InsideLostReduction : public InsideReduction {};
 
 TEST_F(InsideLostReduction, ARankThatDoesNotComeLeavesEachOtherItsOwn) {
   std::signal(SIGUSR1, SIG_IGN);  // how the launcher tells of a rank that did not finalize
-  const std::string marker = world_->Broadcast("/tmp/copper_lost_reduction_" + std::to_string(getpid()));
+  const std::string marker = world_->Broadcast(0, "/tmp/copper_lost_reduction_" + std::to_string(getpid()));
   const Rank rank = world_->rank();
   if (rank == 2) {
     while (access(marker.c_str(), F_OK) != 0) usleep(1000);  // ends when rank 0 has given up
@@ -60,7 +61,7 @@ TEST_F(InsideLostReduction, ARankThatDoesNotComeLeavesEachOtherItsOwn) {
   }
   std::optional<Profile> profile = OwnOf(rank);
   const Status reduced =
-      MpiReducer(*world_).Reduce(profile, std::chrono::steady_clock::now() + std::chrono::milliseconds(300));
+      WorldReducer(*world_).Reduce(profile, std::chrono::steady_clock::now() + std::chrono::milliseconds(300));
   ASSERT_FALSE(reduced);
   EXPECT_EQ(reduced.error().code, ETIMEDOUT);
   ASSERT_TRUE(profile.has_value());
@@ -68,15 +69,31 @@ TEST_F(InsideLostReduction, ARankThatDoesNotComeLeavesEachOtherItsOwn) {
   EXPECT_TRUE(rank != 0 || mkdir(marker.c_str(), 0700) == 0);
 }
 
-class MpiReducerTest : public testing::TestWithParam<int> {};
+TEST(WorldReducer, WithoutMpiToo) {
+  constexpr uint32_t kRanks = 6;
+  const auto own = [](Rank rank) {
+    return RandomProfile(rank, {.rank = rank, .ranks = kRanks, .paths = 500, .top_n = 2});
+  };
+  InThreads(kRanks, [&](World& world) {
+    std::optional<Profile> profile = own(world.rank());
+    EXPECT_TRUE(WorldReducer(world).Reduce(profile, Soon()));
+    ASSERT_EQ(profile.has_value(), world.rank() == 0);
+    if (!profile) return;
+    Profile expected = own(0);
+    for (Rank rank = 1; rank < kRanks; ++rank) Merge(expected, own(rank));
+    EXPECT_EQ(TablesOf(*profile), TablesOf(expected));
+  });
+}
 
-TEST_P(MpiReducerTest, IsWhatAllRanksHaveCounted) {
+class WorldReducerTest : public testing::TestWithParam<int> {};
+
+TEST_P(WorldReducerTest, IsWhatAllRanksHaveCounted) {
   if (IsInside()) GTEST_SKIP() << "already inside";
   ExpectPasses(GetParam(), RunInRanks(GetParam(), "InsideReduction"));
 }
-INSTANTIATE_TEST_SUITE_P(Ranks, MpiReducerTest, testing::Values(1, 2, 3, 8));
+INSTANTIATE_TEST_SUITE_P(Ranks, WorldReducerTest, testing::Values(1, 2, 3, 8));
 
-TEST(MpiReducer, WithoutOneThatDoesNotCome) {
+TEST(WorldReducer, WithoutOneThatDoesNotCome) {
   if (IsInside()) GTEST_SKIP() << "already inside";
   ExpectPasses(3, RunInRanks(3, "InsideLostReduction", "-disable-auto-cleanup"));
 }

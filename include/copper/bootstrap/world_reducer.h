@@ -1,4 +1,4 @@
-// The reduction over MPI, at the end of a job that no rank was lost of. Collective; the main thread alone.
+// The reduction over the world in which all ranks meet, at the end of a job that no rank was lost of. Collective.
 #pragma once
 
 #include "copper/bootstrap/world.h"
@@ -8,9 +8,9 @@ namespace copper::bootstrap {
 
 // Up the binary heap tree of all ranks, to rank 0; all ranks return together, or fail, and then each has its own
 // profile and nothing else. ETIMEDOUT where some rank did not come: the world is abandoned.
-class MpiReducer final : public profile::Reducer {
+class WorldReducer final : public profile::Reducer {
  public:
-  explicit MpiReducer(World& world) : world_(world) {}
+  explicit WorldReducer(World& world) : world_(world) {}
   Status Reduce(std::optional<profile::Profile>& profile, TimePoint deadline) override;
 
  private:

@@ -1,4 +1,4 @@
-#include "copper/bootstrap/mpi_reducer.h"
+#include "copper/bootstrap/world_reducer.h"
 
 #include "copper/profile/profile_stream.h"
 
@@ -7,15 +7,15 @@ namespace copper::bootstrap {
 using profile::Profile;
 using profile::ProfileStream;
 
-Status MpiReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
+Status WorldReducer::Reduce(std::optional<Profile>& profile, TimePoint deadline) {
   const Profile own = *profile;  // its paths are shared, not copied
   Status reduced = MergeUp(profile, deadline);
-  if (reduced) reduced = world_.Barrier(deadline - std::chrono::steady_clock::now());
+  if (reduced) reduced = world_.Barrier(deadline);
   if (!reduced) profile = own;
   return reduced;
 }
 
-Status MpiReducer::MergeUp(std::optional<Profile>& profile, TimePoint deadline) {
+Status WorldReducer::MergeUp(std::optional<Profile>& profile, TimePoint deadline) {
   const Rank self = world_.rank();
   for (const uint64_t child : {uint64_t{2} * self + 1, uint64_t{2} * self + 2}) {
     if (child >= world_.size()) break;
@@ -29,7 +29,7 @@ Status MpiReducer::MergeUp(std::optional<Profile>& profile, TimePoint deadline) 
   return sent;
 }
 
-Status MpiReducer::SendTo(Rank parent, const Profile& profile, TimePoint deadline) {
+Status WorldReducer::SendTo(Rank parent, const Profile& profile, TimePoint deadline) {
   ProfileStream stream(profile);
   while (const std::optional<Bytes> piece = stream.Next()) {
     if (const Status sent = world_.Send(parent, *piece, deadline); !sent) return sent;
