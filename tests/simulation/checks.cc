@@ -8,8 +8,8 @@ namespace copper::simulation {
 
 std::string_view Name(Check check) {
   static constexpr std::array<std::string_view, static_cast<size_t>(Check::kCount)> kNames = {
-      "bytes", "once", "source-ops", "forgotten", "late",      "errors",  "budget",
-      "peers", "left", "end",        "status",    "reduction", "deputies"};
+      "bytes", "once", "source-ops", "forgotten", "late",      "errors",   "budget",
+      "peers", "left", "end",        "status",    "reduction", "deputies", "start"};
   return kNames[static_cast<size_t>(check)];
 }
 

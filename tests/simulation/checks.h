@@ -25,6 +25,7 @@ enum class Check {
   kStatus,     // the job's status has each rank once: in a row, or as unreachable
   kReduction,  // the profile of all ranks has each living one once, and names the others as missing
   kDeputies,   // one rank speaks for the job: the first of those who may that lives
+  kStart,      // all ranks have told each other what they have, or all know whose checks fail
   kCount,
 };
 std::string_view Name(Check check);

@@ -31,6 +31,10 @@ void Print(const CommandOptions& options, const Report& report) {
   const RunOptions& run = options.run;
   fmt::print("{}\n", CommandOf(options));
   for (const std::string& fault : report.faults) fmt::print("  fault at {}\n", fault);
+  if (run.starts) {
+    fmt::print("  start: a rank receives {} bytes, {:.0f} for each\n", report.start_bytes,
+               static_cast<double>(report.start_bytes) / run.nodes);
+  }
   if (run.refreshes) fmt::print("  refreshed in {:.3f} s\n", Seconds(report.refreshed_in));
   if (run.reports) {
     fmt::print("  status within {:.3f} s, profile within {:.3f} s\n", Seconds(report.status_in),

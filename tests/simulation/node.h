@@ -41,6 +41,7 @@ enum class Mutation {
   kNeverLeaves,  // one node does not come to its end
   kRestless,     // one node wants ticks for ever
   kLate,         // one node looks at requests of others much later than they came
+  kStaysAway,    // one node does not come to the start
   kMute,         // one node says nothing of its status
   kStranger,     // one node says in profiles that it is rank 0
   kIdleDeputy,   // the first deputy takes over from nobody

@@ -18,6 +18,9 @@ const std::map<std::string, WorkloadKind>& Workloads() {
   return kWorkloads;
 }
 
+// Of --random: beyond that a start takes longer than the rest.
+constexpr uint32_t kMostStarted = 200;
+
 // What CLI11 fills, before it is turned into options.
 struct Raw {
   std::string workload = "import";
@@ -66,6 +69,8 @@ void DefineWorkload(CommandLine& line, CommandOptions& options, Raw& raw) {
       ->capture_default_str();
   line.add_flag("--direct", options.run.is_direct, "Without Copper: each node asks the source itself, 1 MiB at a time");
   line.add_flag("--refresh", options.run.refreshes, "Refreshes / when the workload is done");
+  line.add_flag("--start", options.run.starts,
+                "First ranks exchange what they have, as bootstrap does: costs the square of --nodes");
   line.add_flag("--reports", options.run.reports,
                 "Then the job is asked for its status and its profile, and once more when rank 0 is dead");
   line.add_option("--lost-in-reports", options.run.lost_in_reports, "Ranks that are killed or frozen meanwhile")
@@ -164,6 +169,7 @@ CommandOptions Drawn(const CommandOptions& options, uint64_t seed) {
   drawn.large_bytes = (1 + random.Below(64)) << 20;
   run.faults.kinds = ParseFaults("all").value_or(std::vector<Fault>{});
   run.faults.count = static_cast<uint32_t>(random.Below(6));
+  run.starts = run.nodes <= kMostStarted && random.Happens(0.3);
   run.reports = random.Happens(0.5);
   run.lost_in_reports = run.reports ? static_cast<uint32_t>(random.Below(5)) : 0;
   return drawn;
@@ -185,6 +191,7 @@ std::string CommandOf(const CommandOptions& options) {
   if (!options.trace.empty()) command += " --trace " + options.trace;
   if (run.is_direct) command += " --direct";
   if (run.refreshes) command += " --refresh";
+  if (run.starts) command += " --start";
   if (run.reports) command += fmt::format(" --reports --lost-in-reports {}", run.lost_in_reports);
   if (run.kernel.think != 1) command += fmt::format(" --think {}", run.kernel.think);
   if (run.cache_budget != UINT64_MAX) command += fmt::format(" --cache-budget-mib {}", run.cache_budget >> 20);

@@ -188,6 +188,14 @@ TEST(Simulation, ARefreshReachesEverybody) {
   EXPECT_GT(ran.report.refreshed_in, Duration{});
 }
 
+TEST(Simulation, RanksTellEachOtherWhatTheyHave) {
+  for (const uint32_t nodes : {1U, 2U, 5U, 64U}) {
+    const Ran ran = RunImport({.nodes = nodes, .starts = true}, {.files = 2, .bytes = 1000});
+    EXPECT_HOLDS(ran) << nodes;
+    EXPECT_GT(ran.report.start_bytes, 0U);
+  }
+}
+
 TEST(Simulation, TheJobSpeaksOfAllWhoeverIsLostMeanwhile) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     const Ran ran = RunImport({.seed = seed,
@@ -265,6 +273,7 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{Mutation::kManyPeers, Check::kPeers, {.nodes = 16, .trees = 2}},
         Broken{Mutation::kNeverLeaves, Check::kEnd, {.nodes = 8}},
         Broken{Mutation::kRestless, Check::kLeft, {.nodes = 8}}, Broken{Mutation::kLate, Check::kLate, {.nodes = 8}},
+        Broken{Mutation::kStaysAway, Check::kStart, {.nodes = 8, .starts = true}},
         Broken{Mutation::kMute, Check::kStatus, {.nodes = 8, .reports = true}},
         Broken{Mutation::kStranger, Check::kReduction, {.nodes = 8, .reports = true}},
         Broken{Mutation::kIdleDeputy, Check::kDeputies, {.nodes = 8, .reports = true}}));

@@ -8,6 +8,7 @@
 
 #include "copper/base/chunk_size.h"
 #include "copper/storage/source_share.h"
+#include "simulation/start.h"
 
 namespace copper::simulation {
 namespace {
@@ -31,10 +32,14 @@ uint32_t SourceOpsOf(const RunOptions& options) {
 }
 
 // One network file system on every rank: all of the source is shared.
+std::vector<storage::Mount> Mounts() {
+  return {{"/", "lustre", "source", 1}};
+}
+std::string MountDigest() {
+  return storage::EncodeMountDigest(Mounts(), "boot");
+}
 storage::FileSystems SharedByAll(uint32_t ranks) {
-  const std::vector<storage::Mount> mounts = {{"/", "lustre", "source", 1}};
-  const std::vector<std::string> digests(ranks, storage::EncodeMountDigest(mounts, "boot"));
-  return storage::FileSystems({}, mounts, digests, "boot");
+  return storage::FileSystems({}, Mounts(), std::vector<std::string>(ranks, MountDigest()), "boot");
 }
 
 JobIdentity IdentityOf(uint64_t seed) {
@@ -72,6 +77,8 @@ World::World(const RunOptions& options, Workload& workload)
       alone_(1, 1, 1),
       file_systems_(SharedByAll(options.nodes)),
       log_(std::make_unique<Log>(queue_)) {
+  for (Rank rank = 0; rank < options_.nodes; ++rank) fabric_.Add(hosts_.emplace_back(rank));
+  if (options_.starts) RunStart();
   for (Rank rank = 0; rank < options_.nodes; ++rank) AddNode(rank);
   Mutate();
   std::vector<Host*> hosts;
@@ -91,9 +98,20 @@ World::~World() {
   nodes_.clear();
 }
 
+// First as where one rank's checks fail, then as all are well.
+void World::RunStart() {
+  const auto refuses = static_cast<Rank>(Random(options_.seed, 9).Below(options_.nodes));
+  const bool is_one_away = options_.mutation == Mutation::kStaysAway;
+  const auto stays_away = is_one_away ? std::optional<Rank>(options_.nodes / 2) : std::nullopt;
+  const Start::World world{queue_, fibers_, checks_, fabric_, hosts_, MountDigest(), IdentityOf(options_.seed)};
+  Start(world, refuses, stays_away).Run();
+  Start start(world, std::nullopt, stays_away);
+  start.Run();
+  start_bytes_ = start.bytes();
+}
+
 void World::AddNode(Rank rank) {
-  Host& host = hosts_.emplace_back(rank);
-  fabric_.Add(host);
+  Host& host = hosts_[rank];
   const storage::SourceShare share = storage::ShareOut(SourceOpsOf(options_), forest_.trees(), forest_.ranks());
   const auto pool = [](size_t threads) {
     return SimulatedExecutor::Options{threads, kWake, storage::kStuckAfter, threads * storage::kMostStuck};
@@ -238,6 +256,7 @@ void World::RunEnd() {
 
 Report World::Describe() {
   Report report;
+  report.start_bytes = start_bytes_;
   report.until_done = until_done_;
   report.refreshed_in = refreshed_in_;
   report.ended_in = ended_in_;

@@ -36,6 +36,7 @@ struct RunOptions {
   KernelModel kernel{};
   Duration start_within = milliseconds(100);  // all processes begin in this time
   Faults::Options faults{};
+  bool starts = false;           // ranks exchange what they have, before anything else, as bootstrap does
   bool is_direct = false;        // without Copper: each node asks the source itself
   bool refreshes = false;        // all of the source, when the workload is done
   bool reports = false;          // after that the job is asked for its status and its profile, then without rank 0
@@ -45,6 +46,7 @@ struct RunOptions {
 };
 
 struct Report {
+  uint64_t start_bytes = 0;            // that each rank receives at the start
   Duration until_done{};               // of the last process of the workload
   Duration median_done{};              // of a node's last process
   Duration refreshed_in{};             // until the rank that leads it knows that all have
@@ -81,6 +83,7 @@ class World {
  private:
   class Log;
 
+  void RunStart();
   void AddNode(Rank rank);
   void Mutate();
   bool IsDone() const;
@@ -113,6 +116,7 @@ class World {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::unique_ptr<Faults> faults_;
   std::unique_ptr<Reports> reports_;
+  uint64_t start_bytes_ = 0;
   Duration until_done_{};
   Duration refreshed_in_{};
   Duration ended_in_{};
