@@ -38,6 +38,12 @@ class Product(unittest.TestCase):
     def test_each_library_is_linked_by_one_module(self):
         self.assert_clean(rules.check_linked_libraries(ROOT))
 
+    def test_what_is_simulated_has_no_time_of_its_own(self):
+        self.assertLessEqual(rules.SIMULATED, set(rules.MAY_USE))
+        for outside in rules.OUTSIDE:
+            self.assertTrue((ROOT / outside).exists(), outside)
+        self.assert_clean(rules.check_no_time_of_its_own(ROOT))
+
     def test_what_is_loaded_is_used_by_no_module(self):
         for module, used in rules.MAY_USE.items():
             self.assertFalse(used & rules.LOADED, f"{module} would be linked with it")
@@ -96,6 +102,14 @@ class Rules(unittest.TestCase):
                                            "target_link_libraries(copper PRIVATE copper_cli copper_hdf5)\n")
         self.assertEqual(["src/cli/CMakeLists.txt: hdf5 is loaded, not linked",
                           "src/profile/CMakeLists.txt: hdf5:: belongs to hdf5 alone"], rules.check_linked_libraries(self.root))
+
+    def test_a_clock_and_a_thread_where_time_is_simulated(self):
+        self.put("src/job/look.cc", "// std::thread is not ours\nauto now = std::chrono::steady_clock::now();\nstd::jthread thread;\n")
+        self.put("src/fabric/look.cc", "std::jthread thread;\n")
+        complaints = rules.check_no_time_of_its_own(self.root)
+        self.assertEqual(2, len(complaints), complaints)
+        self.assertIn("src/job/look.cc: steady_clock::now", complaints[0])
+        self.assertIn("std::jthread", complaints[1])
 
     def test_mutable_globals_and_statics(self):
         source = self.put("globals.cc", """\

@@ -67,6 +67,15 @@ ALSO = {("fuse", "mount")}
 # Nobody includes or links these: they are loaded by who needs them (copper/profile/profile_file.h).
 LOADED = {"hdf5"}
 
+# What runs in simulated time (tests/simulation): these take a clock, threads, and ways to wait from outside.
+SIMULATED = {"names", "wire", "tree", "cache", "profile", "rpc", "fetch", "job", "bootstrap"}
+# But for what stands for the world outside, which the simulator has another of.
+OUTSIDE = {"src/bootstrap/mpi_world.cc"}
+OF_ITS_OWN = re.compile(r"(?:steady|system|high_resolution)_clock::now|\bSteadyClock\b|\bThreadWakeups\b|\bWorkerPool\b|\bCondition\b"
+                        r"|std::(?:j?thread|async|future|promise|random_device|condition_variable|counting_semaphore|latch|barrier)\b"
+                        r"|\b(?:sleep_for|sleep_until|usleep|nanosleep|clock_gettime|gettimeofday|getrandom)\b")
+COMMENT = re.compile(r"//.*")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 USES = re.compile(r"copper_module\(\s*(\w+)([^)]*)\)")
 KEYWORDS = {"USES", "LIBRARIES", "PRIVATE_LIBRARIES"}
@@ -154,6 +163,17 @@ def check_third_party(root):
             owner = owner_of_third_party(header)
             if bracket == "<" and owner and owner != module and (owner, module) not in ALSO:
                 complaints.append(f"{path.relative_to(root)}: <{header}> belongs to {owner} alone")
+    return complaints
+
+
+def check_no_time_of_its_own(root):
+    complaints = []
+    for module, path in sources(root):
+        where = str(path.relative_to(root))
+        if module not in SIMULATED or where in OUTSIDE:
+            continue
+        for found in OF_ITS_OWN.findall(COMMENT.sub("", path.read_text())):
+            complaints.append(f"{where}: {found}: {module} runs in simulated time, so it is given a Clock, an Executor or Wakeups")
     return complaints
 
 
