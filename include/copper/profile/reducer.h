@@ -1,6 +1,6 @@
-// How the profiles of all ranks become one. Two carriers: MPI, when a whole job ends (bootstrap/world_reducer.h), and rpc
-// while the job is running and after a loss (copper/job/rpc_reducer.h). Both merge pairwise up a tree, piece by piece
-// (profile_stream.h), so that no rank holds more than twice the distinct paths.
+// How the profiles of all ranks become one. Two carriers: MPI, when a whole job ends (bootstrap/world_reducer.h), and
+// rpc while the job is running and after a loss (copper/job/rpc_reducer.h). Both merge pairwise up a tree, piece by
+// piece (profile_stream.h), so that no rank holds more than twice the distinct paths.
 #pragma once
 
 #include <optional>
