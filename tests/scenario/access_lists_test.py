@@ -132,9 +132,8 @@ class AmongOthers(copper_job.Scenario):
                 done = copper_job.run(*ordinary_user.AS_NOBODY, *words)
                 self.assertEqual(name == "plain", done.returncode == 0, f"{name}: {done.stdout}{done.stderr}")
                 self.assertIn("" if name == "plain" else "Permission denied", done.stderr)
-        warnings = [line for log in pathlib.Path(f"{job.directory}/logs").glob("*-output.log")
-                    for line in log.read_text().splitlines() if "access control list" in line]
-        self.assertTrue(warnings)
+        warnings = sum(job.logged("access control list"), [])
+        self.assertTrue(warnings, job.last_words())
         self.assertLessEqual(len(warnings), job.ranks, "once a rank")
         self.assertIn(str(self.source), warnings[0])
 

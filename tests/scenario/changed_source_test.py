@@ -35,11 +35,7 @@ class ChangedSource(copper_job.Scenario):
             for _ in range(2):
                 with open(f"{mount}/{name}", "rb", buffering=0) as file:
                     self.assert_errno(errno.ESTALE, file.read, 100)
-        logs = [log.read_text() for log in pathlib.Path(f"{job.directory}/logs").glob("*-output.log")]
-        lines = [line for log in logs for line in log.splitlines() if f"/{name}" in line and "parent rpc_" not in line]
-        self.assertTrue(lines, "a log line names the path")
-        for log in logs:
-            self.assertLessEqual(sum(f"/{name}" in line and "parent rpc_" not in line for line in log.splitlines()), 1)
+        self.noted(job, f"/{name}")
 
     def looked_at(self, content=b"first"):
         """Attributes are known on every mount, the bytes nowhere. Large, so that they do not come with the attributes."""
@@ -140,9 +136,8 @@ class ChangedSource(copper_job.Scenario):
 
     def noted(self, job, name):
         """The path is in the logs of those who noticed: in one line each."""
-        logs = [log.read_text() for log in pathlib.Path(f"{job.directory}/logs").glob("*-output.log")]
-        lines = [[line for line in log.splitlines() if f"{name};" in line and "changed under the job" in line] for log in logs]
-        self.assertTrue(any(lines))
+        lines = job.logged(f"changed under the job: .*{name};")
+        self.assertTrue(lines, job.last_words())
         self.assertTrue(all(len(of_one) <= 1 for of_one in lines), lines)
 
     def test_a_known_directory_that_is_gone(self):

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -222,11 +223,27 @@ class Job:
         except OSError:
             return "gone"
 
+    def logs(self):
+        """Where each rank that has said anything says it."""
+        return sorted(pathlib.Path(f"{self.directory}/logs").glob("*-output.log"))
+
+    def logged(self, pattern, ranks=1, seconds=10):
+        """Of each rank that has any, its lines in which `pattern` is found; waits until that many ranks have, since logs have a
+        thread of their own: who reads may have its answer before."""
+        found = []
+
+        def enough():
+            logs = [log.read_text(errors="replace").splitlines() for log in self.logs()]
+            found[:] = filter(None, ([line for line in log if re.search(pattern, line)] for log in logs))
+            return len(found) >= ranks
+        until(enough, seconds)
+        return found
+
     def last_words(self):
         """What the launcher and every rank said last."""
         self._output.flush()
         texts = [f"launcher: {pathlib.Path(f'{self.root}/launcher.txt').read_text(errors='replace')[-2000:]}"]
-        for log in sorted(pathlib.Path(f"{self.directory}/logs").glob("*-output.log")):
+        for log in self.logs():
             texts.append(f"{log.name}: " + "\n  ".join(log.read_text(errors="replace").splitlines()[-8:]))
         return "\n".join(texts)
 

@@ -69,8 +69,8 @@ class HalfMessages(copper_job.Scenario):
             job.status()  # whole messages tell of those before them
             return all(rank["channel"]["unfinished"] >= expected for rank in job.status()["ranks"])
         self.assertTrue(copper_job.until(counted, 60, pause=1), [rank["channel"] for rank in job.status()["ranks"]])
-        for log in pathlib.Path(f"{job.directory}/logs").glob("*-output.log"):
-            self.assertEqual(1, log.read_text().count("messages to this rank began"), log)
+        said = job.logged("messages to this rank began", ranks=4)
+        self.assertEqual([1] * 4, [len(lines) for lines in said], job.last_words())
         done = job.stop()
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual(0, job.wait_for_end())

@@ -23,9 +23,6 @@ class JobDirectory(copper_job.Scenario):
         for mount in job.mounts:
             self.assertEqual(b"content", pathlib.Path(f"{mount}/directory/file").read_bytes())
 
-    def logs(self, job):
-        return sorted(pathlib.Path(f"{job.directory}/logs").glob("*-output.log"))
-
     def test_addresses_and_readiness(self):
         job = self.start()
         logs = pathlib.Path(f"{job.directory}/logs")
@@ -46,7 +43,7 @@ class JobDirectory(copper_job.Scenario):
     def test_every_line_has_its_form(self):
         job = self.start(level=5)
         self.read_all(job)
-        for log in self.logs(job):
+        for log in job.logs():
             self.assertRegex(log.name, rf"^{re.escape(copper_job.host())}-\d+-output\.log$")
             for line in log.read_text().splitlines():
                 self.assertRegex(line, LINE)
@@ -54,20 +51,11 @@ class JobDirectory(copper_job.Scenario):
     def test_the_lines_that_sites_look_for(self):
         job = self.start()
         self.read_all(job)
-        logs = self.logs(job)
-        self.assertEqual(4, len(logs))
-        for log in logs:
-            text = log.read_text()
-            for line in (r"user-facing log_level: 4", r"profile_metrics: disabled", r"profile_top_n: 0",
-                         r"profile_paths_full: disabled", r"server running at address: \S+",
-                         r"provider registration completed after \d+ us"):
-                self.assertRegex(text, re.compile(rf"^[^)]+\) {line}$", re.MULTILINE), log.name)
-
-        def asked():
-            return [log for log in logs if re.search(
-                r"^[^)]+\) first successful parent rpc_\w+ completed after \d+ us since provider startup; path=/.*$",
-                log.read_text(), re.MULTILINE)]
-        self.assertTrue(copper_job.until(asked, 5), "somebody asked a parent")
+        for line in (r"user-facing log_level: 4", r"profile_metrics: disabled", r"profile_top_n: 0",
+                     r"profile_paths_full: disabled", r"server running at address: \S+",
+                     r"provider registration completed after \d+ us"):
+            self.assertEqual(4, len(job.logged(rf"^[^)]+\) {line}$", ranks=4)), line)
+        self.assertTrue(job.logged(r"\) first successful parent rpc_\w+ completed after \d+ us since provider startup; path=/"))
 
     def test_a_quiet_job_creates_no_log(self):
         for level in (0, 3, None):
@@ -78,7 +66,7 @@ class JobDirectory(copper_job.Scenario):
                     os.lstat(f"{job.mounts[0]}/absent")
                 job.stop()
                 job.wait_for_end()
-                self.assertEqual([], self.logs(job), [log.read_text() for log in self.logs(job)])
+                self.assertEqual([], job.logs(), [log.read_text() for log in job.logs()])
 
     def test_logs_on_stdout(self):
         for kind, files in (("stdout", 0), ("both", 2), ("file_and_stdout", 2)):
@@ -86,7 +74,7 @@ class JobDirectory(copper_job.Scenario):
                 job = self.start(2, options=["-log_type", kind])
                 job.stop()
                 job.wait_for_end()
-                self.assertEqual(files, len(self.logs(job)))
+                self.assertEqual(files, len(job.logs()))
                 said = pathlib.Path(f"{job.root}/launcher.txt").read_text()
                 self.assertEqual(2, said.count("user-facing log_level: 4"), said)
 

@@ -50,16 +50,13 @@ class LogLevels(copper_job.Scenario):
         for mount in job.mounts:
             self.assertEqual(3 * MIB, os.stat(f"{mount}/directory/changed").st_size)
         if level in (0, 1, 2, 3):
-            self.assertEqual([], self.logs(job), "nothing was said yet")
+            self.assertEqual([], job.logs(), "nothing was said yet")
         self.write("directory/changed", b"2" * (2 * MIB))
         with open(f"{job.mounts[0]}/directory/changed", "rb", buffering=0) as file:
             self.assert_errno(errno.ESTALE, file.read, 100)
         self.assertEqual(0, job.stop().returncode)
         job.wait_for_end()
-        return {log.name: log.read_text() for log in self.logs(job)}
-
-    def logs(self, job):
-        return list(pathlib.Path(f"{job.directory}/logs").glob("*-output.log"))
+        return {log.name: log.read_text() for log in job.logs()}
 
     @staticmethod
     def words(text):

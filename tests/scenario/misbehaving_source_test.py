@@ -202,8 +202,7 @@ class MisbehavingSource(copper_job.Scenario):
             shown = self.job.copper("status", self.job.directory).stdout
             return all(f"{doing} has waited" in shown for doing in (f"reading /{names[0]}", "listing /d2"))
         self.assertTrue(copper_job.until(told, 60, pause=1), self.job.last_words())
-        logs = "".join(path.read_text() for path in pathlib.Path(self.job.directory, "logs").glob("*-output.log"))
-        self.assertIn("s for the source and goes on waiting", logs)
+        self.assertTrue(self.job.logged("s for the source and goes on waiting"), self.job.last_words())
         time.sleep(5)  # it is the length of the stall
         self.assertEqual([None] * len(waiting), [process.poll() for process in waiting], "these wait")
         self.misbehaving.clear()
