@@ -57,7 +57,7 @@ struct ReceiveOperation : Operation {
   Buffer front;         // the head, and the first bytes of the payload
   Buffer rest;          // where the payload goes on
   size_t used = 0;      // bytes of `rest` that have been written since it was taken from the kernel
-  uint64_t number = 0;  // receives are numbered as they are posted
+  uint64_t number = 0;  // receives are numbered as they are posted; 0: it is not
   FidPtr<fid_mr> front_region, rest_region;
 };
 

@@ -100,7 +100,7 @@ TimePoint Receives::Post(TimePoint now) {
 // How long to wait with the next attempt.
 Duration Receives::NoteFailure(ssize_t code) {
   if (code == -FI_EAGAIN || code == -FI_ENOMEM) return kPostRetry;
-  if (!std::exchange(failed_, true)) {
+  if (!std::exchange(refused_, true)) {
     log_.Error("cannot receive from the fabric: {}; it is tried again", fi_strerror(static_cast<int>(-code)));
   }
   return kFailedRetry;
@@ -154,6 +154,7 @@ void Receives::GiveBack(ReceiveOperation& operation) {
 }
 
 void Receives::Complete(ReceiveOperation& operation, size_t size, Receiver& receiver) {
+  if (operation.number == 0) return;
   if (size >= head_size_ && size <= head_size_ + kChunkSize) {
     Bytes payload;
     const Status taken = Attempt([&] { payload = TakePayload(operation, size - head_size_); });
@@ -165,18 +166,31 @@ void Receives::Complete(ReceiveOperation& operation, size_t size, Receiver& rece
   Ended(operation);
 }
 
+// ofi_rxm 1.17 reports a receive again, at any time, whose sender has gone away while it was read from: what has failed
+// is never posted again, but kept, without its memory, so that later reports can be told.
 void Receives::Fail(ReceiveOperation& operation, int error) {
+  if (operation.number == 0) return;
   log_.Debug("a receive ended with: {}", fi_strerror(error));
-  GiveBack(operation);  // nobody knows how much of it was written
-  Ended(operation);
+  GiveBack(operation);
+  operation.front_region.reset();
+  operation.front = {};
+  NoteEnd(operation);
+  const auto own = std::ranges::find(operations_, &operation, &std::unique_ptr<ReceiveOperation>::get);
+  failed_.push_back(std::move(*own));
+  operations_.erase(own);
+  Fill();
 }
 
 void Receives::Ended(ReceiveOperation& operation) {
+  NoteEnd(operation);
+  unposted_.push_back(&operation);
+  if (operations_.size() > target_) Remove(operation);
+}
+
+void Receives::NoteEnd(ReceiveOperation& operation) {
   ++ended_;
   last_used_ = std::max(last_used_, operation.number);
   operation.number = 0;
-  unposted_.push_back(&operation);
-  if (operations_.size() > target_) Remove(operation);
 }
 
 size_t Receives::CountConnections() const {
@@ -195,9 +209,14 @@ void Receives::Look() {
   target_ = std::min(kSpare + (streaming ? CountStuck(begun_at_look_) : CountConnections()), most_);
   begun_at_look_ = last_used_;
   look_ = streaming;  // until it ends
+  Fill();
+}
+
+// Without memory for more it goes on with those that there are.
+void Receives::Fill() {
   static_cast<void>(Attempt([&] {
     while (operations_.size() < target_) AddOne();
-  }));  // without memory for more, with those that there are
+  }));
 }
 
 TimePoint Receives::Watch(TimePoint now, bool stirred) {

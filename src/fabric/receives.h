@@ -42,7 +42,7 @@ class Receives {
   TimePoint Post(TimePoint now);
   // A datagram of `size` bytes is there. Too short ones are dropped.
   void Complete(ReceiveOperation& operation, size_t size, Receiver& receiver);
-  // A receive ended without one (the connection was closed, or sent too much); it is posted again.
+  // A receive ended without one (the connection was closed, or sent too much); another takes its place.
   void Fail(ReceiveOperation& operation, int error);
   // Looks how many receives there must be, if it is time: soon after anything `stirred` (a message may have begun), and
   // while messages are unfinished. Returns when to look again.
@@ -53,11 +53,13 @@ class Receives {
   ssize_t PostOne(ReceiveOperation& operation);
   Duration NoteFailure(ssize_t code);
   void AddOne();
+  void Fill();
   void Remove(const ReceiveOperation& operation);
   void NoteUsed(ReceiveOperation& operation, size_t bytes);
   void TakeIntoUse(ReceiveOperation& operation);
   void GiveBack(ReceiveOperation& operation);
   void Ended(ReceiveOperation& operation);
+  void NoteEnd(ReceiveOperation& operation);
   void Look();
   size_t CountConnections() const;
   size_t CountStuck(uint64_t begun_then) const;
@@ -74,10 +76,11 @@ class Receives {
   ChunkAllocator chunks_;
   std::vector<std::unique_ptr<ReceiveOperation>> operations_;
   std::vector<ReceiveOperation*> unposted_;
+  std::vector<std::unique_ptr<ReceiveOperation>> failed_;
   size_t target_ = kSpare;
-  size_t most_ = kMost;  // less where the provider takes fewer
-  size_t used_ = 0;      // bytes, over all operations
-  bool failed_ = false;  // and was logged
+  size_t most_ = kMost;   // less where the provider takes fewer
+  size_t used_ = 0;       // bytes, over all operations
+  bool refused_ = false;  // a post, and that was logged
 
   const size_t descriptors_before_;  // open descriptors before the first connection
   TimePoint next_look_{};

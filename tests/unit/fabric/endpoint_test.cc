@@ -126,10 +126,15 @@ TEST_P(EndpointTest, SendsToADeadPeerEndOnceAtTheLatestWithStop) {
   EXPECT_EQ(before.repeated() + after.repeated() + never_met.repeated(), 0);
 }
 
+// ofi_rxm 1.17 crashes now and then by itself when a peer goes away in the middle of a rendezvous.
+size_t LargestWithoutRendezvous(const NetworkOptions& options) {
+  return options.net_type.contains("ofi_rxm") ? 10'000 : kChunkSize;
+}
+
 TEST_P(EndpointTest, StopEndsPendingSendsAndRefusesLaterOnes) {
-  Network network(GetParam(), 2);
   Outcomes outcomes;
-  const Datagram datagram = MakeDatagram(1, kChunkSize);
+  Network network(GetParam(), 2);
+  const Datagram datagram = MakeDatagram(1, LargestWithoutRendezvous(GetParam()));
   for (int i = 0; i < 600; ++i) network.endpoints[0]->Send(1, Datagram(datagram), outcomes.Expect());
   network.endpoints[0]->Stop();
   network.endpoints[0]->Stop();
@@ -142,12 +147,36 @@ TEST_P(EndpointTest, StopEndsPendingSendsAndRefusesLaterOnes) {
   EXPECT_EQ(outcomes.repeated(), 0);
 }
 
+TEST_P(EndpointTest, ASenderThatGoesAwayInTheMiddleOfChunksDoesNotTakeItsReceiverWithIt) {
+  Outcomes outcomes;
+  Network network(GetParam(), 3);
+  const Datagram datagram = MakeDatagram(1, kChunkSize);
+  for (int i = 0; i < 100; ++i) network.endpoints[0]->Send(1, Datagram(datagram), outcomes.Expect());
+  ASSERT_GE(network.inboxes[1].WaitFor(3).size(), 3u);
+  network.endpoints[0]->Stop();
+  for (int i = 0; i < 20; ++i) network.endpoints[2]->Send(1, MakeDatagram(2, 1000), outcomes.Expect());
+  const auto codes = outcomes.Wait();
+  EXPECT_TRUE(std::ranges::all_of(codes.end() - 20, codes.end(), [](int code) { return code == 0; }));
+}
+
+TEST_P(EndpointTest, AReceiverThatGoesAwayInTheMiddleOfChunksDoesNotTakeItsSenderWithIt) {
+  Outcomes outcomes;
+  Network network(GetParam(), 3);
+  const Datagram datagram = MakeDatagram(1, LargestWithoutRendezvous(GetParam()));
+  for (int i = 0; i < 100; ++i) network.endpoints[0]->Send(1, Datagram(datagram), outcomes.Expect());
+  ASSERT_GE(network.inboxes[1].WaitFor(3).size(), 3u);
+  network.endpoints[1]->Stop();
+  for (int i = 0; i < 20; ++i) network.endpoints[0]->Send(2, MakeDatagram(0, 1000), outcomes.Expect());
+  ASSERT_EQ(network.inboxes[2].WaitFor(20).size(), 20u);
+  network.endpoints[0]->Stop();
+  EXPECT_THAT(outcomes.Now(), testing::Not(testing::Contains(Outcomes::kPending)));
+  EXPECT_EQ(outcomes.repeated(), 0);
+}
+
 TEST_P(EndpointTest, StopWhileThreadsSend) {
   Network network(GetParam(), 2);
   Outcomes outcomes;
   std::atomic<bool> stop = false;
-  // Not so large that ofi_rxm makes a rendezvous of it: version 1.17 crashes now and then when a peer goes away in the
-  // middle of one. Copper's ranks leave together, after a barrier.
   std::thread sender([&] {
     while (!stop) network.endpoints[0]->Send(1, MakeDatagram(1, 10'000), outcomes.Expect());
   });
