@@ -65,7 +65,7 @@ fetch::Fetcher::Options Daemon::FetcherOptions() const {
   options.source_timeout = std::chrono::seconds(options_.source_timeout_s);
   options.max_cacheable = options_.max_cacheable_bytes;
   options.listing_limit_bytes = MemoryBudget() / 2;
-  for (const bootstrap::Member& member : members_) options.hosts.push_back(member.host);
+  options.host_of = [this](Rank rank) { return members_[rank].host; };
   return options;
 }
 

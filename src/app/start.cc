@@ -238,14 +238,11 @@ Status Daemon::StartServing() {
           .job = ToHex(identity_.id),
           .job_directory = job_.root()};
   job_directory_id_ = job_.Id();
-  rpc::FabricChannel::Options channel;
-  channel.self = rank;
-  channel.ranks = world_->size();
-  channel.job = identity_;
+  rpc::FabricChannel::Options channel{.self = rank, .ranks = world_->size(), .keys = wire::Keys(identity_)};
   log_.Debug("cache budget: {} bytes, {} of them for nodes", MemoryBudget(), NodeBudget());
   recorder_ = MakeRecorder(options_, MemoryBudget(), clock_);
   cache_ = std::make_unique<cache::Cache>(MemoryBudget() - NodeBudget());
-  channel_ = std::make_unique<rpc::FabricChannel>(channel, *endpoint_, clock_, log_);
+  channel_ = std::make_unique<rpc::FabricChannel>(std::move(channel), *endpoint_, clock_, log_);
   identity_.key = {};  // nobody needs it any more
   fetcher_ = std::make_unique<fetch::Fetcher>(
       FetcherOptions(),

@@ -94,7 +94,7 @@ bool Epochs::End(const RefreshId& id) {
   const WriterLock lock(mutex_);
   if (std::erase_if(open_, [&](const Open& one) { return one.id == id; }) == 0) return false;
   ended_.push_back(id);
-  if (ended_.size() > kMaxEnded) ended_.pop_front();
+  if (ended_.size() > kMaxEnded) ended_.erase(ended_.begin());
   return true;
 }
 

@@ -203,8 +203,10 @@ void Listings::OnReply(const Wanted& wanted, const rpc::Reply& reply) {
   if (size == 0) return Finish(wanted, Fail(EBADMSG));
   if (size > context_.options.listing_limit_bytes) return Finish(wanted, Fail(ENOMEM));
   std::shared_ptr<Pieces> pieces;
-  const Status room = Attempt(
-      [&] { pieces.reset(new Pieces{wanted, reply.version, reply.seal, reply.from, until, ListingAssembly(size)}); });
+  const Status room = Attempt([&] {
+    pieces.reset(
+        new Pieces{wanted, reply.version, reply.seal, reply.from, until, ListingAssembly(size, reply.payload)});
+  });
   if (!room) return Finish(wanted, std::unexpected(room.error()));
   for (uint64_t piece = 1; piece < ListingAssembly::Pieces(size); ++piece) FetchPiece(pieces, piece);
   AddPiece(pieces, 0, reply.payload);

@@ -19,9 +19,9 @@ inline uint64_t HashOf(const Ticket& ticket) {
   return Hash(ticket.number);
 }
 
-// Each call is a flight of its own.
+// Each call is a flight of its own. One lock: each is a system call, or more.
 template <class T>
-class PoolCalls : public SingleFlight<Ticket, T> {
+class PoolCalls : public SingleFlight<Ticket, T, 1> {
  public:
   // `work` runs once, on the pool, whether or not the asker still waits; `wait` is over when it is done.
   void Run(Executor& pool, rpc::WaitList::Token wait, TimePoint deadline, std::move_only_function<Result<T>()> work,

@@ -28,7 +28,8 @@ using profile::Way;
 template <class T>
 using Done = std::move_only_function<void(Result<T>, Way)>;
 
-template <class Key, class Value>
+// `kShards`: as many locks.
+template <class Key, class Value, size_t kShards = 16>
 class SingleFlight {
  public:
   // `look() -> std::optional<Value>` is asked under the lock; what it finds goes to `done` at once (kHit). Else `done`
@@ -116,9 +117,10 @@ class SingleFlight {
     return node.empty() ? std::vector<Waiter>{} : std::move(node.mapped());
   }
 
-  Shard& ShardOf(const Key& key) { return shards_[HashOf(key) >> 60]; }
+  Shard& ShardOf(const Key& key) { return shards_[(HashOf(key) >> 60) % kShards]; }
 
-  std::array<Shard, 16> shards_;
+  static_assert(kShards <= 16);
+  std::array<Shard, kShards> shards_;
 };
 
 }  // namespace copper::fetch

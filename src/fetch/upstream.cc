@@ -132,8 +132,8 @@ bool Upstream::OnTick() {
 
 std::string Upstream::Describe(std::optional<Rank> rank) const {
   if (!rank) return "the source";
-  const std::vector<std::string>& hosts = context_.options.hosts;
-  return "rank " + std::to_string(*rank) + (*rank < hosts.size() ? " on " + hosts[*rank] : "");
+  const auto& host_of = context_.options.host_of;
+  return "rank " + std::to_string(*rank) + (host_of ? " on " + host_of(*rank) : "");
 }
 
 void Upstream::Tell(Rank rank, bool lost) const {

@@ -10,10 +10,9 @@ namespace {
 // Nothing inside the gate waits for anything: this is over only if a callback breaks its contract.
 constexpr auto kStopTimeout = std::chrono::seconds(10);
 
-// With no credits, nobody could ever ask anything. The key is in `keys_`.
+// With no credits, nobody could ever ask anything.
 FabricChannel::Options Sound(FabricChannel::Options options) {
   options.credits = std::max<uint16_t>(options.credits, 1);
-  options.job.key = {};
   return options;
 }
 
@@ -36,12 +35,7 @@ ChannelCounters AtomicCounters::Snapshot() const {
 }
 
 FabricChannel::State::State(const Options& options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
-    : keys_(options.job),
-      options_(Sound(options)),
-      endpoint_(endpoint),
-      clock_(clock),
-      log_(log),
-      peers_(options_.credits) {}
+    : options_(Sound(options)), endpoint_(endpoint), clock_(clock), log_(log), peers_(options_.credits) {}
 
 void FabricChannel::State::Start(Handler& handler, fabric::Receiver& receiver) {
   handler_ = &handler;
@@ -83,18 +77,18 @@ bool FabricChannel::State::OnTick() {
 }
 
 void FabricChannel::State::Transmit(Rank to, wire::Header header, Bytes payload, fabric::Endpoint::SendDone done) {
-  header.job = keys_.job();
+  header.job = options_.keys.job();
   header.origin = options_.self;
   header.to = to;
   header.sequence = peers_.Get(to).NextSequence();  // last of all: whoever is numbered is on its way
   ++counters_.sent;
   counters_.bytes_sent += payload.size();
-  std::vector<std::byte> head = wire::Encode(header, payload.span(), keys_);
+  std::vector<std::byte> head = wire::Encode(header, payload.span(), options_.keys);
   endpoint_.Send(to, {std::move(head), std::move(payload)}, std::move(done));
 }
 
 void FabricChannel::State::OnArrival(const fabric::Arrival& arrival) {
-  const Result<wire::Header> header = wire::Decode(arrival.head, arrival.payload.span(), keys_);
+  const Result<wire::Header> header = wire::Decode(arrival.head, arrival.payload.span(), options_.keys);
   if (!header) return Reject(header.error().code);
   if (header->origin >= options_.ranks || header->to != options_.self) return Reject(EPERM);
   if (IsReplay(*header)) return;

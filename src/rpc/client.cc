@@ -85,9 +85,10 @@ void FabricChannel::State::Call(Rank to, Request request, TimePoint deadline, Do
   ++pending_;
   Pending pending{HeaderOf(request), {}, deadline, std::move(done)};
   pending.path = Bytes::Copy(std::as_bytes(std::span(request.path)));
-  peers_.Get(to).Add(std::move(pending));
+  Peer& peer = peers_.Get(to);
+  peer.Add(std::move(pending));
   endpoint_.WantTicks();
-  SendQueued(to, peers_.Get(to));
+  SendQueued(to, peer);
 }
 
 Status FabricChannel::State::CheckCall(Rank to, const Request& request, TimePoint deadline) const {

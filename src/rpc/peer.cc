@@ -90,15 +90,11 @@ std::vector<Pending> Peer::TakeExpired(TimePoint now) {
     if (it->second.deadline <= now) expired.push_back(*Extract(uint64_t{it->first}));
     it = next;
   }
-  std::deque<Pending> live;
-  for (Pending& pending : queue_) {
-    if (pending.deadline <= now) {
-      expired.push_back(std::move(pending));
-    } else {
-      live.push_back(std::move(pending));
-    }
-  }
-  queue_ = std::move(live);
+  std::erase_if(queue_, [&](Pending& pending) {
+    if (pending.deadline > now) return false;
+    expired.push_back(std::move(pending));
+    return true;
+  });
   return expired;
 }
 

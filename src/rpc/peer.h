@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -88,7 +88,7 @@ class Peer {
   uint64_t sequence_ GUARDED_BY(mutex_) = 0;
   ReplayWindow came_ GUARDED_BY(mutex_);
   std::unordered_set<uint64_t> serving_ GUARDED_BY(mutex_);
-  std::deque<Pending> queue_ GUARDED_BY(mutex_);
+  std::list<Pending> queue_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, Pending> under_way_ GUARDED_BY(mutex_);
   size_t parked_ GUARDED_BY(mutex_) = 0;  // of those under way
 };

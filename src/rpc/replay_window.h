@@ -6,7 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 namespace copper::rpc {
 
@@ -25,8 +25,8 @@ class ReplayWindow {
 
   void Forget(uint64_t words);
 
-  uint64_t base_ = 0;           // a multiple of kBits
-  std::deque<uint64_t> taken_;  // from base_ on; at most kWindow bits, and hardly ever more than a word
+  uint64_t base_ = 0;            // a multiple of kBits
+  std::vector<uint64_t> taken_;  // from base_ on; at most kWindow bits, and hardly ever more than a word
 };
 
 }  // namespace copper::rpc

@@ -33,7 +33,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   bool OnTick();
 
   ChannelCounters counters();
-  const wire::Keys& keys() const { return keys_; }
+  const wire::Keys& keys() const { return options_.keys; }
 
  private:
   // channel.cc
@@ -60,8 +60,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void SendReply(const wire::Header& request, Reply reply, std::shared_ptr<Served> served = nullptr);
   void Answer(const wire::Header& request, Reply reply);
 
-  const wire::Keys keys_;
-  const Options options_;  // without the key
+  const Options options_;
   // The first three are the owner's and may be gone after Stop; the gate keeps whoever comes late from them.
   fabric::Endpoint& endpoint_;
   const Clock& clock_;

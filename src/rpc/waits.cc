@@ -1,6 +1,7 @@
 #include "copper/rpc/waits.h"
 
 #include <algorithm>
+#include <array>
 
 namespace copper::rpc {
 
@@ -23,9 +24,9 @@ void WaitList::End(std::list<Wait>::iterator wait) {
   std::list<Wait> one;  // freed outside of the lock
   const MutexLock lock(mutex_);
   one.splice(one.end(), waits_, wait);
-  std::optional<Told>& told = told_[static_cast<size_t>(wait->doing)];
+  const auto told = told_.find(wait->doing);
   const Duration waited = clock_.Now() - wait->since;
-  if (told && waited >= told->waited) told = Told{*wait, waited};
+  if (told != told_.end() && waited >= told->second.waited) told->second = {*wait, waited};
 }
 
 bool WaitList::empty() const {
@@ -62,16 +63,16 @@ std::vector<WaitList::News> WaitList::TakeNews() {
   const MutexLock lock(mutex_);
   for (const Wait& wait : waits_) {
     if (wait.since > now - worth_telling_) break;
-    const auto kind = static_cast<size_t>(wait.doing);
-    if (std::exchange(waiting[kind], true) || told_[kind]) continue;
-    told_[kind] = Told{wait, now - wait.since};
+    waiting[static_cast<size_t>(wait.doing)] = true;
+    if (!told_.try_emplace(wait.doing, wait, now - wait.since).second) continue;
     news.push_back({wait, false, now - wait.since});
   }
-  for (size_t kind = 0; kind < told_.size(); ++kind) {
-    if (!told_[kind] || waiting[kind]) continue;
-    news.push_back({told_[kind]->longest, true, told_[kind]->waited});
-    told_[kind].reset();
-  }
+  std::erase_if(told_, [&](const auto& told) {
+    const auto& [doing, what] = told;
+    if (waiting[static_cast<size_t>(doing)]) return false;
+    news.push_back({what.longest, true, what.waited});
+    return true;
+  });
   return news;
 }
 

@@ -3,11 +3,11 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "copper/base/cursor.h"
 #include "copper/wire/header.h"
-#include "wire/universal_hash.h"
 
 namespace copper::wire {
 namespace {
@@ -51,7 +51,7 @@ class Run {
 
 }  // namespace
 
-Keys::Keys(const JobIdentity& job)
+Keys::Keys(const JobIdentity& job, std::shared_ptr<const UniversalHasher> hasher)
     : job_(job.id),
       material_([&](Material& material) {
         uint64_t number = 0;
@@ -63,7 +63,7 @@ Keys::Keys(const JobIdentity& job)
         derive(material.tag_hash);
         derive(material.seal_hash);
       }),
-      hasher_(std::make_shared<const UniversalHasher>()) {}
+      hasher_(std::move(hasher)) {}
 
 Seal Keys::SealOf(const Subject& subject, const Bytes& bytes) const {
   const bool is_hole = bytes.charge() == 0;

@@ -55,7 +55,7 @@ TestNode::TestNode(Rank self, const tree::Forest& forest, fabric::Endpoint& endp
       pool_("source", 8),
       detour_("detour", kDetourThreads),
       local_("local", 8),
-      channel_({.self = self, .ranks = forest.ranks(), .job = TestIdentity()}, endpoint, clock, log_),
+      channel_({.self = self, .ranks = forest.ranks(), .keys = wire::Keys(TestIdentity())}, endpoint, clock, log_),
       fetcher_((options.self = self, options), {store, file_systems, pool_, detour_, local_, channel_, channel_.keys(),
                                                 forest, cache_, counters_, clock, log_, &recorder_}) {
   channel_.Start(handler_);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <vector>
 
@@ -47,7 +46,7 @@ class Host {
   bool is_dead_ = false;
   bool is_frozen_ = false;
   double slowness_ = 1;
-  std::deque<Work> put_off_;
+  std::vector<Work> put_off_;
 };
 
 class EventQueue final : public Clock {

@@ -2,7 +2,6 @@
 // once as the pool has threads, and more where some are stuck, as there (copper/base/worker_pool.h).
 #pragma once
 
-#include <deque>
 #include <list>
 #include <vector>
 
@@ -51,7 +50,7 @@ class SimulatedExecutor final : public Executor {
   EventQueue& queue_;
   Fibers& fibers_;
   Host& host_;
-  std::deque<Waiting> tasks_;
+  std::list<Waiting> tasks_;    // a deque takes half a KiB while it is empty
   std::list<Running> running_;  // in the order in which they began
   size_t stuck_ = 0;            // of these
   bool stopped_ = false;

@@ -46,7 +46,7 @@ class SimulatedFabric::Link final : public fabric::Endpoint {
     const size_t bytes = datagram.payload.size();
     ++traffic_.messages_sent;
     traffic_.bytes_sent += bytes;
-    peers_.insert(to);
+    NotePeer(to);
     Work(fabric_.Handling(bytes, /*received=*/false));
     sends_ = std::max(sends_, free_) + fabric_.OnLink(bytes);
     fabric_.queue_.At(sends_, What::kSent, host_, [done = std::move(done)]() mutable { done({}); });
@@ -67,10 +67,14 @@ class SimulatedFabric::Link final : public fabric::Endpoint {
       if (ticking_) ScheduleTick();
     });
   }
+  void NotePeer(Rank rank) {
+    const auto place = std::ranges::lower_bound(peers_, rank);
+    if (place == peers_.end() || *place != rank) peers_.insert(place, rank);
+  }
   // Keeps the fabric thread busy, after what it has to do already.
   void Work(Duration time) {
     time = Scaled(time, host_.slowness());
-    free_ = std::max(free_, fabric_.queue_.Now()) + time;
+    free_ = fabric_.cores_.Do(std::max(free_, fabric_.queue_.Now()), time);
     traffic_.busy += time;
   }
 
@@ -83,11 +87,12 @@ class SimulatedFabric::Link final : public fabric::Endpoint {
   TimePoint sends_{}, receives_{};  // the link, each way
   Duration delay_{};
   Traffic traffic_;
-  std::set<Rank> peers_;
+  std::vector<Rank> peers_;
 };
 
-SimulatedFabric::SimulatedFabric(const FabricModel& model, EventQueue& queue, const FileTree& tree, uint64_t seed)
-    : model_(model), queue_(queue), tree_(tree), random_(seed, 1) {}
+SimulatedFabric::SimulatedFabric(const FabricModel& model, EventQueue& queue, Cores& cores, const FileTree& tree,
+                                 uint64_t seed)
+    : model_(model), queue_(queue), cores_(cores), tree_(tree), random_(seed, 1) {}
 
 SimulatedFabric::~SimulatedFabric() = default;
 
@@ -103,7 +108,7 @@ const Traffic& SimulatedFabric::traffic(Rank rank) const {
   return links_[rank]->traffic_;
 }
 
-const std::set<Rank>& SimulatedFabric::peers(Rank rank) const {
+const std::vector<Rank>& SimulatedFabric::peers(Rank rank) const {
   return links_[rank]->peers_;
 }
 
@@ -163,7 +168,7 @@ void SimulatedFabric::Arrive(std::unique_ptr<Message> message) {
   longest_ = std::max<Duration>(longest_, queue_.Now() - message->sent);
   ++to.traffic_.messages_received;
   to.traffic_.bytes_received += message->datagram.payload.size();
-  to.peers_.insert(message->from);
+  to.NotePeer(message->from);
   to.receiver_->OnArrival({message->datagram.head, tree_.Received(std::move(message->datagram.payload))});
 }
 

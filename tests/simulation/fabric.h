@@ -5,13 +5,13 @@
 #pragma once
 
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "copper/fabric/endpoint.h"
+#include "simulation/cores.h"
 #include "simulation/event_queue.h"
 #include "simulation/file_tree.h"
 #include "simulation/models.h"
@@ -28,15 +28,15 @@ struct Traffic {
 
 class SimulatedFabric {
  public:
-  SimulatedFabric(const FabricModel& model, EventQueue& queue, const FileTree& tree, uint64_t seed);
+  SimulatedFabric(const FabricModel& model, EventQueue& queue, Cores& cores, const FileTree& tree, uint64_t seed);
   ~SimulatedFabric();
 
   // Ranks in their order. `host` outlives the fabric.
   void Add(Host& host);
   fabric::Endpoint& endpoint(Rank rank);
   const Traffic& traffic(Rank rank) const;
-  // Those that a rank has sent to or received from.
-  const std::set<Rank>& peers(Rank rank) const;
+  // Those that a rank has sent to or received from, in their order.
+  const std::vector<Rank>& peers(Rank rank) const;
   // The longest that a message took from Send to OnArrival, at ranks that ran.
   Duration longest() const { return longest_; }
 
@@ -61,6 +61,7 @@ class SimulatedFabric {
 
   const FabricModel model_;
   EventQueue& queue_;
+  Cores& cores_;
   const FileTree& tree_;
   Random random_;
   std::vector<std::unique_ptr<Link>> links_;

@@ -39,14 +39,15 @@ uint32_t ModeOf(NameKind kind) {
 
 FileTree::FileTree() : block_(MakeBlock()) {
   names_.push_back({.parent = kRoot, .kind = NameKind::kDirectory, .size = 4096, .name = {}});
-  by_path_.emplace("/", kRoot);
+  names_[kRoot].path = &by_path_.emplace("/", kRoot).first->first;
 }
 
 NameId FileTree::Add(NameId parent, std::string_view name, NameKind kind, uint64_t size) {
   const auto id = static_cast<NameId>(names_.size());
   if (kind == NameKind::kDirectory) size = 4096;
   names_.push_back({.parent = parent, .kind = kind, .size = size, .name = std::string(name)});
-  by_path_.emplace(PathOf(id), id);
+  const std::string above = parent == kRoot ? "" : PathOf(parent);
+  names_[id].path = &by_path_.emplace(above + "/" + std::string(name), id).first->first;
   if (kind != NameKind::kAbsent) names_[parent].children.push_back(id);
   if (kind == NameKind::kFile || kind == NameKind::kLibrary) files_.push_back(id);
   return id;
@@ -57,16 +58,9 @@ void FileTree::Replace(NameId id) {
 }
 
 std::optional<NameId> FileTree::Find(std::string_view path) const {
-  const auto found = by_path_.find(std::string(path));
+  const auto found = by_path_.find(path);
   if (found == by_path_.end()) return std::nullopt;
   return found->second;
-}
-
-std::string FileTree::PathOf(NameId id) const {
-  if (id == kRoot) return "/";
-  std::string path;
-  for (; id != kRoot; id = names_[id].parent) path = "/" + names_[id].name + path;
-  return path;
 }
 
 FileVersion FileTree::VersionOf(NameId id, uint32_t generation) const {
@@ -133,10 +127,13 @@ Bytes FileTree::Window(const std::byte* begin, size_t length) const {
   return Buffer(std::move(memory), length).Freeze(length);
 }
 
-Bytes FileTree::Received(Bytes bytes) const {
+bool FileTree::IsOfSource(std::span<const std::byte> bytes) const {
   const std::less<const std::byte*> before;
-  const bool is_window = !before(bytes.data(), block_.get()) && before(bytes.data(), block_.get() + kBlock);
-  return is_window ? Window(bytes.data(), bytes.size()) : std::move(bytes);
+  return !before(bytes.data(), block_.get()) && before(bytes.data(), block_.get() + kBlock);
+}
+
+Bytes FileTree::Received(Bytes bytes) const {
+  return IsOfSource(bytes.span()) ? Window(bytes.data(), bytes.size()) : std::move(bytes);
 }
 
 bool FileTree::IsContent(NameId id, const FileVersion& version, uint64_t offset, const Bytes& bytes) const {

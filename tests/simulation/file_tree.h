@@ -5,8 +5,10 @@
 // through the product unchanged (it shares memory, it does not copy) is the comparison of two addresses.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +28,8 @@ enum class NameKind : uint8_t { kDirectory, kFile, kLibrary, kAbsent };
 class FileTree {
  public:
   FileTree();
+  FileTree(FileTree&&) = default;
+  FileTree& operator=(FileTree&&) = default;
 
   // The name is not there yet. What is absent has an id, too: the workload asks for it.
   NameId Add(NameId parent, std::string_view name, NameKind kind, uint64_t size = 0);
@@ -34,7 +38,7 @@ class FileTree {
 
   size_t size() const { return names_.size(); }
   std::optional<NameId> Find(std::string_view path) const;
-  std::string PathOf(NameId id) const;
+  const std::string& PathOf(NameId id) const { return *names_[id].path; }
   NameId ParentOf(NameId id) const { return names_[id].parent; }
   NameKind KindOf(NameId id) const { return names_[id].kind; }
   uint64_t SizeOf(NameId id) const { return names_[id].size; }
@@ -52,6 +56,8 @@ class FileTree {
   // The same bytes as another owner has them who has received them: what lies on the source costs no memory there,
   // either, but it is known apart who still uses it.
   Bytes Received(Bytes bytes) const;
+  // Whether these bytes lie where those of all files do: they never change.
+  bool IsOfSource(std::span<const std::byte> bytes) const;
   // Whether these are the bytes of a file of this version, which it has or had.
   bool IsContent(NameId id, const FileVersion& version, uint64_t offset, const Bytes& bytes) const;
   FileVersion FirstVersionOf(NameId id) const { return VersionOf(id, 0); }
@@ -67,6 +73,7 @@ class FileTree {
     uint64_t size;
     std::string name;
     std::vector<NameId> children{};
+    const std::string* path = nullptr;  // in by_path_
   };
 
   FileVersion VersionOf(NameId id, uint32_t generation) const;
@@ -76,7 +83,11 @@ class FileTree {
 
   std::vector<Name> names_;
   std::vector<NameId> files_;
-  std::unordered_map<std::string, NameId> by_path_;
+  struct PathHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view path) const { return std::hash<std::string_view>()(path); }
+  };
+  std::unordered_map<std::string, NameId, PathHash, std::equal_to<>> by_path_;
   std::shared_ptr<std::byte> block_;
 };
 

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
+#include <iterator>
+#include <list>
 
 namespace copper::simulation {
 namespace {
@@ -59,7 +60,7 @@ struct Kernel::OpenFile {
     Bytes bytes;
     std::move_only_function<void()> taken;
   };
-  std::deque<Store> stores;
+  std::list<Store> stores;
 };
 
 // The page cache, as the product's notifier stores into it.
@@ -130,43 +131,59 @@ bool Kernel::Do(Who who, const Step& step) {
 
 bool Kernel::IsKnown(NameId id, TimePoint now) const {
   if ((bits_[id] & kKnown) != 0) return true;
-  const auto absent = absent_until_.find(id);
-  return absent != absent_until_.end() && absent->second > now;
+  const auto absent = std::ranges::lower_bound(absent_, id, {}, &Absence::id);
+  return absent != absent_.end() && absent->id == id && absent->until > now;
+}
+
+void Kernel::NoteAbsence(NameId id, TimePoint until) {
+  const auto place = std::ranges::lower_bound(absent_, id, {}, &Absence::id);
+  if (place != absent_.end() && place->id == id) {
+    place->until = until;
+  } else {
+    absent_.insert(place, {id, until});
+  }
 }
 
 // Name by name, from the top.
 bool Kernel::Know(Who who, NameId id) {
   const TimePoint now = processes_[who].now;
   if (IsKnown(id, now)) return true;
-  if (!IsNow(who)) return false;
   NameId unknown = id;
   for (NameId above = parts_.workload.tree.ParentOf(id); !IsKnown(above, now);
        above = parts_.workload.tree.ParentOf(above)) {
     unknown = above;
   }
   const Asked asked{Doing::kLook, unknown};
-  if (Wait(who, asked)) Ask(asked);
+  if (IsToAsk(who, asked)) Ask(asked);
   return false;
 }
 
 bool Kernel::List(Who who, NameId id) {
   if ((bits_[id] & kListed) != 0) return true;
-  if (!IsNow(who)) return false;
   const Asked asked{Doing::kList, id};
-  if (Wait(who, asked)) Ask(asked);
+  if (IsToAsk(who, asked)) Ask(asked);
   return false;
 }
 
+// The first from this offset on whose pages are not here.
+uint64_t Kernel::NextBlock(NameId id, uint64_t offset) const {
+  uint64_t block = offset / parts_.model.read_bytes;
+  const auto file = open_.find(id);
+  if (file == open_.end()) return block;
+  const std::vector<bool>& have = file->second->have;
+  while (block < have.size() && have[block]) ++block;
+  return block;
+}
+
 bool Kernel::Read(Who who, NameId id) {
-  if ((bits_[id] & kRead) != 0 || parts_.workload.tree.SizeOf(id) == 0) return true;
-  if (!IsNow(who)) return false;
-  OpenFile& file = Open(id);
+  const uint64_t size = parts_.workload.tree.SizeOf(id);
+  if ((bits_[id] & kRead) != 0 || size == 0) return true;
   Process& process = processes_[who];
-  uint64_t block = process.offset / parts_.model.read_bytes;
-  while (block < file.have.size() && file.have[block]) ++block;
+  uint64_t block = NextBlock(id, process.offset);
   process.offset = block * parts_.model.read_bytes;
-  if (block == file.have.size()) return true;
-  Wait(who, {Doing::kRead, id, static_cast<uint32_t>(block)});
+  if (process.offset >= size) return true;
+  if (!IsToAsk(who, {Doing::kRead, id, static_cast<uint32_t>(block)})) return false;
+  OpenFile& file = Open(id);
   const uint64_t end = std::min<uint64_t>(block + parts_.model.reads_at_once, file.have.size());
   for (; block < end; ++block) {
     if (file.have[block] || file.asked[block]) continue;
@@ -176,29 +193,62 @@ bool Kernel::Read(Who who, NameId id) {
   return false;
 }
 
-bool Kernel::IsNow(Who who) {
+bool Kernel::IsToAsk(Who who, const Asked& asked) {
   const TimePoint when = processes_[who].now;
-  if (when <= parts_.queue.Now()) return true;
-  parts_.queue.At(when, What::kProcess, host_, [this, who] { Go(who); });
+  Waiting& waiting = waiting_[asked];
+  if (waiting.asks <= when) {
+    waiting.others.push_back(who);
+    return false;
+  }
+  if (waiting.asks != kNever) waiting.others.push_back(waiting.first);
+  waiting.asks = when;
+  waiting.first = who;
+  waiting.is_asked = when <= parts_.queue.Now();
+  if (waiting.is_asked) return true;
+  parts_.queue.At(when, What::kProcess, host_, [this, asked, when] { OnTime(asked, when); });
   return false;
 }
 
-bool Kernel::Wait(Who who, const Asked& asked) {
-  std::vector<Who>& others = waiting_[asked];
-  others.push_back(who);
-  return others.size() == 1;
+// It may be known by now.
+void Kernel::OnTime(const Asked& asked, TimePoint when) {
+  const auto waiting = waiting_.find(asked);
+  const bool is_due = waiting != waiting_.end() && waiting->second.asks == when && !waiting->second.is_asked;
+  if (!is_due) return;
+  const Who first = waiting->second.first;
+  std::vector<Who> others = std::move(waiting->second.others);
+  waiting_.erase(waiting);
+  Go(first);
+  const auto again = waiting_.find(asked);
+  if (again != waiting_.end()) {
+    std::ranges::copy(others, std::back_inserter(again->second.others));
+  } else {
+    for (const Who who : others) Go(who);
+  }
 }
 
 void Kernel::Ask(const Asked& asked) {
-  parts_.queue.After(direct_.store != nullptr ? Duration{} : parts_.model.request, What::kAnswer, host_, [this, asked] {
+  const TimePoint now = parts_.queue.Now();
+  const TimePoint when = direct_.store != nullptr ? now : Moved(now + parts_.model.request, BytesOf(asked));
+  parts_.queue.At(when, What::kAnswer, host_, [this, asked] {
     if (!stopped_) Send(asked);
   });
+}
+
+uint64_t Kernel::BytesOf(const Asked& asked) const {
+  if (asked.doing != Doing::kRead) return 0;
+  const uint64_t offset = uint64_t{asked.block} * parts_.model.read_bytes;
+  return std::min<uint64_t>(parts_.model.read_bytes, parts_.workload.tree.SizeOf(asked.id) - offset);
+}
+
+TimePoint Kernel::Moved(TimePoint from, uint64_t bytes) {
+  if (bytes == 0) return from;
+  return parts_.cores.Do(from, Scaled(parts_.model.per_mib, static_cast<double>(bytes) / 0x1p20));
 }
 
 void Kernel::Send(const Asked& asked) {
   auto pending = std::make_unique<Pending>(*this, asked);
   if (direct_.store != nullptr) return SendDirect(asked, std::move(pending));
-  const std::string path = parts_.workload.tree.PathOf(asked.id);
+  const std::string& path = parts_.workload.tree.PathOf(asked.id);
   switch (asked.doing) {
     case Doing::kLook:
       return fetcher_.Look(path, [this, asked, pending = std::move(pending)](const Result<fetch::Found>& found) {
@@ -212,11 +262,8 @@ void Kernel::Send(const Asked& asked) {
       break;
   }
   // Its pages may have come by another way meanwhile.
-  const uint64_t offset = uint64_t{asked.block} * parts_.model.read_bytes;
-  const uint64_t size = parts_.workload.tree.SizeOf(asked.id);
-  const uint64_t end = std::min<uint64_t>(offset + parts_.model.read_bytes, size);
   const std::shared_ptr<fetch::FileReader> reader = Open(asked.id).reader;
-  reader->Read(offset, end - offset,
+  reader->Read(uint64_t{asked.block} * parts_.model.read_bytes, BytesOf(asked),
                [this, asked, pending = std::move(pending)](const Result<std::vector<Bytes>>& pieces) {
                  if (pending->Answer()) OnBlock(asked, pieces);
                });
@@ -286,7 +333,7 @@ void Kernel::OnLook(const Asked& asked, const Result<fetch::Found>& found) {
     const FileVersion version = found->attributes->version();
     if (version != parts_.workload.tree.FirstVersionOf(asked.id)) other_version_[asked.id] = version;
   } else {
-    absent_until_[asked.id] = std::max(found->valid_until, parts_.queue.Now() + nanoseconds(1));
+    NoteAbsence(asked.id, std::max(found->valid_until, parts_.queue.Now() + nanoseconds(1)));
   }
   Wake(asked);
 }
@@ -341,10 +388,14 @@ void Kernel::OnBlock(const Asked& asked, const Result<std::vector<Bytes>>& piece
 }
 
 void Kernel::OnAhead(NameId id, uint64_t offset, Bytes bytes, std::move_only_function<void()> taken) {
-  const auto file = open_.find(id);
-  if (stopped_ || file == open_.end()) return;
-  file->second->stores.push_back({offset, std::move(bytes), std::move(taken)});
-  Store(id);
+  const TimePoint moved = Moved(parts_.queue.Now(), bytes.size());
+  parts_.queue.At(moved, What::kAnswer, host_,
+                  [this, id, offset, bytes = std::move(bytes), taken = std::move(taken)]() mutable {
+                    const auto file = open_.find(id);
+                    if (stopped_ || file == open_.end()) return;
+                    file->second->stores.push_back({offset, std::move(bytes), std::move(taken)});
+                    Store(id);
+                  });
 }
 
 bool Kernel::IsLocked(const OpenFile& file, uint64_t offset, uint64_t size) const {
@@ -407,15 +458,18 @@ void Kernel::OnError(const Asked& asked, const Error& error) {
 void Kernel::Wake(const Asked& asked, bool failed) {
   const auto waiting = waiting_.extract(asked);
   if (waiting.empty()) return;
-  for (const Who who : waiting.mapped()) {
+  GoOn(waiting.mapped().first, failed);
+  for (const Who who : waiting.mapped().others) GoOn(who, failed);
+}
+
+void Kernel::GoOn(Who who, bool failed) {
+  if (failed) {
     Process& process = processes_[who];
-    if (failed) {
-      ++process.step;
-      process.offset = 0;
-      process.has_thought = false;
-    }
-    Go(who);
+    ++process.step;
+    process.offset = 0;
+    process.has_thought = false;
   }
+  Go(who);
 }
 
 std::string Kernel::Describe(const Asked& asked) const {

@@ -1,6 +1,6 @@
 // The kernel of one node, and the processes on it that use the mount: a client of the Fetcher that replays a workload.
 // What the kernel has seen it answers itself (names, attributes, absence for its time, pages), and nobody asks twice
-// for what is being asked for.
+// for what is being asked for: of all who will want the same the first one makes an event, the others none.
 #pragma once
 
 #include <map>
@@ -11,6 +11,7 @@
 #include "copper/fetch/fetcher.h"
 #include "copper/fetch/file_reader.h"
 #include "simulation/checks.h"
+#include "simulation/cores.h"
 #include "simulation/event_queue.h"
 #include "simulation/models.h"
 #include "simulation/workload.h"
@@ -22,6 +23,7 @@ struct KernelParts {
   const KernelModel& model;
   const Workload& workload;
   EventQueue& queue;
+  Cores& cores;
   Checks& checks;
 };
 
@@ -78,14 +80,19 @@ class Kernel {
   bool List(Who who, NameId id);
   bool Read(Who who, NameId id);
   bool IsKnown(NameId id, TimePoint now) const;
-  // Puts it beside the others that wait for this; true if it is the first, who is to ask.
-  bool Wait(Who who, const Asked& asked);
-  // False: it has to wait until its own time has come.
-  bool IsNow(Who who);
+  void NoteAbsence(NameId id, TimePoint until);
+  // Whether it is to ask for this now. Else it waits: for who asks before it, or for its own time, when it tries again.
+  bool IsToAsk(Who who, const Asked& asked);
+  // The time of who is to ask for this has come, unless another was before it.
+  void OnTime(const Asked& asked, TimePoint when);
+  uint64_t NextBlock(NameId id, uint64_t offset) const;
 
   // One request of the kernel, when the process's time has come.
   void Ask(const Asked& asked);
   void Send(const Asked& asked);
+  // When so many bytes have been moved between daemon and page cache that may begin at `from`.
+  TimePoint Moved(TimePoint from, uint64_t bytes);
+  uint64_t BytesOf(const Asked& asked) const;
   void SendDirect(const Asked& asked, std::unique_ptr<Pending> pending);
   Result<fetch::Found> LookDirect(const Asked& asked) const;
   Result<fetch::Listed> ListDirect(const Asked& asked) const;
@@ -103,6 +110,7 @@ class Kernel {
   void OnError(const Asked& asked, const Error& error);
   // Those that wait for this go on; with an error, after the step.
   void Wake(const Asked& asked, bool failed = false);
+  void GoOn(Who who, bool failed);
   OpenFile& Open(NameId id);
   FileVersion VersionOf(NameId id) const;
   std::string Describe(const Asked& asked) const;
@@ -115,9 +123,19 @@ class Kernel {
   fetch::Fetcher& fetcher_;
   std::vector<Process> processes_;
   std::vector<uint8_t> bits_;  // by name
-  std::unordered_map<NameId, TimePoint> absent_until_;
+  struct Absence {
+    NameId id;
+    TimePoint until;
+  };
+  std::vector<Absence> absent_;                            // by id
   std::unordered_map<NameId, FileVersion> other_version_;  // of files that were replaced: what this kernel has
-  std::map<Asked, std::vector<Who>> waiting_;
+  struct Waiting {
+    TimePoint asks = kNever;  // when it is asked for
+    bool is_asked = false;    // that was so
+    Who first = 0;            // by whom
+    std::vector<Who> others{};
+  };
+  std::map<Asked, Waiting> waiting_;
   std::unordered_map<NameId, std::unique_ptr<OpenFile>> open_;
   uint32_t left_;
   std::optional<TimePoint> done_at_;

@@ -10,7 +10,7 @@ std::optional<FabricModel> FabricNamed(std::string_view name) {
 }
 
 std::optional<SourceModel> SourceNamed(std::string_view name) {
-  for (const SourceModel& model : {kLustreSource, kSlowSource}) {
+  for (const SourceModel& model : {kLustreSource, kSlowSource, kMemorySource}) {
     if (model.name == name) return model;
   }
   return std::nullopt;

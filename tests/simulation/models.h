@@ -82,6 +82,18 @@ inline constexpr SourceModel kSlowSource{.name = "slow",
                                          .bears_clients = UINT32_MAX,
                                          .slower_per_client = 0,
                                          .attributes_in_listings = false};
+// Files in the page cache of the one machine on which the benchmarks run: a MiB is copied into memory that is touched
+// for the first time.
+inline constexpr SourceModel kMemorySource{.name = "memory",
+                                           .at_once = 32,
+                                           .latency = microseconds(10),
+                                           .spread = 0,
+                                           .tail_probability = 0,
+                                           .tail = milliseconds(0),
+                                           .bytes_per_second = 3.6e9,
+                                           .bears_clients = UINT32_MAX,
+                                           .slower_per_client = 0,
+                                           .attributes_in_listings = true};
 
 std::optional<FabricModel> FabricNamed(std::string_view name);
 std::optional<SourceModel> SourceNamed(std::string_view name);
@@ -89,6 +101,7 @@ std::optional<SourceModel> SourceNamed(std::string_view name);
 // The kernel of a node, and what stands between it and the daemon's tables.
 struct KernelModel {
   Duration request = microseconds(90);        // from the process to the daemon and back, across cores
+  Duration per_mib = microseconds(440);       // to move it from the daemon to the process, or its page cache
   uint32_t read_bytes = uint32_t{128} << 10;  // of one request: the read-ahead of an unprivileged mount
   double think = 1;                           // times the pauses of the workload: more where processes share cores
   uint32_t reads_at_once = 2;                 // of one file, by one process: the one it waits for, and read-ahead

@@ -13,8 +13,8 @@ constexpr auto kUnmounting = milliseconds(50);
 // As app/daemon_job.cc has it.
 constexpr size_t kReducingThreads = 4;
 
-rpc::FabricChannel::Options ChannelOptions(const Node::Options& options, const tree::Forest& forest) {
-  return {.self = options.fetch.self, .ranks = forest.ranks(), .job = options.job};
+rpc::FabricChannel::Options ChannelOptions(Rank self, const Node::World& world) {
+  return {.self = self, .ranks = world.forest.ranks(), .keys = world.keys};
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ Node::Node(const Options& options, World world, Host& host, fabric::Endpoint& en
       loop_({.threads = 1}, world.queue, world.fibers, host),
       reducing_({.threads = kReducingThreads}, world.queue, world.fibers, host),
       wakeups_(world.queue, world.fibers, host),
-      channel_(ChannelOptions(options, world.forest), endpoint, world.queue, log_),
+      channel_(ChannelOptions(options.fetch.self, world), endpoint, world.queue, log_),
       fetcher_(options.fetch, {*store_, world.file_systems, roots_, detours_, local_, channel_, channel_.keys(),
                                world.forest, cache_, counters_, world.queue, log_}),
       ending_(options.fetch.self, JobPartsOf(world),

@@ -22,6 +22,7 @@
 #include "copper/storage/backing_store.h"
 #include "copper/storage/file_systems.h"
 #include "copper/tree/forest.h"
+#include "copper/wire/keys.h"
 #include "simulation/event_queue.h"
 #include "simulation/executor.h"
 #include "simulation/fibers.h"
@@ -53,7 +54,6 @@ class Node final : public rpc::Handler {
     fetch::Fetcher::Options fetch;
     uint64_t cache_budget = UINT64_MAX;
     SimulatedExecutor::Options roots, detours, local;
-    JobIdentity job;
     LogLevel log_level = LogLevel::kWarning;
   };
   struct World {  // all outlive the node
@@ -61,6 +61,7 @@ class Node final : public rpc::Handler {
     Fibers& fibers;
     const tree::Forest& forest;
     const storage::FileSystems& file_systems;
+    const wire::Keys& keys;
     LogOutput& log;
   };
 

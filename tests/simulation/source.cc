@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <list>
 #include <numbers>
 
 #include "copper/base/chunk_size.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t kNamesPerRead = 2000;  // of a directory, in one operation
 constexpr std::string_view kLookAt = "look at ";
+constexpr uint32_t kMostNamed = 8;  // who ask for one object
 constexpr size_t kOpenFiles = 256;  // that a rank keeps (src/storage/open_files.h)
 
 }  // namespace
@@ -105,7 +107,7 @@ class SourceServer::Store final : public storage::BackingStore {
 
   SourceServer& server_;
   Host& host_;
-  std::deque<NameId> open_;
+  std::list<NameId> open_;
 };
 
 std::unique_ptr<storage::BackingStore> SourceServer::Open(Host& host) {
@@ -119,7 +121,8 @@ void SourceServer::Enter(Host& host, std::string_view doing, NameId id, uint64_t
   // Of one version: that of a chunk is in its number; names and listings are asked for again when they were replaced.
   const uint64_t version = tree_.AttributesOf(id).version().Folded();
   Asked& asked = asked_[Hash(Hash(number, version ^ Hash(doing)), id)];
-  asked.by += fmt::format(" {} at {:.3f}", host.rank(), std::chrono::duration<double>(queue_.SinceStart()).count());
+  if (asked.times < kMostNamed)
+    asked.by += fmt::format(" {} at {:.3f}", host.rank(), std::chrono::duration<double>(queue_.SinceStart()).count());
   ++(++asked.times == 1 ? counts_.objects : counts_.again);
   if (tree_.IsDirectory(id) && doing == kLookAt) {
     counts_.most_looks_at_directory = std::max<uint64_t>(counts_.most_looks_at_directory, asked.times);

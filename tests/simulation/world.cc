@@ -8,6 +8,7 @@
 
 #include "copper/base/chunk_size.h"
 #include "copper/storage/source_share.h"
+#include "simulation/hasher.h"
 #include "simulation/start.h"
 
 namespace copper::simulation {
@@ -71,11 +72,13 @@ class World::Log final : public LogOutput {
 World::World(const RunOptions& options, Workload& workload)
     : options_(options),
       workload_(workload),
+      cores_(options.cores),
       source_(options.source, workload.tree, queue_, fibers_, options.seed),
-      fabric_(options.fabric, queue_, workload.tree, options.seed),
+      fabric_(options.fabric, queue_, cores_, workload.tree, options.seed),
       forest_(options.nodes, options.fanout, TreesOf(options)),
       alone_(1, 1, 1),
       file_systems_(SharedByAll(options.nodes)),
+      keys_(IdentityOf(options.seed), std::make_shared<const SourceHasher>(workload.tree)),
       log_(std::make_unique<Log>(queue_)) {
   for (Rank rank = 0; rank < options_.nodes; ++rank) fabric_.Add(hosts_.emplace_back(rank));
   if (options_.starts) RunStart();
@@ -125,14 +128,13 @@ void World::AddNode(Rank rank) {
   options.roots = pool(is_mutated && options_.mutation == Mutation::kManyThreads ? storage::kMostThreads : share.root);
   options.detours = pool(share.detour);
   options.local = pool(storage::kLocalThreads);
-  options.job = IdentityOf(options_.seed);
   options.log_level = options_.log_level;
   if (is_mutated && options_.mutation == Mutation::kNoBudget) options.cache_budget = UINT64_MAX;
   const bool is_alone = rank == 0 && options_.mutation == Mutation::kAlone;  // the root of a tree of one is rank 0
-  nodes_.push_back(
-      std::make_unique<Node>(options, Node::World{queue_, fibers_, is_alone ? alone_ : forest_, file_systems_, *log_},
-                             host, fabric_.endpoint(rank), source_.Open(host)));
-  kernels_.push_back(std::make_unique<Kernel>(KernelParts{options_.kernel, workload_, queue_, checks_}, host,
+  nodes_.push_back(std::make_unique<Node>(
+      options, Node::World{queue_, fibers_, is_alone ? alone_ : forest_, file_systems_, keys_, *log_}, host,
+      fabric_.endpoint(rank), source_.Open(host)));
+  kernels_.push_back(std::make_unique<Kernel>(KernelParts{options_.kernel, workload_, queue_, cores_, checks_}, host,
                                               nodes_.back()->fetcher(), options_.processes));
   if (options_.is_direct) {
     direct_.push_back(std::make_unique<SimulatedExecutor>(pool(kDirectThreads), queue_, fibers_, host));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "simulation/checks.h"
+#include "simulation/cores.h"
 #include "simulation/event_queue.h"
 #include "simulation/fabric.h"
 #include "simulation/faults.h"
@@ -24,6 +25,7 @@ struct RunOptions {
   uint64_t seed = 1;
   uint32_t nodes = 16;
   uint32_t processes = 2;  // of the workload, on each node
+  uint32_t cores = 0;      // all nodes are one machine, which has so many; 0: each has enough
   uint32_t fanout = 2;
   uint32_t trees = 0;       // 0: as the product has it by default
   uint32_t source_ops = 0;  // likewise
@@ -104,11 +106,13 @@ class World {
   EventQueue queue_;
   Checks checks_{queue_};
   Fibers fibers_;
+  Cores cores_;
   SourceServer source_;
   SimulatedFabric fabric_;
   tree::Forest forest_;
   tree::Forest alone_;  // of a mutation
   storage::FileSystems file_systems_;
+  const wire::Keys keys_;
   std::unique_ptr<Log> log_;
   std::deque<Host> hosts_;
   std::vector<std::unique_ptr<SimulatedExecutor>> direct_;  // pools, without Copper

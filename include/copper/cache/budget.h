@@ -14,8 +14,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <optional>
 #include <utility>
@@ -97,7 +97,7 @@ class Budget {
   };
   struct Depth {
     uint32_t under_way = 0;
-    std::deque<Waiting> waiting;
+    std::list<Waiting> waiting;
   };
   bool Fits(size_t more) const { return held() + more <= limit_; }
   std::optional<Grant> TakeGrantable() EXCLUDES(evicting_, mutex_);

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -84,7 +83,7 @@ class Epochs {
   EpochByPath changed_ GUARDED_BY(mutex_);     // directories, by the last refresh of a name in them
   size_t prune_at_ GUARDED_BY(mutex_) = 1024;  // of both together
   std::vector<Open> open_ GUARDED_BY(mutex_);
-  std::deque<RefreshId> ended_ GUARDED_BY(mutex_);  // the last few: messages overtake each other
+  std::vector<RefreshId> ended_ GUARDED_BY(mutex_);  // the last few: messages overtake each other
   Epoch last_ GUARDED_BY(mutex_) = 0;
   mutable std::atomic<Epoch> next_odd_{1};
 };

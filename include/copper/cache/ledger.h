@@ -5,7 +5,7 @@
 // first, and that this may be so is told to whoever asks about it.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -81,7 +81,7 @@ class Ledger {
   const size_t most_;
   Mutex mutex_;
   Entries entries_ GUARDED_BY(mutex_);
-  std::deque<Key> order_ GUARDED_BY(mutex_);  // as they were first read; may name what is forgotten
+  std::list<Key> order_ GUARDED_BY(mutex_);  // as they were first read; may name what is forgotten
   size_t held_ GUARDED_BY(mutex_) = 0;
   uint64_t comparisons_ GUARDED_BY(mutex_) = 0;
   bool has_let_go_ GUARDED_BY(mutex_) = false;

@@ -6,8 +6,8 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -113,7 +113,7 @@ class Subjects {
   const size_t most_;
   Mutex mutex_;
   std::unordered_map<Key, Subject, KeyHash> subjects_ GUARDED_BY(mutex_);
-  std::deque<Key> order_ GUARDED_BY(mutex_);  // as they came; may name what has left
+  std::list<Key> order_ GUARDED_BY(mutex_);  // as they came; may name what has left
   size_t held_ GUARDED_BY(mutex_) = 0;
 };
 

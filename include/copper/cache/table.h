@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <list>
 #include <optional>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "copper/base/mutex.h"
@@ -42,10 +42,10 @@ class Table {
   std::optional<Value> Get(const Key& key) {
     Shard& shard = ShardOf(key);
     const MutexLock lock(shard.mutex);
-    const auto found = shard.index.find(&key);
+    const auto found = shard.index.find(key);
     if (found == shard.index.end()) return std::nullopt;
-    shard.Touch(found->second);
-    return found->second->value;
+    shard.Touch(*found);
+    return (*found)->value;
   }
 
   void Put(const Key& key, Value value, size_t charge) {
@@ -70,9 +70,9 @@ class Table {
     Shard& shard = ShardOf(key);
     Entries erased;  // destroyed outside the lock
     const MutexLock lock(shard.mutex);
-    const auto found = shard.index.find(&key);
-    if (found == shard.index.end() || !when(found->second->value)) return false;
-    shard.MoveOut(found->second, erased);
+    const auto found = shard.index.find(key);
+    if (found == shard.index.end() || !when((*found)->value)) return false;
+    shard.MoveOut(*found, erased);
     return true;
   }
 
@@ -110,14 +110,20 @@ class Table {
   };
   using Entries = std::list<Entry>;
   using Position = typename Entries::iterator;
+  // Entries by their keys, and keys as such.
   struct Hash {
-    size_t operator()(const Key* key) const { return HashOf(*key); }
+    using is_transparent = void;
+    size_t operator()(const Key& key) const { return HashOf(key); }
+    size_t operator()(const Position& entry) const { return HashOf(entry->key); }
   };
   struct Equal {
-    bool operator()(const Key* one, const Key* other) const { return *one == *other; }
+    using is_transparent = void;
+    bool operator()(const Key& one, const Position& other) const { return one == other->key; }
+    bool operator()(const Position& one, const Key& other) const { return one->key == other; }
+    bool operator()(const Position& one, const Position& other) const { return one->key == other->key; }
   };
   // With what list, index and allocator take for it.
-  static constexpr size_t kEntrySize = sizeof(Entry) + 10 * sizeof(void*);
+  static constexpr size_t kEntrySize = sizeof(Entry) + 8 * sizeof(void*);
 
   struct alignas(64) Shard final : public EvictionQueue {
     // Entries in use at the old end are passed over, this many at most.
@@ -125,16 +131,16 @@ class Table {
 
     mutable Mutex mutex;
     Entries entries GUARDED_BY(mutex);  // least recently used first
-    std::unordered_map<const Key*, Position, Hash, Equal> index GUARDED_BY(mutex);
+    std::unordered_set<Position, Hash, Equal> index GUARDED_BY(mutex);
     uint64_t bytes GUARDED_BY(mutex) = 0;
     uint64_t evictions GUARDED_BY(mutex) = 0;
     Budget* budget = nullptr;
 
     Position FindOrAdd(const Key& key) REQUIRES(mutex) {
-      const auto found = index.find(&key);
-      if (found != index.end()) return found->second;
+      const auto found = index.find(key);
+      if (found != index.end()) return *found;
       const Position entry = entries.insert(entries.end(), {.key = key});
-      index.emplace(&entry->key, entry);
+      index.insert(entry);
       return entry;
     }
 
@@ -152,7 +158,7 @@ class Table {
 
     void MoveOut(Position entry, Entries& to) REQUIRES(mutex) {
       SetCharge(*entry, 0);
-      index.erase(&entry->key);
+      index.erase(entry);
       to.splice(to.end(), entries, entry);
     }
 
@@ -176,7 +182,7 @@ class Table {
       const MutexLock lock(mutex);
       const auto entry = Evictable();
       if (entry == entries.end()) return;
-      MoveOut(index.at(&entry->key), evicted);
+      MoveOut(*index.find(entry->key), evicted);
       ++evictions;
     }
   };

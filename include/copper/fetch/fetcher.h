@@ -87,7 +87,7 @@ class Fetcher final : public rpc::Handler {
     size_t lookup_list_limit = 8192;  // a lookup lists its directory unless it has more entries than this
     // Packed listings that are larger fail with ENOMEM, before memory is taken for them: what a node can hold at all.
     size_t listing_limit_bytes = size_t{1} << 31;
-    std::vector<std::string> hosts{};  // by rank, for messages; may be empty
+    std::function<std::string(Rank)> host_of{};  // for messages; may be empty. Any thread
   };
   struct Parts {  // all outlive the fetcher
     storage::BackingStore& store;

@@ -14,8 +14,12 @@ namespace copper {
 
 class ListingAssembly {
  public:
-  // Takes all of the memory at once; throws std::bad_alloc.
-  explicit ListingAssembly(size_t size) : buffer_(Buffer::Allocate(size)), missing_(Pieces(size)) {}
+  // Takes all of the memory at once; throws std::bad_alloc. None where `first`, the first piece, is all of it and alone
+  // in its memory: it is kept then.
+  ListingAssembly(size_t size, const Bytes& first)
+      : size_(size),
+        buffer_(Pieces(size) == 1 && first.charge() == size ? Buffer() : Buffer::Allocate(size)),
+        missing_(Pieces(size)) {}
 
   static uint64_t Pieces(uint64_t size) { return (size + kChunkSize - 1) / kChunkSize; }
 
@@ -24,14 +28,13 @@ class ListingAssembly {
     const MutexLock lock(mutex_);
     if (missing_ == 0) return std::nullopt;
     const size_t offset = piece * kChunkSize;
-    if (!bytes || bytes->size() != std::min(kChunkSize, buffer_.size() - offset)) {
+    if (!bytes || bytes->size() != std::min(kChunkSize, size_ - offset)) {
       missing_ = 0;
       return bytes ? Fail(EBADMSG) : std::unexpected(bytes.error());
     }
-    std::memcpy(buffer_.data() + offset, bytes->data(), bytes->size());
+    if (buffer_) std::memcpy(buffer_.data() + offset, bytes->data(), bytes->size());
     if (--missing_ != 0) return std::nullopt;
-    const size_t size = buffer_.size();
-    return std::move(buffer_).Freeze(size);
+    return buffer_ ? std::move(buffer_).Freeze(size_) : *bytes;
   }
 
   // Nothing more is to be added. False if it was complete, or abandoned, before.
@@ -41,6 +44,7 @@ class ListingAssembly {
   }
 
  private:
+  const size_t size_;
   Mutex mutex_;
   Buffer buffer_ GUARDED_BY(mutex_);
   uint64_t missing_ GUARDED_BY(mutex_);

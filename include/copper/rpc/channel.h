@@ -26,6 +26,7 @@
 #include "copper/base/seal.h"
 #include "copper/fabric/endpoint.h"
 #include "copper/wire/header.h"
+#include "copper/wire/keys.h"
 
 namespace copper::rpc {
 
@@ -123,7 +124,7 @@ class FabricChannel final : public Channel, private fabric::Receiver {
   struct Options {
     Rank self = 0;
     uint32_t ranks = 1;
-    JobIdentity job;
+    wire::Keys keys;        // of the job; ranks of one process may share them
     uint16_t credits = 64;  // granted to each peer
   };
   // All references outlive the channel.

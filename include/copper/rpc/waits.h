@@ -3,8 +3,8 @@
 // Any thread. The list outlives its tokens; its lock is a leaf.
 #pragma once
 
-#include <array>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,7 +74,7 @@ class WaitList {
     Wait longest;
     Duration waited;
   };
-  std::array<std::optional<Told>, static_cast<size_t>(Doing::kCount)> told_ GUARDED_BY(mutex_);
+  std::map<Doing, Told> told_ GUARDED_BY(mutex_);
 };
 
 }  // namespace copper::rpc

@@ -24,11 +24,11 @@
 #include "copper/base/seal.h"
 #include "copper/base/secret.h"
 #include "copper/names/attributes.h"
+#include "copper/wire/universal_hash.h"
 
 namespace copper::wire {
 
 enum class Kind : uint8_t;
-class UniversalHasher;
 
 // What sealed bytes are.
 struct Subject {
@@ -39,10 +39,11 @@ struct Subject {
 };
 
 // Derived from the job's key, once; the key itself is never used on data. Immutable, any thread; copies are cheap.
-// Throws std::bad_alloc; std::runtime_error if this libcrypto has no Poly1305.
+// Throws std::bad_alloc.
 class Keys {
  public:
-  explicit Keys(const JobIdentity& job);
+  // By default the hash is Poly1305 (MakePoly1305, which may throw). All ranks of a job need the same one.
+  explicit Keys(const JobIdentity& job, std::shared_ptr<const UniversalHasher> hasher = MakePoly1305());
 
   const JobId& job() const { return job_; }
 

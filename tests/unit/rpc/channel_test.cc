@@ -175,7 +175,7 @@ TEST_F(ChannelTest, ImpossibleCallsFailAtOnce) {
 }
 
 TEST_F(ChannelTest, CallsBeforeStartFail) {
-  FabricChannel idle({.self = 0, .ranks = kRanks, .job = job_}, fabric_.endpoint(0), clock_, log_);
+  FabricChannel idle({.self = 0, .ranks = kRanks, .keys = wire::Keys(job_)}, fabric_.endpoint(0), clock_, log_);
   Outcome outcome;
   idle.Call(1, {.path = "/a"}, clock_.Now() + kLong, outcome.Done());
   EXPECT_EQ(outcome.Error(), ENOTCONN);
@@ -306,7 +306,7 @@ TEST_F(ChannelTest, FirstSuccessIsLoggedOnce) {
   handlers_[0].SetScript([](Rank, Request request, TimePoint, Responder respond) {
     respond({.error = request.path == "/absent" ? ENOENT : 0});
   });
-  FabricChannel logging({.self = 0, .ranks = 1, .job = job_}, fabric_.endpoint(0), clock_, log);
+  FabricChannel logging({.self = 0, .ranks = 1, .keys = wire::Keys(job_)}, fabric_.endpoint(0), clock_, log);
   logging.Start(handlers_[0]);
   clock_.Advance(milliseconds(12));
   for (const Request& request : {Request{.kind = Kind::kLook, .path = "/absent"}, Request{.kind = Kind::kStatus},

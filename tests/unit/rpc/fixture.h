@@ -135,7 +135,7 @@ class ChannelTest : public testing::Test {
   void StartAll(uint16_t credits = 64) {
     for (Rank rank = 0; rank < kRanks; ++rank) {
       channels_.push_back(std::make_unique<FabricChannel>(
-          FabricChannel::Options{.self = rank, .ranks = kRanks, .job = job_, .credits = credits},
+          FabricChannel::Options{.self = rank, .ranks = kRanks, .keys = wire::Keys(job_), .credits = credits},
           fabric_.endpoint(rank), clock_, log_));
     }
     for (Rank rank = 0; rank < kRanks; ++rank) channels_[rank]->Start(handlers_[rank]);

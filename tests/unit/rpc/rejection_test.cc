@@ -215,7 +215,7 @@ TEST(RejectionLogTest, OneWarningForEachSort) {
     const SteadyClock clock;
     fakes::LoopbackFabric fabric(1);
     ScriptedHandler handler;
-    FabricChannel channel({.self = 0, .ranks = 1, .job = job}, fabric.endpoint(0), clock, log);
+    FabricChannel channel({.self = 0, .ranks = 1, .keys = wire::Keys(job)}, fabric.endpoint(0), clock, log);
     channel.Start(handler);
     wire::Header other;
     other.job[0] = ~job.id[0];
