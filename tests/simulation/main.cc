@@ -8,6 +8,7 @@
 #include <string>
 
 #include "simulation/options.h"
+#include "simulation/table.h"
 #include "simulation/world.h"
 
 namespace copper::simulation {
@@ -96,6 +97,21 @@ Result<bool> RunOne(const CommandOptions& options) {
   return report.failures.empty();
 }
 
+// The directory first: it may be that nothing can be written there.
+int MakeTable(const CommandOptions& options) {
+  Status written = WriteTable({}, options.table);
+  Table table;
+  if (written) {
+    table = RunTable(options);
+    written = WriteTable(table, options.table);
+  }
+  if (!written) {
+    fmt::print(stderr, "copper_simulate: {}\n", written.error().message);
+    return 2;
+  }
+  return table.all_hold ? 0 : 1;
+}
+
 int Run(const std::vector<std::string>& arguments) {
   const Result<CommandOptions> options = ParseCommand(arguments);
   if (!options && options.error().code == ECANCELED) {
@@ -106,6 +122,7 @@ int Run(const std::vector<std::string>& arguments) {
     fmt::print(stderr, "copper_simulate: {}\n", options.error().message);
     return 2;
   }
+  if (!options->table.empty()) return MakeTable(*options);
   uint32_t failed = 0;
   for (uint32_t number = 0; number < options->seeds; ++number) {
     const Result<bool> holds = RunOne(Drawn(*options, options->run.seed + number));

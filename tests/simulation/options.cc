@@ -29,6 +29,7 @@ struct Raw {
   std::string faults;
   uint64_t mebibytes = 200;
   uint64_t budget_mebibytes = 0;
+  uint32_t read_kibibytes = 128;
   int64_t ttl_ms = 2000;
   int64_t within_ms = 2000;
   int log_level = 0;
@@ -40,6 +41,9 @@ void DefineJob(CommandLine& line, CommandOptions& options, Raw& raw) {
   line.add_option("--processes", run.processes, "Of the workload, on each node")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  line.add_option("--cores", run.cores, "All nodes are on one machine of so many; 0: each has enough of its own")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
   line.add_option("--fanout", run.fanout, "As of cu_fuse")->check(CLI::Range(1, 64))->capture_default_str();
   line.add_option("--trees", run.trees, "As of cu_fuse; 0: its default")->capture_default_str();
   line.add_option("--source-ops", run.source_ops, "As of cu_fuse; 0: its default")->capture_default_str();
@@ -49,7 +53,7 @@ void DefineJob(CommandLine& line, CommandOptions& options, Raw& raw) {
 
 void DefineModels(CommandLine& line, Raw& raw) {
   line.add_option("--fabric", raw.fabric, "slingshot or tcp")->capture_default_str();
-  line.add_option("--source", raw.source, "lustre or slow")->capture_default_str();
+  line.add_option("--source", raw.source, "lustre, slow or memory")->capture_default_str();
   line.add_option("--faults", raw.faults,
                   "Kinds, separated by commas: kill, freeze, slow, delay, reset, stall, error, replace; or all");
 }
@@ -66,6 +70,10 @@ void DefineWorkload(CommandLine& line, CommandOptions& options, Raw& raw) {
   line.add_option("--think", options.run.kernel.think,
                   "Times the pauses of the workload: more where processes share cores")
       ->check(CLI::Range(0.0, 1000.0))
+      ->capture_default_str();
+  line.add_option("--read-kib", raw.read_kibibytes,
+                  "Of one read of the kernel: 1024 where root has raised its read-ahead")
+      ->check(CLI::Range(4, 1024))
       ->capture_default_str();
   line.add_flag("--direct", options.run.is_direct, "Without Copper: each node asks the source itself, 1 MiB at a time");
   line.add_flag("--refresh", options.run.refreshes, "Refreshes / when the workload is done");
@@ -95,6 +103,18 @@ void DefineRuns(CommandLine& line, CommandOptions& options, Raw& raw) {
       ->check(CLI::Range(0, 5))
       ->capture_default_str();
   line.add_flag("--json", options.json, "One line of JSON for each run");
+  line.add_option(
+      "--table", options.table,
+      "Instead of one run: table.md and plots in this directory, of the workload and a file of 10 GiB, each "
+      "through Copper and directly, on as many nodes as the next says");
+  line.add_option("--table-nodes", options.table_nodes, "Separated by commas")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 200'000))
+      ->capture_default_str();
+  line.add_option("--most-work", options.most_work,
+                  "Runs of the table with more steps than so many millions, over all nodes, are left out")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
 }
 
 Status Take(const Raw& raw, CommandOptions& options) {
@@ -118,7 +138,10 @@ Status Take(const Raw& raw, CommandOptions& options) {
   run.absent_ttl = raw.ttl_ms < 0 ? Duration::max() : Duration(milliseconds(raw.ttl_ms));
   run.log_level = static_cast<LogLevel>(raw.log_level);
   options.import.bytes = options.large_bytes = raw.mebibytes << 20;
-  if (run.is_direct) run.kernel.read_bytes = uint32_t{1} << 20;
+  run.kernel.read_bytes = run.is_direct ? uint32_t{1} << 20 : raw.read_kibibytes << 10;
+  if (!options.table.empty() && (options.is_random || options.seeds > 1 || run.is_direct)) {
+    return Fail(EINVAL, "--table goes with none of --random, --seeds and --direct");
+  }
   run.faults.within = milliseconds(raw.within_ms);
   if (raw.faults.empty()) return {};
   const auto kinds = ParseFaults(raw.faults);
@@ -193,6 +216,10 @@ std::string CommandOf(const CommandOptions& options) {
   if (run.refreshes) command += " --refresh";
   if (run.starts) command += " --start";
   if (run.reports) command += fmt::format(" --reports --lost-in-reports {}", run.lost_in_reports);
+  if (run.cores != 0) command += fmt::format(" --cores {}", run.cores);
+  if (!run.is_direct && run.kernel.read_bytes != KernelModel{}.read_bytes) {
+    command += fmt::format(" --read-kib {}", run.kernel.read_bytes >> 10);
+  }
   if (run.kernel.think != 1) command += fmt::format(" --think {}", run.kernel.think);
   if (run.cache_budget != UINT64_MAX) command += fmt::format(" --cache-budget-mib {}", run.cache_budget >> 20);
   if (run.absent_ttl != Duration(seconds(2))) {

@@ -21,6 +21,9 @@ struct CommandOptions {
   bool is_random = false;  // each with a size, a shape and faults of its own, drawn from its seed
   uint32_t most_nodes = 64;
   bool json = false;
+  std::string table;  // not empty: runs of table_nodes, as a table and plots in this directory
+  std::vector<uint32_t> table_nodes = {1, 8, 64, 512, 1000, 4096, 10'000};
+  double most_work = 6;  // of a run of the table: millions of steps over all nodes; those of more are left out
 };
 
 // EINVAL with one line that says what is wrong; ECANCELED with what was asked for, if that was help.

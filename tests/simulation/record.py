@@ -16,6 +16,7 @@ import sys
 import tempfile
 
 CALL = re.compile(r"^\d+ +(\d+\.\d+) (\w+)\((.*)$")
+ABOVE = re.compile(r"^(?:AT_FDCWD|\d+)<([^>]*)>")  # what a relative path begins at
 PATH = re.compile(r'"((?:[^"\\]|\\.)*)"')
 LOOKS = {"newfstatat", "stat", "lstat", "access", "faccessat2", "readlink", "readlinkat", "statx", "execve"}
 TRACED = "trace=%file,getdents64"
@@ -70,7 +71,7 @@ class Trace:
 
 def record(root, command):
     with tempfile.NamedTemporaryFile("r") as log:
-        subprocess.run(["strace", "-f", "-qq", "-ttt", "-e", TRACED, "-o", log.name, *command], check=True)
+        subprocess.run(["strace", "-f", "-qq", "-ttt", "-y", "-e", TRACED, "-o", log.name, *command], check=True)
         before = os.times()
         subprocess.run(command, check=True)
         after = os.times()
@@ -79,14 +80,15 @@ def record(root, command):
         for line in log:
             call = CALL.match(line)
             path = call and PATH.search(call[3])
-            if path and (call[2] in LOOKS or call[2] in ("openat", "open")):
-                trace.add(call[2], path[1], float(call[1]))
+            if path and path[1] and (call[2] in LOOKS or call[2] in ("openat", "open")):
+                above = ABOVE.search(call[3])
+                trace.add(call[2], os.path.join(above[1] if above else "/", path[1]), float(call[1]))
     return trace, took
 
 
 def write(trace, took, output):
     begin, end = trace.steps[0][2], trace.steps[-1][2]
-    scale = took / (end - begin) * 1e6
+    scale = took / (end - begin) * 1e6 if end > begin else 0
     with open(output, "w", encoding="utf-8") as out:
         out.write("# kind size path: d directory, f file, l library, a absent; then: L look, D list, R read, its line's number, think us\n")
         for letter, size, path in trace.kinds:

@@ -1,10 +1,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <ostream>
 #include <sstream>
 
+#include "simulation/cores.h"
+#include "simulation/hasher.h"
 #include "simulation/options.h"
+#include "simulation/svg.h"
+#include "simulation/table.h"
 #include "simulation/world.h"
 
 namespace copper::simulation {
@@ -130,6 +137,33 @@ TEST(FileTree, KnowsItsBytes) {
   EXPECT_FALSE(tree.IsContent(file, second, (1 << 20) + 100, bytes));
 }
 
+TEST(SourceHasher, IsTheRealOne) {
+  FileTree tree;
+  const NameId file = tree.Add(kRoot, "file", NameKind::kFile, 3 << 20);
+  const SourceHasher hasher(tree);
+  const auto real = wire::MakePoly1305();
+  const Bytes bytes = tree.Content(file, 0, 1 << 20);
+  const std::vector<std::byte> other(100'000, std::byte{1});
+  for (const unsigned char first : {1, 2, 1}) {
+    const wire::HashKey key{first};
+    for (const auto& hashed : {bytes.span(), bytes.span().first(1000), std::span<const std::byte>(other)}) {
+      EXPECT_EQ(real->Hash(hashed, key), hasher.Hash(hashed, key));
+    }
+  }
+}
+
+TEST(Cores, AreSharedByAllThatIsDone) {
+  const TimePoint start = EventQueue::kStart;
+  Cores two(2);
+  EXPECT_EQ(start + seconds(3), two.Do(start, seconds(3)));
+  EXPECT_EQ(start + seconds(1), two.Do(start, seconds(1)));
+  EXPECT_EQ(start + seconds(2), two.Do(start, seconds(1)));
+  EXPECT_EQ(start + seconds(5), two.Do(start + seconds(4), seconds(1)));
+  EXPECT_EQ(start + seconds(3), two.Do(start, seconds(1))) << "the other core is idle until then";
+  Cores enough(0);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(start + seconds(1), enough.Do(start, seconds(1)));
+}
+
 TEST(Simulation, TwoRunsAreOne) {
   RunOptions options{.seed = 5, .nodes = 12};
   options.faults = {.kinds = ParseFaults("all").value(), .count = 4, .within = milliseconds(300)};
@@ -231,6 +265,63 @@ TEST(Simulation, HoldsWhateverTheSeedBreaks) {
   }
 }
 
+Workload TraceOf(std::string_view name) {
+  Result<Workload> workload = ReadTrace(std::string(COPPER_TRACES "/") + std::string(name));
+  EXPECT_TRUE(workload) << workload.error().message;
+  return *std::move(workload);
+}
+
+TEST(Simulation, RecordedTracesAreReplayed) {
+  for (const std::string_view name : {"find.trace", "large.trace", "absent.trace"}) {
+    Workload workload = TraceOf(name);
+    World world({.nodes = 16}, workload);
+    const Report report = world.Run();
+    EXPECT_TRUE(report.failures.empty()) << name << ": " << All(report.failures);
+    EXPECT_EQ(0U, report.detours) << name;
+    EXPECT_EQ(1U, report.source.most_of_one) << name;
+  }
+}
+
+// --- What tests/bench/README.md has measured: the simulated time is within a quarter of it.
+
+double Seconds(const Report& report) {
+  return std::chrono::duration<double>(report.until_done).count();
+}
+
+struct SlowRow {
+  uint32_t nodes;
+  double measured;  // seconds
+};
+
+class SlowRowTest : public testing::TestWithParam<SlowRow> {};
+
+// All nodes share two cores: `think` stands for that.
+TEST_P(SlowRowTest, IsWithinAQuarter) {
+  const auto [nodes, measured] = GetParam();
+  RunOptions options{.nodes = nodes, .fabric = kTcpFabric, .source = kSlowSource};
+  options.kernel.think = 1.33 * nodes;
+  Workload workload = TraceOf("import.trace");
+  const Report report = World(options, workload).Run();
+  EXPECT_TRUE(report.failures.empty()) << All(report.failures);
+  EXPECT_NEAR(measured, Seconds(report), measured / 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Simulation, SlowRowTest,
+                         testing::Values(SlowRow{1, 13.5}, SlowRow{2, 13.5}, SlowRow{4, 15.5}, SlowRow{8, 20.1}),
+                         [](const auto& row) { return std::to_string(row.param.nodes) + "Nodes"; });
+
+TEST(LargeRow, IsWithinAQuarter) {
+  constexpr uint64_t kLarge = uint64_t{512} << 20;
+  constexpr double kMeasured = 4 * kLarge / 2.2e9;
+  RunOptions options{.nodes = 4, .processes = 1, .cores = 2, .fabric = kTcpFabric, .source = kMemorySource};
+  options.kernel.read_bytes = uint32_t{1} << 20;
+  options.start_within = {};
+  Workload workload = MakeLarge(kLarge);
+  const Report report = World(options, workload).Run();
+  EXPECT_TRUE(report.failures.empty()) << All(report.failures);
+  EXPECT_NEAR(kMeasured, Seconds(report), kMeasured / 4);
+}
+
 // Each check is seen to fail where the product is put together wrongly on purpose.
 struct Broken {
   Mutation mutation;
@@ -290,6 +381,10 @@ TEST(Command, BadInputIsOneLine) {
            {"--workload", "trace"},
            {"--trees", "5", "--nodes", "4"},
            {"stray"},
+           {"--read-kib", "2000"},
+           {"--cores", "-1"},
+           {"--table", "/tmp/x", "--table-nodes", "1,0"},
+           {"--table", "/tmp/x", "--seeds", "2"},
        }) {
     const Result<CommandOptions> options = ParseCommand(arguments);
     ASSERT_FALSE(options) << arguments.front();
@@ -316,6 +411,50 @@ TEST(Command, SaysHowToRunItAgain) {
       EXPECT_EQ(drawn.run.faults.kinds, again->run.faults.kinds);
     }
   }
+}
+
+std::string TextOf(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(Table, HasALineForEachSizeAndLeavesOutWhatIsTooMuch) {
+  CommandOptions options;
+  options.import = kSmall;
+  options.table_nodes = {1, 4};
+  options.most_work = 0.001;  // a thousand steps: an import on 4 nodes, no file of 10 GiB
+  const Table table = RunTable(options);
+  EXPECT_TRUE(table.all_hold);
+  ASSERT_EQ(2U, table.rows.size());
+  ASSERT_TRUE(table.rows[1].import && table.rows[1].import_direct);
+  EXPECT_LT(table.rows[1].import->source.operations, table.rows[1].import_direct->source.operations);
+  EXPECT_FALSE(table.rows[1].large || table.rows[1].large_direct);
+  const std::string text = Markdown(table);
+  EXPECT_EQ(4, std::ranges::count(text, '\n')) << text;
+  EXPECT_TRUE(text.contains("\n| 4 | ") && text.contains("| - | - |")) << text;
+  EXPECT_EQ(text, Markdown(RunTable(options)));
+}
+
+TEST(Table, IsWrittenWithItsPlots) {
+  const std::filesystem::path place = std::filesystem::path(testing::TempDir()) / "copper-simulate-table";
+  ASSERT_TRUE(WriteTable({}, place.string()));
+  for (const std::string_view name : {"table.md", "import.svg", "large.svg", "load.svg", "traffic.svg"}) {
+    EXPECT_FALSE(TextOf(place / name).empty()) << name;
+  }
+  const Status denied = WriteTable({}, (place / "table.md").string());
+  ASSERT_FALSE(denied);
+  EXPECT_EQ(EINVAL, denied.error().code);
+  std::filesystem::remove_all(place);
+}
+
+TEST(Svg, DrawsEachPointThatHasALogarithm) {
+  const std::string svg = Svg({"a < b", "x", "y", {{"one", {{1, 1}, {10, 0}, {100, 1000}}}, {"none", {{1, 0}}}}});
+  EXPECT_TRUE(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+  EXPECT_TRUE(svg.contains("a &lt; b"));
+  EXPECT_EQ(svg.find("<polyline"), svg.rfind("<polyline"));
+  size_t dots = 0;
+  for (size_t at = svg.find("<circle"); at != std::string::npos; at = svg.find("<circle", at + 1)) ++dots;
+  EXPECT_EQ(2U, dots);
 }
 
 }  // namespace
