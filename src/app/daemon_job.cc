@@ -32,7 +32,7 @@ void Daemon::MeetOthers() {
                             .end = [this](const fetch::RefreshId& id, const std::string& path,
                                           fetch::Told told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
   fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
-    if (request.kind == rpc::Kind::kReduce) return rpc_reducer_->Handle(request, std::move(respond));
+    if (request.kind == rpc::Kind::kReduce) return rpc_reducer_->Handle(from, request, std::move(respond));
     if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));
     const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
     if (of_the_end) return ending_->Handle(from, request, std::move(respond));

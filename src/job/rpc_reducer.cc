@@ -82,29 +82,32 @@ class Pending {
 
 }  // namespace
 
-// What this rank gives to whoever asks for it.
+// What this rank gives to whoever asks for it: to each all of it, in its own time.
 struct RpcReducer::Session {
+  struct Taker {
+    std::optional<ProfileStream> stream;
+    uint32_t next = 0;  // the piece that comes next
+    Bytes last;         // and the one before it
+    // Asks for a piece while there is none yet.
+    std::unique_ptr<rpc::Responder> waiting;
+    uint32_t wanted = 0;
+  };
   std::optional<Profile> merged;  // once all below have been heard
-  std::optional<ProfileStream> stream;
-  uint32_t next = 0;  // the piece that comes next
-  Bytes last;         // and the one before it
-  // Who asks for a piece while there is none yet.
-  std::unique_ptr<rpc::Responder> waiting;
-  uint32_t wanted = 0;
+  std::map<Rank, Taker> takers;
   uint64_t begun = 0;  // as which of all
 
   // ESTALE: this is not the next one, nor the last again, nor the first.
-  rpc::Reply Piece(uint32_t number) {
+  rpc::Reply Piece(Taker& taker, uint32_t number) const {
     if (number == 0) {
-      stream.emplace(*merged);
-      next = 0;
+      taker.stream.emplace(*merged);
+      taker.next = 0;
     }
-    if (number + 1 == next) return {.payload = last};
-    std::optional<Bytes> piece = number == next ? stream->Next() : std::nullopt;
+    if (number + 1 == taker.next) return {.payload = taker.last};
+    std::optional<Bytes> piece = number == taker.next && taker.stream ? taker.stream->Next() : std::nullopt;
     if (!piece) return {.error = ESTALE};
-    ++next;
-    last = *std::move(piece);
-    return {.payload = last};
+    ++taker.next;
+    taker.last = *std::move(piece);
+    return {.payload = taker.last};
   }
 };
 
@@ -165,13 +168,13 @@ Duration RpcReducer::Budget(Rank leader) const {
   return std::max<Duration>(kBudget - kPerLevel * everyone_.Depth(self_, leader), kPerLevel);
 }
 
-void RpcReducer::Handle(const rpc::Request& request, rpc::Responder respond) {
+void RpcReducer::Handle(Rank from, const rpc::Request& request, rpc::Responder respond) {
   const auto piece = static_cast<uint32_t>(request.argument);
   const ReductionId id{request.path.substr(std::min<size_t>(1, request.path.size())), request.argument2,
                        static_cast<uint32_t>(request.argument >> 32)};
   if (id.leader >= everyone_.ranks() || id.leader == self_) return respond({.error = EINVAL});
   if (piece == kAllTaken) {
-    Taken(id);
+    Taken(from, id);
     return respond({});
   }
   MutexLock lock(mutex_);
@@ -182,14 +185,15 @@ void RpcReducer::Handle(const rpc::Request& request, rpc::Responder respond) {
     lock.Unlock();
     return respond({.error = EBUSY});
   }
+  Session::Taker& taker = session->takers[from];
   if (session->merged) {
-    rpc::Reply reply = session->Piece(piece);
+    rpc::Reply reply = session->Piece(taker, piece);
     lock.Unlock();
     return respond(std::move(reply));
   }
-  // Where somebody else asked before, that one is lost, and its answer with it.
-  const auto before = std::exchange(session->waiting, std::make_unique<rpc::Responder>(std::move(respond)));
-  session->wanted = piece;
+  // Where it has asked before, that is forgotten, and its answer would be lost.
+  const auto before = std::exchange(taker.waiting, std::make_unique<rpc::Responder>(std::move(respond)));
+  taker.wanted = piece;
   if (is_new) {
     parts_.workers.Submit([this, id, session] { Collect(id, session); });
     changed_->Wake();
@@ -221,13 +225,15 @@ size_t RpcReducer::sessions() {
 void RpcReducer::Collect(const ReductionId& id, const std::shared_ptr<Session>& session) {
   Profile mine = own_(id.tag);
   Gather(mine, id, parts_.clock.Now() + Budget(id.leader));
-  MutexLock lock(mutex_);
-  session->merged = std::move(mine);
-  const auto waiting = std::exchange(session->waiting, nullptr);
-  if (!waiting) return;
-  rpc::Reply reply = session->Piece(session->wanted);
-  lock.Unlock();
-  (*waiting)(std::move(reply));
+  std::vector<std::pair<std::unique_ptr<rpc::Responder>, rpc::Reply>> answers;
+  {
+    const MutexLock lock(mutex_);
+    session->merged = std::move(mine);
+    for (auto& [rank, taker] : session->takers) {
+      if (taker.waiting) answers.emplace_back(std::move(taker.waiting), session->Piece(taker, taker.wanted));
+    }
+  }
+  for (auto& [waiting, reply] : answers) (*waiting)(std::move(reply));
 }
 
 void RpcReducer::Gather(Profile& into, const ReductionId& id, TimePoint deadline) {
@@ -259,9 +265,11 @@ std::vector<Rank> RpcReducer::Below(Rank rank, Rank leader) const {
   return living;
 }
 
-void RpcReducer::Taken(const ReductionId& id) {
+void RpcReducer::Taken(Rank by, const ReductionId& id) {
   const MutexLock lock(mutex_);
-  if (sessions_.erase(id) == 0) return;
+  const auto held = sessions_.find(id);
+  if (held == sessions_.end() || held->second->takers.erase(by) == 0) return;
+  if (held->second->takers.empty()) sessions_.erase(held);
   taken_tags_.push_back(id.tag);
   if (taken_tags_.size() > kMostTags) taken_tags_.pop_front();
   changed_->Wake();

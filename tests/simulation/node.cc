@@ -95,7 +95,7 @@ void Node::PingAll() {
 }
 
 void Node::OnControl(Rank from, const rpc::Request& request, rpc::Responder respond) {
-  if (request.kind == rpc::Kind::kReduce) return reducer_.Handle(request, std::move(respond));
+  if (request.kind == rpc::Kind::kReduce) return reducer_.Handle(from, request, std::move(respond));
   if (request.kind == rpc::Kind::kRefresh) return refresher_.Handle(request, std::move(respond));
   const bool of_the_end = request.kind == rpc::Kind::kStop || request.kind == rpc::Kind::kLeft;
   if (of_the_end) return ending_.Handle(from, request, std::move(respond));

@@ -131,7 +131,8 @@ void Reports::CheckProfile(const std::optional<Result<profile::Profile>>& profil
                        fmt::format("{} rows, but {} calls, of one for each rank", said.there.size(), calls));
 }
 
-// Who was killed or frozen meanwhile may be either.
+// Who was killed or frozen meanwhile may be either. A status is collected along tree 0, and who was frozen there finds
+// that the time of those below it is over.
 void Reports::CheckRanks(const Said& said, Check check) const {
   for (Rank rank = 0; rank < world_.nodes.size(); ++rank) {
     const size_t there = said.there.count(rank);
@@ -140,14 +141,22 @@ void Reports::CheckRanks(const Said& said, Check check) const {
       world_.checks.Fail(check,
                          fmt::format("rank {} {}: {} times there, {} times missing", rank, what, there, missing));
     };
+    const bool may_miss = disturbed_.contains(rank) || (check == Check::kStatus && IsBelowDisturbed(rank));
     if (there + missing != 1) {
       complain("is not told of once");
     } else if (dead_.contains(rank) && there != 0) {
       complain("is dead");
-    } else if (!dead_.contains(rank) && !disturbed_.contains(rank) && there == 0) {
+    } else if (!dead_.contains(rank) && !may_miss && there == 0) {
       complain("lives");
     }
   }
+}
+
+bool Reports::IsBelowDisturbed(Rank rank) const {
+  for (auto above = world_.forest.Parent(rank, 0); above; above = world_.forest.Parent(*above, 0)) {
+    if (disturbed_.contains(*above)) return true;
+  }
+  return false;
 }
 
 // Each deputy looks twice, as it does every kPause. The first that runs acts then, and nobody else.

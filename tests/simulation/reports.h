@@ -20,6 +20,7 @@ class Reports {
   struct World {
     EventQueue& queue;
     Checks& checks;
+    const tree::Forest& forest;
     std::vector<Node*> nodes;
     std::function<void(Rank)> on_killed;
   };
@@ -48,6 +49,7 @@ class Reports {
   void CheckStatus(const std::optional<Json>& status);
   void CheckProfile(const std::optional<Result<profile::Profile>>& profile);
   void CheckRanks(const Said& said, Check check) const;
+  bool IsBelowDisturbed(Rank rank) const;
   void CheckDeputies();
   void Tell(const std::string& what);
 

@@ -241,6 +241,15 @@ TEST(Simulation, TheJobSpeaksOfAllWhoeverIsLostMeanwhile) {
   }
 }
 
+// A chain of ranks: one that was given up as lost goes on, and takes the profile of another beside who took its place.
+TEST(Simulation, AProfileIsTakenByTwo) {
+  RunOptions options{.seed = 6080, .nodes = 11, .processes = 1, .fanout = 1, .trees = 2};
+  options.fabric = kTcpFabric;
+  options.reports = true;
+  options.lost_in_reports = 2;
+  EXPECT_HOLDS(RunImport(options, {.files = 52, .bytes = uint64_t{72} << 20}));
+}
+
 TEST(Simulation, LostRanksCostNoMoreThanTheyMay) {
   for (uint64_t seed = 1; seed <= 6; ++seed) {
     RunOptions options{.seed = seed, .nodes = 24};

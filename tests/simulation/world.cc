@@ -237,7 +237,7 @@ void World::RunReports() {
   std::vector<Node*> nodes;
   for (const auto& node : nodes_) nodes.push_back(node.get());
   reports_ = std::make_unique<Reports>(
-      Reports::World{queue_, checks_, std::move(nodes), [this](Rank rank) { kernels_[rank]->Stop(); }},
+      Reports::World{queue_, checks_, forest_, std::move(nodes), [this](Rank rank) { kernels_[rank]->Stop(); }},
       options_.lost_in_reports, options_.seed);
   reports_->Run();
 }

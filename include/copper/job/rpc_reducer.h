@@ -3,7 +3,7 @@
 // Any rank may lead one; it goes along the tree of which the leader is the root, around lost ranks. Each rank asks
 // those below it for their profiles, piece by piece (kReduce, src/wire/README.md), and merges what comes; a rank that
 // is asked for the first time begins to ask those below it. Who does not answer is left out, and those below it are
-// asked instead.
+// asked instead; it may be there after all, and go on: whoever asks is given the profile, beside others who ask for it.
 #pragma once
 
 #include <compare>
@@ -53,7 +53,7 @@ class RpcReducer final : public profile::Reducer {
   ~RpcReducer() override;  // after the channel was stopped, and the workers
 
   // kReduce of other ranks. The progress thread; does not block.
-  void Handle(const rpc::Request& request, rpc::Responder respond);
+  void Handle(Rank from, const rpc::Request& request, rpc::Responder respond);
 
   // Leads a reduction under the profile's tag. Never fails: ranks of which nothing came in time are missing in it.
   // Blocks: not for the progress thread or the loop.
@@ -75,7 +75,7 @@ class RpcReducer final : public profile::Reducer {
   void Gather(profile::Profile& into, const ReductionId& id, TimePoint deadline) EXCLUDES(mutex_);
   // The uppermost ranks below `rank` that are not known to be lost.
   std::vector<Rank> Below(Rank rank, Rank leader) const;
-  void Taken(const ReductionId& id) EXCLUDES(mutex_);
+  void Taken(Rank by, const ReductionId& id) EXCLUDES(mutex_);
   // Null: too many are under way.
   std::shared_ptr<Session> Begin(const ReductionId& id) REQUIRES(mutex_);
   Duration Budget(Rank leader) const;

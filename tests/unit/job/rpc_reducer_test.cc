@@ -62,7 +62,7 @@ class Ranks {
  private:
   class DirectChannel final : public rpc::Channel {
    public:
-    explicit DirectChannel(Ranks& ranks) : ranks_(ranks) {}
+    DirectChannel(Ranks& ranks, Rank self) : ranks_(ranks), self_(self) {}
     void Call(Rank to, rpc::Request request, TimePoint, Done done) override {
       Node& node = *ranks_.nodes_[to];
       const bool piece = request.kind == rpc::Kind::kReduce;
@@ -70,18 +70,19 @@ class Ranks {
       if (node.lost) return done(Fail(ETIMEDOUT));
       if (request.kind == rpc::Kind::kPing) return done(rpc::Reply{});
       auto shared = std::make_shared<Done>(std::move(done));
-      node.reducer.Handle(request, rpc::Responder([shared](rpc::Reply reply) { (*shared)(std::move(reply)); }));
+      node.reducer.Handle(self_, request, rpc::Responder([shared](rpc::Reply reply) { (*shared)(std::move(reply)); }));
     }
     void GiveUp(Rank) override {}
     void WantTicks() override {}
 
    private:
     Ranks& ranks_;
+    const Rank self_;
   };
 
   struct Node {
     Node(Ranks& ranks, Rank rank)
-        : channel(ranks),
+        : channel(ranks, rank),
           reducer(rank, {channel, ranks.forest_, losses, workers, ranks.wakeups_, ranks.clock_, ranks.log_},
                   [&ranks, rank](const std::string& tag) { return ranks.OwnOf(rank, tag); }) {}
     DirectChannel channel;
@@ -154,11 +155,36 @@ TEST(RpcReducer, SessionsThatNobodyTakesGo) {
   for (uint32_t number = 1; number <= 4 * RpcReducer::kMostSessions; ++number) {
     std::promise<rpc::Reply> got;
     rpc::Request request{.kind = rpc::Kind::kReduce, .path = "/noon", .argument = uint64_t{number} << 32};
-    ranks[1].Handle(request, rpc::Responder([&](rpc::Reply reply) { got.set_value(std::move(reply)); }));
+    ranks[1].Handle(0, request, rpc::Responder([&](rpc::Reply reply) { got.set_value(std::move(reply)); }));
     EXPECT_EQ(got.get_future().get().error, 0) << number;
     EXPECT_LE(ranks[1].sessions(), RpcReducer::kMostSessions);
   }
   EXPECT_EQ(TablesOf(ranks.ReducedBy(0, "noon")).paths, TablesOf(ranks.Expected({}, "noon")).paths);
+}
+
+// One that was thought to be lost goes on asking beside who asks in its place.
+TEST(RpcReducer, TwoThatAskForOneProfileBothHaveAllOfIt) {
+  Ranks ranks(3);
+  const auto ask = [&](Rank from, uint32_t piece) {
+    std::promise<rpc::Reply> got;
+    rpc::Request request{.kind = rpc::Kind::kReduce, .path = "/noon", .argument = uint64_t{1} << 32 | piece};
+    ranks[2].Handle(from, request, rpc::Responder([&](rpc::Reply reply) { got.set_value(std::move(reply)); }));
+    return got.get_future().get();
+  };
+  uint32_t piece = 0;
+  for (bool is_over = false; !is_over; ++piece) {
+    const rpc::Reply one = ask(0, piece);
+    const rpc::Reply other = ask(1, piece);
+    ASSERT_EQ(one.error, 0) << piece;
+    ASSERT_EQ(other.error, 0) << piece;
+    EXPECT_TRUE(std::ranges::equal(one.payload.span(), other.payload.span())) << piece;
+    is_over = one.payload.size() == 1;
+  }
+  EXPECT_GT(piece, 2U);
+  EXPECT_EQ(ask(0, UINT32_MAX).error, 0);
+  EXPECT_EQ(ranks[2].sessions(), 1U) << "the other has not said that it has all of it";
+  EXPECT_EQ(ask(1, UINT32_MAX).error, 0);
+  EXPECT_EQ(ranks[2].sessions(), 0U);
 }
 
 TEST(RpcReducer, WhoIsNotAskedKeepsItsOwn) {
@@ -176,7 +202,7 @@ TEST(RpcReducer, StrangeRequestsAreRefused) {
   const auto answer = [&](uint32_t leader, uint32_t piece) {
     rpc::Reply got;
     rpc::Request request{.kind = rpc::Kind::kReduce, .path = "/final", .argument = piece, .argument2 = leader};
-    ranks[1].Handle(request, rpc::Responder([&](rpc::Reply reply) { got = std::move(reply); }));
+    ranks[1].Handle(0, request, rpc::Responder([&](rpc::Reply reply) { got = std::move(reply); }));
     return got.error;
   };
   EXPECT_EQ(answer(1, 0), EINVAL) << "itself";
