@@ -29,7 +29,7 @@ class Program(unittest.TestCase):
         self.assertIn("0 of 2 runs failed", done.stdout)
 
     def test_bad_input_is_one_line_and_2(self):
-        for arguments in (["--nodes", "0"], ["--fabric", "pigeons"], ["--bad"], ["--workload", "trace", "--trace", "/nonexistent"]):
+        for arguments in (["--nodes", "0"], ["--fabric", "pigeons"], ["--bad"], ["--table", "/dev/null/plots"], ["--workload", "trace", "--trace", "/nonexistent"]):
             done = run(*arguments)
             self.assertEqual(2, done.returncode, arguments)
             self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)

@@ -23,7 +23,7 @@ class UniversalHasher {
 // with AVX-512, against 120 for GHASH with PCLMULQDQ there and in libgcrypt, 190 to 230 in libsodium and nettle, and
 // 190 for its Poly1305).
 //
-// In a library context of its own, which takes some 90 KiB, so that nothing depends on how a site has configured
+// In a library context of its own, which takes some 45 KiB, so that nothing depends on how a site has configured
 // OpenSSL (a FIPS provider has no Poly1305), or on who else in this process uses it. Throws std::runtime_error if there
 // is none to be had.
 std::shared_ptr<const UniversalHasher> MakePoly1305();
