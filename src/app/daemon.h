@@ -104,7 +104,6 @@ class Daemon {
   uint64_t NodeBudget() const;
   fetch::Fetcher::Options FetcherOptions() const;
   fuse::Server::Options ServerOptions();
-  std::string AddressBookText() const;
   Json OwnStatus();
   Json LiveStatus();                // with what `copper stop MOUNT` wants to know
   Json LookAtJobDirectory() const;  // whether it is gone. Blocks on it
@@ -126,8 +125,7 @@ class Daemon {
   bool Acts() const { return deputy_ && deputy_->IsActing(); }
   void FindLost();
   void CollectStatus(Control::StatusDone done);
-  std::string NameLeftMounts(const job::JobEnd& end);      // empty where none is left
-  std::string NameLost(const std::set<Rank>& lost) const;  // ", without rank 2 (host, process 5)"; empty for none
+  std::string NameLeftMounts(const job::JobEnd& end);  // empty where none is left
 
   void LeaveMount();
   void Unmount();

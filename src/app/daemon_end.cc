@@ -5,9 +5,9 @@
 #include <cstdio>
 
 #include "app/daemon.h"
-#include "app/left_mounts.h"
 #include "app/mpi_guard.h"
 #include "copper/base/files.h"
+#include "copper/bootstrap/lost_members.h"
 #include "copper/bootstrap/world_reducer.h"
 #include "copper/profile/profile_file.h"
 
@@ -35,7 +35,7 @@ constexpr std::string_view kTag = "final";
 
 Daemon::Outcome Daemon::Leave() {
   const job::JobEnd end = end_.value_or(job::JobEnd{.alone = true});
-  Outcome outcome{.status = 0, .reason = end_reason_ + NameLost(end.lost)};
+  Outcome outcome{.status = 0, .reason = end_reason_ + bootstrap::NameLost(end.lost, members_)};
   if (end.alone) {
     outcome = {.status = 1, .reason = outcome.reason + "; no word from the other ranks came in time"};
     record_.Reason("ended without the others: " + outcome.reason);
@@ -147,13 +147,13 @@ Status Daemon::TryAside(std::string_view what, std::function<Status()> work, con
 
 // Whoever conducts the end looks for those of the lost.
 std::string Daemon::NameLeftMounts(const job::JobEnd& end) {
-  const auto left = std::make_shared<LeftMounts>();
+  const auto left = std::make_shared<bootstrap::LeftMounts>();
   if (end.conducted && !end.lost.empty()) {
     auto look = [this, left, lost = end.lost] {
-      *left = LookForMounts(lost, members_, members_[world_->rank()], job_, kMountersEnd);
+      *left = bootstrap::LookForMounts(lost, members_, members_[world_->rank()], job_, kMountersEnd);
     };
     const bool done = DoAside("a look at the job directory", kMountersEnd + kRecords, std::move(look));
-    if (!done) return Describe(LeftMounts{.dead = end.still_mounted, .unknown = end.lost}, members_);
+    if (!done) return Describe(bootstrap::LeftMounts{.dead = end.still_mounted, .unknown = end.lost}, members_);
   }
   left->dead.insert(end.still_mounted.begin(), end.still_mounted.end());
   return Describe(*left, members_);

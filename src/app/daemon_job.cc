@@ -3,6 +3,7 @@
 #include <future>
 
 #include "app/daemon.h"
+#include "copper/bootstrap/lost_members.h"
 
 namespace copper::app {
 namespace {
@@ -78,7 +79,7 @@ void Daemon::FindLost() {
     const std::vector<Rank> all = losses_.All();
     std::set<Rank> lost(all.begin(), all.end());
     if (lost.empty() || lost == named_lost_) return;
-    log_.Warning("the job goes on{}", NameLost(lost));
+    log_.Warning("the job goes on{}", bootstrap::NameLost(lost, members_));
     named_lost_ = std::move(lost);
     roll_call_->CheckUnmounted();
   });
@@ -95,18 +96,6 @@ void Daemon::CollectStatus(Control::StatusDone done) {
     }
     done(std::move(status));
   });
-}
-
-std::string Daemon::NameLost(const std::set<Rank>& lost) const {
-  constexpr size_t kMost = 8;
-  std::string names;
-  size_t named = 0;
-  for (const Rank rank : lost) {
-    if (++named > kMost) return names + fmt::format(" and {} more", lost.size() - kMost);
-    names += named == 1 ? ", without" : ",";
-    names += fmt::format(" rank {} ({}, process {})", rank, members_[rank].host, members_[rank].pid);
-  }
-  return names;
 }
 
 void Daemon::OnAllUnmounted(Rank last) {

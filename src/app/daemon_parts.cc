@@ -80,7 +80,7 @@ fuse::Server::Options Daemon::ServerOptions() {
   options.live_files["status.json"] = [this, print] { return print(LiveStatus()); };
   options.live_files["job_directory.json"] = [this, print] { return print(LookAtJobDirectory()); };
   options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
-  options.live_files["address_book.txt"] = [book = AddressBookText()] { return book; };
+  options.live_files["address_book.txt"] = [book = bootstrap::BookText(members_, member_addresses_)] { return book; };
   options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(job::StopReason::kIoctl); }); };
   options.on_snapshot_command = [this](const std::string& tag, JobProfile::Done done) {
     loop_->Submit([this, tag, done = std::move(done)]() mutable { profile_->Snapshot(tag, std::move(done)); });
@@ -91,14 +91,6 @@ fuse::Server::Options Daemon::ServerOptions() {
   options.recorder = recorder_.get();
   options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };
   return options;
-}
-
-std::string Daemon::AddressBookText() const {
-  std::string book;
-  for (size_t rank = 0; rank < members_.size(); ++rank) {
-    book += members_[rank].host + " " + member_addresses_[rank].text + "\n";
-  }
-  return book;
 }
 
 Json Daemon::OwnStatus() {

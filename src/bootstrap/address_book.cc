@@ -22,6 +22,12 @@ Result<std::vector<BookEntry>> ReadFacilityBook(const std::string& file, std::sp
 
 }  // namespace
 
+std::string BookText(std::span<const Member> members, std::span<const MemberAddress> addresses) {
+  std::string book;
+  for (size_t rank = 0; rank < members.size(); ++rank) book += members[rank].host + " " + addresses[rank].text + "\n";
+  return book;
+}
+
 Result<AddressBook> AddressBook::Agree(World& world, std::span<const Member> members, const Options& options,
                                        const std::vector<Candidate>& mine) {
   AddressBook book;
@@ -59,12 +65,9 @@ Status AddressBook::Write(const JobDirectory& job, std::span<const Member> membe
   const bool facility = !options_.facility_file.empty();
   const std::string source =
       facility ? "# facility: " + options_.facility_file + "\n" : "# discover, net type " + options_.net_type + "\n";
+  const std::string book = (facility ? source : "") + BookText(members, addresses);
   std::string nodes;
-  std::string book = facility ? source : "";
-  for (size_t rank = 0; rank < members.size(); ++rank) {
-    nodes += members[rank].host + "\n";
-    book += members[rank].host + " " + addresses[rank].text + "\n";
-  }
+  for (const Member& member : members) nodes += member.host + "\n";
   if (const Status written = WriteWholeFile(job.node_file(), nodes, 0600); !written) return written;
   if (const Status written = WriteWholeFile(job.full_address_book(), full_book_ + source, 0600); !written)
     return written;

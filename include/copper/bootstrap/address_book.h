@@ -48,6 +48,9 @@ Status CheckNetworks(const NetworkWish& wish, std::span<const Member> members,
 std::string FullBook(std::span<const Member> members, std::span<const std::vector<fabric::Candidate>> has,
                      std::span<const BookEntry> of_facility);
 
+// `host address`, a line for each rank.
+std::string BookText(std::span<const Member> members, std::span<const MemberAddress> addresses);
+
 class AddressBook {
  public:
   struct Options {

@@ -1,4 +1,5 @@
-// Mounts that stay when the job has ended: a trap for whoever uses that path next, so the end names them.
+// What is said of ranks that are lost: who they were, and which mounts they leave when the job has ended. Such a mount
+// is a trap for whoever uses that path next, so the end names it.
 //
 // A rank that did not come to the end may be dead (then its mounter has unmounted, unless that was killed, too) or
 // frozen. On this host the mount table shows what is there. On others the mounter's own word counts
@@ -14,7 +15,10 @@
 #include "copper/bootstrap/members.h"
 #include "copper/jobdir/job_directory.h"
 
-namespace copper::app {
+namespace copper::bootstrap {
+
+// ", without rank 2 (host, process 5)", of a few by name and of the others how many they are; empty for none.
+std::string NameLost(const std::set<Rank>& lost, std::span<const Member> members);
 
 struct LeftMounts {
   std::set<Rank> dead;     // there, and nobody answers for it
@@ -24,10 +28,10 @@ struct LeftMounts {
 
 // Of ranks that are `lost`. `here`: this rank. Blocks on the job directory, and waits for that long at most where a
 // mounter may still be at it.
-LeftMounts LookForMounts(const std::set<Rank>& lost, std::span<const bootstrap::Member> members,
-                         const bootstrap::Member& here, const JobDirectory& job, Duration patience);
+LeftMounts LookForMounts(const std::set<Rank>& lost, std::span<const Member> members, const Member& here,
+                         const JobDirectory& job, Duration patience);
 
 // What to say of them behind the reason of the end, and what to do; empty where there is nothing.
-std::string Describe(const LeftMounts& left, std::span<const bootstrap::Member> members);
+std::string Describe(const LeftMounts& left, std::span<const Member> members);
 
-}  // namespace copper::app
+}  // namespace copper::bootstrap

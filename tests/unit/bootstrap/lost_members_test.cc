@@ -1,4 +1,4 @@
-#include "app/left_mounts.h"
+#include "copper/bootstrap/lost_members.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,10 +8,9 @@
 #include "copper/jobdir/job_record.h"
 #include "fakes/temporary_directory.h"
 
-namespace copper::app {
+namespace copper::bootstrap {
 namespace {
 
-using bootstrap::Member;
 using testing::HasSubstr;
 
 // Of three ranks: 0 looks, 1 is on the same host, 2 on another one.
@@ -73,5 +72,17 @@ TEST_F(LeftMountsTest, HostsOfOneNameAreToldApartAndOnlySoManyNamed) {
   EXPECT_THAT(said, testing::Not(HasSubstr("(rank 8)")));
 }
 
+TEST(NameLost, SaysWhoTheyWereAndOfManyHowMany) {
+  Member member;
+  member.host = "node";
+  member.pid = 5;
+  const std::vector<Member> members(20, member);
+  EXPECT_EQ(NameLost({}, members), "");
+  EXPECT_EQ(NameLost({2, 7}, members), ", without rank 2 (node, process 5), rank 7 (node, process 5)");
+  std::set<Rank> all;
+  for (Rank rank = 0; rank < 20; ++rank) all.insert(rank);
+  EXPECT_THAT(NameLost(all, members), testing::EndsWith("rank 7 (node, process 5) and 12 more"));
+}
+
 }  // namespace
-}  // namespace copper::app
+}  // namespace copper::bootstrap
