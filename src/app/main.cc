@@ -16,7 +16,6 @@
 #include "app/daemon.h"
 #include "app/main_loop.h"
 #include "app/mpi_guard.h"
-#include "app/open_files.h"
 #include "app/options.h"
 #include "app/supervisor.h"
 #include "copper/base/memory_bounds.h"

@@ -8,13 +8,13 @@
 
 #include "app/checks.h"
 #include "app/daemon.h"
-#include "app/open_files.h"
 #include "copper/base/chunk_size.h"
 #include "copper/base/core_files.h"
 #include "copper/base/open_files_limit.h"
 #include "copper/fabric/libfabric_endpoint.h"
 #include "copper/mount/mount_name.h"
 #include "copper/profile/profile_file.h"
+#include "copper/storage/given_paths.h"
 #include "copper/storage/source_share.h"
 #include "copper/wire/header.h"
 
@@ -75,10 +75,10 @@ Status Daemon::CheckHost() {
   Result<std::vector<storage::Mount>> mounts = storage::ReadMountTable();
   if (!mounts) return std::unexpected(mounts.error());
   mounts_ = std::move(*mounts);
-  Result<std::string> target = ResolveTarget(options_.target, mounts_);
+  Result<std::string> target = storage::ResolveTarget(options_.target, mounts_);
   if (!target) return std::unexpected(target.error());
   target_ = std::move(*target);
-  Result<std::vector<std::string>> shared = ResolveShared(options_.shared_fs, mounts_);
+  Result<std::vector<std::string>> shared = storage::ResolveShared(options_.shared_fs, mounts_);
   if (!shared) return std::unexpected(shared.error());
   shared_fs_ = std::move(*shared);
   if (const Status checked = CheckMounts(); !checked) {

@@ -10,6 +10,7 @@
 #include "copper/base/mutex.h"
 #include "copper/base/unique_fd.h"
 #include "copper/names/attributes.h"
+#include "copper/storage/source_share.h"
 
 namespace copper::storage {
 
@@ -37,7 +38,7 @@ class OpenFile {
 class OpenFiles {
  public:
   using File = std::shared_ptr<OpenFile>;
-  static constexpr size_t kCapacity = 32;
+  static constexpr size_t kCapacity = kMostKeptOpen;
 
   // When a file began to be opened, counted in drops.
   using Moment = uint64_t;

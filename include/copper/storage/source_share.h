@@ -33,6 +33,13 @@ struct SourceShare {
   bool operator==(const SourceShare&) const = default;
 };
 
+// What is open at most while the source answers: a look at a name and a listing may have two directories open, and
+// large files are kept for their next chunk.
+inline constexpr uint64_t kMostKeptOpen = 32;
+inline uint64_t OpenFilesOf(const SourceShare& share) {
+  return 2 * (share.root + share.detour + kLocalThreads) + kMostKeptOpen;
+}
+
 inline SourceShare ShareOut(uint32_t source_ops, uint32_t trees, uint32_t ranks) {
   const uint32_t detours = source_ops / 2;
   const uint32_t roots = source_ops - detours;
