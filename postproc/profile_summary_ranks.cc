@@ -29,7 +29,7 @@ uint64_t Positive(int64_t us) {
 
 constexpr Quantity kQuantities[] = {
     {"opening the provider", [](const RankUse& rank) { return Positive(rank.registration_us); }, Seconds},
-    {"start until serving", [](const RankUse& rank) { return Positive(rank.serving_us); }, Seconds},
+    {"start until serving", [](const RankUse& rank) { return Positive(rank.start.serving_us); }, Seconds},
     {"uptime", [](const RankUse& rank) { return rank.uptime_us; }, Seconds},
     {"memory at its peak", [](const RankUse& rank) { return rank.memory_peak_bytes; }, HumanBytes},
     {"bytes from own cache", [](const RankUse& rank) { return rank.bytes_from_cache; }, HumanBytes},

@@ -169,6 +169,10 @@ bool Daemon::DoAside(std::string_view what, Duration patience, Task work) {
   return false;
 }
 
+job::JobProfile::Aside Daemon::AsideWithin(Duration patience) {
+  return [this, patience](std::string_view what, Task work) { return DoAside(what, patience, std::move(work)); };
+}
+
 void Daemon::NoteHeld(std::string_view what) {
   held_ = true;
   log_.Warning("{} does not come back: this process ends without it", what);

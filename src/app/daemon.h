@@ -12,10 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "app/job_profile.h"
 #include "app/main_loop.h"
 #include "app/options.h"
-#include "app/profiling.h"
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
 #include "copper/base/unique_fd.h"
@@ -30,11 +28,13 @@
 #include "copper/fuse/server.h"
 #include "copper/job/deputy.h"
 #include "copper/job/ending.h"
+#include "copper/job/job_profile.h"
 #include "copper/job/refresher.h"
 #include "copper/job/roll_call.h"
 #include "copper/job/rpc_reducer.h"
 #include "copper/job/status_report.h"
 #include "copper/jobdir/control.h"
+#include "copper/jobdir/end_record.h"
 #include "copper/jobdir/job_directory.h"
 #include "copper/jobdir/job_lock.h"
 #include "copper/jobdir/job_record.h"
@@ -109,7 +109,7 @@ class Daemon {
   Json LookAtJobDirectory() const;  // whether it is gone. Blocks on it
   // Once serving; any thread. Takes as long as sorting the paths that were used.
   profile::Profile OwnProfile(const std::string& tag);
-  JobProfile::Options ProfileOptions() const;
+  job::JobProfile::Options ProfileOptions() const;
   void Refresh(const std::string& given, job::Refresher::Done done);  // in the loop
 
   void OnSignal(int signal, pid_t sender);
@@ -132,7 +132,7 @@ class Daemon {
   void StopParts();
   // Whether the work came back in time; else this daemon is held.
   bool DoAside(std::string_view what, Duration patience, Task work);
-  Status TryAside(std::string_view what, std::function<Status()> work, const std::string& if_it_hangs);  // ETIMEDOUT
+  job::JobProfile::Aside AsideWithin(Duration patience);
   void NoteHeld(std::string_view what);
   Outcome Leave();
   bool LeaveWorld(Outcome& outcome, const profile::Profile& own);
@@ -140,13 +140,11 @@ class Daemon {
   bool ReduceOverMpi(Outcome& outcome, const profile::Profile& own, std::optional<profile::Profile>& profile);
   void ReduceOverRpc(Outcome& outcome, const profile::Profile& own);
   // These write into the job directory, which may hang: with a bound each.
-  void WriteFinal(const profile::Profile& whole, Outcome& outcome);
-  void WriteOwn(const profile::Profile& own, Outcome& outcome);
-  void Write(const profile::Profile& profile, const std::function<Status()>& write,
-             const std::function<Result<std::string>()>& save, Outcome& outcome);
+  void KeepWhole(const profile::Profile& whole, Outcome& outcome);
+  void KeepOwn(const profile::Profile& own, Outcome& outcome);
+  void NoteUnwritten(const std::optional<job::JobProfile::Unwritten>& unwritten, Outcome& outcome);
   void RecordEnd(Outcome& outcome);
-  void RecordInDirectory(const Outcome& outcome);
-  void RecordElsewhere(const Outcome& outcome);
+  KnownEnd KnownEndOf(const Outcome& outcome) const;
   int64_t SinceStart() const;
 
   const Options options_;
@@ -199,7 +197,7 @@ class Daemon {
   std::unique_ptr<job::Refresher> refresher_;
   std::unique_ptr<WorkerPool> reducing_;
   std::unique_ptr<job::RpcReducer> rpc_reducer_;
-  std::unique_ptr<JobProfile> profile_;
+  std::unique_ptr<job::JobProfile> profile_;
   std::unique_ptr<job::Deputy> deputy_;  // the first ranks, as the next two
   std::unique_ptr<JobClaim> claim_;
   std::unique_ptr<Control> control_;

@@ -1,15 +1,12 @@
 // How a daemon leaves the job: the profile of all ranks, MPI, the last words.
 
-#include <unistd.h>
-
 #include <cstdio>
 
 #include "app/daemon.h"
 #include "app/mpi_guard.h"
-#include "copper/base/files.h"
 #include "copper/bootstrap/lost_members.h"
 #include "copper/bootstrap/world_reducer.h"
-#include "copper/profile/profile_file.h"
+#include "copper/jobdir/end_record.h"
 
 namespace copper::app {
 namespace {
@@ -30,6 +27,11 @@ constexpr auto kRecords = std::chrono::seconds(5);
 // Of a rank that was killed at the end: what its mounter needs to unmount and say so.
 constexpr auto kMountersEnd = std::chrono::seconds(2);
 constexpr std::string_view kTag = "final";
+
+KnownEnd::By SaidBy(const job::JobEnd& end) {
+  if (end.conducted) return KnownEnd::By::kConductor;
+  return end.alone ? KnownEnd::By::kAlone : KnownEnd::By::kFollower;
+}
 
 }  // namespace
 
@@ -60,7 +62,7 @@ Daemon::Outcome Daemon::Leave() {
 bool Daemon::LeaveWorld(Outcome& outcome, const Profile& own) {
   std::optional<Profile> profile = own;
   if (!ReduceOverMpi(outcome, own, profile)) return false;
-  if (profile) WriteFinal(*profile, outcome);
+  if (profile) KeepWhole(*profile, outcome);
   // If MPI hangs after all, the job has ended nevertheless.
   const MpiGuard guard(kFinalizeTimeout, MpiGuard::kAfterDeath, MpiGuard::WhenTold::kGoesOn, outcome.status,
                        [&](const std::string& reason) {
@@ -77,7 +79,7 @@ bool Daemon::ReduceOverMpi(Outcome& outcome, const Profile& own, std::optional<P
   const MpiGuard guard(kLongest, MpiGuard::kAfterDeath, MpiGuard::WhenTold::kGoesOn, outcome.status,
                        [&](const std::string& reason) {
                          record_.Reason("the profile could not be reduced: " + reason);
-                         WriteOwn(own, outcome);
+                         KeepOwn(own, outcome);
                          RecordEnd(outcome);
                          leaving_(outcome.status, kExits);
                        });
@@ -88,7 +90,7 @@ bool Daemon::ReduceOverMpi(Outcome& outcome, const Profile& own, std::optional<P
   }
   if (reduced) return true;
   log_.Error("the profile could not be reduced: {}", reduced.error().Describe());
-  WriteOwn(own, outcome);
+  KeepOwn(own, outcome);
   return false;
 }
 
@@ -97,52 +99,29 @@ void Daemon::ReduceOverRpc(Outcome& outcome, const Profile& own) {
   std::optional<Profile> profile = own;
   const TimePoint deadline = clock_.Now() + kReduceTimeout;
   if (end_ && end_->conducted) {
-    if (rpc_reducer_->Reduce(profile, deadline)) WriteFinal(*profile, outcome);
+    if (rpc_reducer_->Reduce(profile, deadline)) KeepWhole(*profile, outcome);
     return;
   }
   // Alone, nobody will ask.
   const Status taken = end_ && !end_->alone ? rpc_reducer_->Follow(profile, deadline) : Fail(EHOSTDOWN);
-  if (!taken && profile) WriteOwn(*profile, outcome);
+  if (!taken && profile) KeepOwn(*profile, outcome);
 }
 
-void Daemon::WriteFinal(const Profile& whole, Outcome& outcome) {
-  Write(
-      whole, [this, whole] { return profile_->WriteFinal(whole); },
-      [this, whole] { return profile_->SaveElsewhere(whole); }, outcome);
-}
-
-void Daemon::WriteOwn(const Profile& own, Outcome& outcome) {
-  Write(
-      own, [this, own] { return profile_->WriteOwn(own); }, [this, own] { return profile_->SaveOwnElsewhere(own); },
-      outcome);
-}
-
-// Whom the log does not reach, which may be gone with the directory, the launcher's output does.
-void Daemon::Write(const Profile& profile, const std::function<Status()>& write,
-                   const std::function<Result<std::string>()>& save, Outcome& outcome) {
-  // A rank that is none of the first has not loaded it yet.
-  const Status loaded = profile.IsOn() ? TryAside("what loads copper_hdf5.so", profile::LoadProfileFiles,
-                                                  "copper_hdf5.so can't be loaded: the file system it lies on hangs")
-                                       : Status();
-  const Status status = loaded ? TryAside("what writes into the job directory", write,
-                                          job_.root() + " takes nothing: what is written hangs")
-                               : loaded;
-  if (status || !profile.IsOn() || profile.ranks.empty()) return;
-  const Result<std::string> saved = loaded ? save() : std::unexpected(loaded.error());
-  std::string what = "the profile could not be written (" + status.error().Describe() + ")";
-  if (saved) what += ", and lies in " + *saved + " on " + host_;
-  if (loaded && !saved) what += ", nor elsewhere: " + saved.error().Describe();
-  log_.Error("{}", what);
-  std::fprintf(stderr, "cu_fuse: %s\n", what.c_str());
+void Daemon::NoteUnwritten(const std::optional<job::JobProfile::Unwritten>& unwritten, Outcome& outcome) {
+  if (!unwritten) return;
+  // Whom the log does not reach, which may be gone with the directory, the launcher's output does.
+  std::fprintf(stderr, "cu_fuse: %s\n", unwritten->what.c_str());
   outcome.status = 1;
-  outcome.reason += "; " + what;
-  if (saved) outcome.elsewhere = *saved + " on " + host_;
+  outcome.reason += "; " + unwritten->what;
+  if (!unwritten->elsewhere.empty()) outcome.elsewhere = unwritten->elsewhere;
 }
 
-Status Daemon::TryAside(std::string_view what, std::function<Status()> work, const std::string& if_it_hangs) {
-  const auto done = std::make_shared<Status>();
-  if (!DoAside(what, kWrites, [done, work = std::move(work)] { *done = work(); })) return Fail(ETIMEDOUT, if_it_hangs);
-  return *done;
+void Daemon::KeepWhole(const Profile& whole, Outcome& outcome) {
+  NoteUnwritten(profile_->KeepWhole(whole, AsideWithin(kWrites)), outcome);
+}
+
+void Daemon::KeepOwn(const Profile& own, Outcome& outcome) {
+  NoteUnwritten(profile_->KeepOwn(own, AsideWithin(kWrites)), outcome);
 }
 
 // Whoever conducts the end looks for those of the lost.
@@ -162,42 +141,25 @@ std::string Daemon::NameLeftMounts(const job::JobEnd& end) {
 // The last act of the job, by whoever conducted its end, and by whoever was asked in control/.
 void Daemon::RecordEnd(Outcome& outcome) {
   log_.Info("ended: {}", outcome.reason);
-  if (DoAside("what writes into the job directory", kRecords, [this, outcome] { RecordInDirectory(outcome); })) return;
+  const EndRecord record(job_, ElsewhereOf(ToHex(identity_.id)), {record_, *claim_, log_});
+  auto write = [this, record, outcome] {
+    const bool ours = record.Write(KnownEndOf(outcome));
+    if (!control_) return;
+    control_->Finish({outcome.status, outcome.reason, outcome.whole, outcome.elsewhere}, Acts() && ours);
+  };
+  if (DoAside("what writes into the job directory", kRecords, std::move(write))) return;
   outcome.status = 1;
   outcome.reason += "; " + job_.root() + " takes nothing: what is written hangs";
-  RecordElsewhere(outcome);
+  record.WriteElsewhere(KnownEndOf(outcome));
 }
 
-// Whoever has stopped the job by a mount looks for it.
-void Daemon::RecordElsewhere(const Outcome& outcome) {
-  if (!end_ || !end_->conducted || (outcome.status == 0 && !stopped_by_mount_)) return;
-  const JobDirectory elsewhere = ElsewhereOf(ToHex(identity_.id));
-  Status recorded = MakeDirectories(elsewhere.root(), 0700);
-  if (recorded) recorded = MakeDirectories(elsewhere.logs());
-  const Json end = {{"status", outcome.status}, {"reason", outcome.reason}, {"lost", end_->lost}};
-  if (recorded) recorded = WriteWholeFile(elsewhere.exit_file(), end.dump() + "\n");
-  if (!recorded) log_.Error("{}", recorded.error().Describe());
-}
-
-void Daemon::RecordInDirectory(const Outcome& outcome) {
-  const bool ours = claim_->Holds();
-  if (ours) static_cast<void>(MakeDirectories(job_.logs(), 0700));  // they may have been removed
-  if (!ours) RecordElsewhere(outcome);
-  if (ours && end_ && end_->conducted) {
-    unlink(job_.ready_file().c_str());
-    if (const Status recorded = record_.Exit(outcome.status, outcome.reason, end_->lost); !recorded) {
-      log_.Error("{}", recorded.error().Describe());
-      RecordElsewhere(outcome);
-    }
-  } else if (ours && end_ && end_->alone) {
-    const Status recorded = record_.ExitAlone(outcome.status, outcome.reason, end_->lost);
-    if (recorded) unlink(job_.ready_file().c_str());
-    if (!recorded && recorded.error().code != EEXIST) log_.Error("{}", recorded.error().Describe());
-  }
-  claim_->Release();  // a next job may start as soon as somebody knows that this one has ended
-  if (control_) {
-    control_->Finish({outcome.status, outcome.reason, outcome.whole, outcome.elsewhere}, Acts() && ours);
-  }
+KnownEnd Daemon::KnownEndOf(const Outcome& outcome) const {
+  const job::JobEnd end = end_.value_or(job::JobEnd());
+  return {.status = outcome.status,
+          .reason = outcome.reason,
+          .lost = end.lost,
+          .by = SaidBy(end),
+          .stopped_by_mount = stopped_by_mount_};
 }
 
 }  // namespace copper::app

@@ -59,8 +59,8 @@ void Daemon::MeetReducers() {
   const auto own = [this](const std::string& tag) { return OwnProfile(tag); };
   rpc_reducer_ = std::make_unique<job::RpcReducer>(
       world_->rank(), job::RpcReducer::Parts{*channel_, *forest_, losses_, *reducing_, wakeups_, clock_, log_}, own);
-  profile_ = std::make_unique<JobProfile>(
-      ProfileOptions(), job_, JobProfile::Parts{*rpc_reducer_, *reducing_, *loop_, clock_, log_, *claim_}, own);
+  profile_ = std::make_unique<job::JobProfile>(
+      ProfileOptions(), job_, job::JobProfile::Parts{*rpc_reducer_, *reducing_, *loop_, clock_, log_, *claim_}, own);
 }
 
 void Daemon::OnLoss(Rank rank, bool lost) {

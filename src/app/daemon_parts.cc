@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "app/cache_usage.h"
 #include "app/daemon.h"
-#include "app/profiling.h"
 #include "copper/base/memory_limit.h"
+#include "copper/fetch/cache_use.h"
+#include "copper/job/rank_profile.h"
 
 namespace copper::app {
 namespace {
@@ -79,10 +79,10 @@ fuse::Server::Options Daemon::ServerOptions() {
   options.store_ahead_bytes = std::min<uint64_t>(options.store_ahead_bytes, MemoryBudget() / 8);
   options.live_files["status.json"] = [this, print] { return print(LiveStatus()); };
   options.live_files["job_directory.json"] = [this, print] { return print(LookAtJobDirectory()); };
-  options.live_files["cache_usage.json"] = [this, print] { return print(CacheUsage(*cache_)); };
+  options.live_files["cache_usage.json"] = [this, print] { return print(job::CacheJson(fetch::CacheUseOf(*cache_))); };
   options.live_files["address_book.txt"] = [book = bootstrap::BookText(members_, member_addresses_)] { return book; };
   options.on_stop_command = [this] { loop_->Submit([this] { ending_->Request(job::StopReason::kIoctl); }); };
-  options.on_snapshot_command = [this](const std::string& tag, JobProfile::Done done) {
+  options.on_snapshot_command = [this](const std::string& tag, job::JobProfile::Done done) {
     loop_->Submit([this, tag, done = std::move(done)]() mutable { profile_->Snapshot(tag, std::move(done)); });
   };
   options.on_refresh_command = [this](const std::string& path, job::Refresher::Done done) {
@@ -95,7 +95,7 @@ fuse::Server::Options Daemon::ServerOptions() {
 
 Json Daemon::OwnStatus() {
   Json status = job::RankStatus(who_, {clock_.Now() - started_, mounted_, job::ResidentBytes()}, counters_,
-                                CacheUsage(*cache_), channel_->counters(), *forest_);
+                                fetch::CacheUseOf(*cache_), channel_->counters(), *forest_);
   status["waits"] = job::WaitsJson(who_.rank, fetcher_->LongWaits(job::kMostWaits));
   return status;
 }
@@ -112,23 +112,24 @@ Json Daemon::LookAtJobDirectory() const {
   return {{"path", job_.root()}, {"is_gone", was_seen && job_.Id() != job_directory_id_}};
 }
 
-JobProfile::Options Daemon::ProfileOptions() const {
+job::JobProfile::Options Daemon::ProfileOptions() const {
   return {.is_on = options_.IsProfiling(),
           .interval = std::chrono::seconds(options_.profile_snapshot_interval_s),
-          .elsewhere = ElsewhereOf(ToHex(identity_.id)).root()};
+          .elsewhere = ElsewhereOf(ToHex(identity_.id)).root(),
+          .host = host_};
 }
 
 profile::Profile Daemon::OwnProfile(const std::string& tag) {
-  profile::Profile own = app::OwnProfile({.tag = tag,
-                                          .target = target_,
-                                          .who = who_,
-                                          .timings = timings_,
-                                          .registration = registered_in_,
-                                          .uptime = clock_.Now() - started_,
-                                          .forest = *forest_,
-                                          .counters = counters_,
-                                          .cache = *cache_,
-                                          .recorder = recorder_.get()});
+  profile::Profile own = job::RankProfile({.tag = tag,
+                                           .target = target_,
+                                           .who = who_,
+                                           .timings = timings_,
+                                           .registration = registered_in_,
+                                           .uptime = clock_.Now() - started_,
+                                           .forest = *forest_,
+                                           .counters = counters_,
+                                           .cache = fetch::CacheUseOf(*cache_),
+                                           .recorder = recorder_.get()});
   if (const uint64_t left_out = recorder_ ? recorder_->left_out() : 0; left_out > 0) {
     log_.Warning(
         "the profile {} lacks paths: {} uses were of others than the {} for which there is room (raise --cache-budget)",

@@ -8,6 +8,7 @@
 
 #include "app/checks.h"
 #include "app/daemon.h"
+#include "app/profiling.h"
 #include "copper/base/chunk_size.h"
 #include "copper/base/core_files.h"
 #include "copper/base/open_files_limit.h"

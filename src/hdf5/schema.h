@@ -130,10 +130,10 @@ void Columns(RankUse& row, Visitor&& column) {
   column(Item{"address", "", "of its fabric endpoint"}, row.address);
   column(Item{"parent", "", "rank of its parent in tree 0; -1: it is the root"}, row.parent);
   column(Item{"depth", "1", "levels above it in tree 0"}, row.depth);
-  column(Item{"mpi", "us", "when MPI was there, since the process began"}, row.mpi_us);
-  column(Item{"fabric", "us", "when the fabric was there, since the process began"}, row.fabric_us);
-  column(Item{"mount", "us", "when the mount was there, since the process began"}, row.mount_us);
-  column(Item{"serving", "us", "when it served requests, since the process began"}, row.serving_us);
+  column(Item{"mpi", "us", "when MPI was there, since the process began"}, row.start.mpi_us);
+  column(Item{"fabric", "us", "when the fabric was there, since the process began"}, row.start.fabric_us);
+  column(Item{"mount", "us", "when the mount was there, since the process began"}, row.start.mount_us);
+  column(Item{"serving", "us", "when it served requests, since the process began"}, row.start.serving_us);
   column(Item{"registration", "us", "how long the fabric provider took to be opened"}, row.registration_us);
   column(Item{"uptime", "us", "age of the process at the time of this profile"}, row.uptime_us);
   column(Item{"memory_peak", "B", "most resident memory it ever had (VmHWM)"}, row.memory_peak_bytes);

@@ -106,8 +106,20 @@ uint64_t ResidentBytes() {
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-Json RankStatus(const RankIdentity& who, const RankState& state, const profile::Counters& counters, Json cache,
-                const rpc::ChannelCounters& channel, const tree::Forest& forest) {
+Json CacheJson(const profile::CacheUse& cache) {
+  const auto table = [&cache](profile::Table of) -> Json {
+    const profile::TableUse& use = cache.tables[static_cast<size_t>(of)];
+    return {{"entries", use.entries}, {"bytes", use.bytes}};
+  };
+  return {{"metadata", table(profile::Table::kMetadata)},
+          {"tree", table(profile::Table::kTree)},
+          {"data", table(profile::Table::kData)},
+          {"budget",
+           {{"limit_bytes", cache.budget_bytes}, {"held_bytes", cache.held_bytes}, {"evictions", cache.evictions}}}};
+}
+
+Json RankStatus(const RankIdentity& who, const RankState& state, const profile::Counters& counters,
+                const profile::CacheUse& cache, const rpc::ChannelCounters& channel, const tree::Forest& forest) {
   return {{"rank", who.rank},
           {"host", who.host},
           {"pid", who.pid},
@@ -121,7 +133,7 @@ Json RankStatus(const RankIdentity& who, const RankState& state, const profile::
           {"mounted", state.mounted},
           {"requests", Requests(counters)},
           {"events", Events(counters)},
-          {"cache", std::move(cache)},
+          {"cache", CacheJson(cache)},
           {"channel", ChannelJson(channel)},
           {"tree", TreePosition(who.rank, forest)},
           {"memory", {{"rss_bytes", state.resident_bytes}}}};

@@ -20,10 +20,10 @@ void Describe(Codec& codec, T& value) {
   } else if constexpr (std::is_same_v<Plain, TableUse>) {
     codec(value.entries, value.bytes, value.evictions);
   } else if constexpr (std::is_same_v<Plain, RankUse>) {
-    codec(value.rank, value.host, value.pid, value.address, value.parent, value.depth, value.mpi_us, value.fabric_us,
-          value.mount_us, value.serving_us, value.registration_us, value.uptime_us, value.memory_peak_bytes,
-          value.budget_bytes, value.bytes_from_cache, value.bytes_from_parent, value.bytes_from_source,
-          value.bytes_to_children, value.tables);
+    codec(value.rank, value.host, value.pid, value.address, value.parent, value.depth, value.start.mpi_us,
+          value.start.fabric_us, value.start.mount_us, value.start.serving_us, value.registration_us, value.uptime_us,
+          value.memory_peak_bytes, value.budget_bytes, value.bytes_from_cache, value.bytes_from_parent,
+          value.bytes_from_source, value.bytes_to_children, value.tables);
   } else if constexpr (std::is_same_v<Plain, PathUse>) {
     codec(value.kind, value.events, value.hits, value.misses, value.negative, value.ttl_serves, value.bytes);
   } else if constexpr (std::is_same_v<Plain, TopPath>) {

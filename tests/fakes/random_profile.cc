@@ -36,7 +36,8 @@ void FillRank(profile::RankUse& row, std::mt19937_64& random, Rank rank) {
   row.parent = int64_t{rank} - 1;
   row.depth = rank;
   row.pid = static_cast<uint32_t>(random());
-  for (int64_t* us : {&row.mpi_us, &row.fabric_us, &row.mount_us, &row.serving_us, &row.registration_us}) {
+  for (int64_t* us :
+       {&row.start.mpi_us, &row.start.fabric_us, &row.start.mount_us, &row.start.serving_us, &row.registration_us}) {
     *us = static_cast<int64_t>(random() % 1'000'000);
   }
   for (uint64_t* count : {&row.uptime_us, &row.memory_peak_bytes, &row.budget_bytes, &row.bytes_from_cache,

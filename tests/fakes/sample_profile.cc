@@ -89,10 +89,10 @@ RankUse SampleRank(Rank rank) {
               .address = "10.0.0." + std::to_string(rank + 1) + ":4711",
               .parent = rank == 0 ? -1 : 0,
               .depth = rank == 0 ? 0U : 1U,
-              .mpi_us = 150'000 + rank,
-              .fabric_us = 180'000 + rank,
-              .mount_us = 200'000 + rank,
-              .serving_us = 210'000 + rank,
+              .start = {.mpi_us = 150'000 + rank,
+                        .fabric_us = 180'000 + rank,
+                        .mount_us = 200'000 + rank,
+                        .serving_us = 210'000 + rank},
               .registration_us = 21'000 + rank,
               .uptime_us = 60'000'000 + rank,
               .memory_peak_bytes = 300'000'000 + rank,
@@ -134,7 +134,8 @@ class Dice {
                 .address = Text(100),
                 .parent = static_cast<int64_t>(Number()),
                 .depth = static_cast<uint32_t>(Number())};
-    for (int64_t* time : {&use.mpi_us, &use.fabric_us, &use.mount_us, &use.serving_us, &use.registration_us}) {
+    for (int64_t* time :
+         {&use.start.mpi_us, &use.start.fabric_us, &use.start.mount_us, &use.start.serving_us, &use.registration_us}) {
       *time = -static_cast<int64_t>(Number());
     }
     for (uint64_t* value : {&use.uptime_us, &use.memory_peak_bytes, &use.budget_bytes, &use.bytes_from_cache,

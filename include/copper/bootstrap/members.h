@@ -13,6 +13,7 @@
 #include "copper/bootstrap/world.h"
 #include "copper/fabric/endpoint.h"
 #include "copper/jobdir/job_directory.h"
+#include "copper/profile/profile.h"
 
 namespace copper::bootstrap {
 
@@ -49,9 +50,7 @@ struct MemberAddress {
 };
 Result<std::vector<MemberAddress>> ExchangeAddresses(World& world, const MemberAddress& mine);
 
-struct StartTimings {  // in microseconds since the start of the process
-  int64_t mpi_us = 0, fabric_us = 0, mount_us = 0, serving_us = 0;
-};
+using profile::StartTimings;
 // Collective: those of all ranks.
 std::vector<StartTimings> GatherTimings(World& world, const StartTimings& mine);
 

@@ -3,7 +3,8 @@
 // clang-format off
 // Of a rank: {"rank": 0, "host": .., "pid": .., "address": .., "uptime_s": .., "mounted": true,
 //   "requests": {"total": .., "lookup": ..}, "events": {..},
-//   "cache": {"metadata": {"entries": .., "bytes": ..}, "tree": .., "data": ..},
+//   "cache": {"metadata": {"entries": .., "bytes": ..}, "tree": .., "data": ..,
+//             "budget": {"limit_bytes": .., "held_bytes": .., "evictions": ..}},
 //   "channel": {..}, "tree": {"parent": .., "children": [..], "depth": ..}, "memory": {"rss_bytes": ..}}
 // Of a job: {"ranks": [status of each],
 //   "totals": {"ranks": n, "mounted": n, "unreachable": [ranks],
@@ -22,6 +23,7 @@
 #include "copper/fetch/fetcher.h"
 #include "copper/jobdir/json.h"
 #include "copper/profile/counters.h"
+#include "copper/profile/profile.h"
 #include "copper/rpc/channel.h"
 #include "copper/tree/forest.h"
 
@@ -44,9 +46,10 @@ struct RankState {
   uint64_t resident_bytes = 0;  // ResidentBytes()
 };
 
-// All of these may be called by any thread. `cache`: how full its tables are.
-Json RankStatus(const RankIdentity& who, const RankState& state, const profile::Counters& counters, Json cache,
-                const rpc::ChannelCounters& channel, const tree::Forest& forest);
+// All of these may be called by any thread.
+Json CacheJson(const profile::CacheUse& cache);
+Json RankStatus(const RankIdentity& who, const RankState& state, const profile::Counters& counters,
+                const profile::CacheUse& cache, const rpc::ChannelCounters& channel, const tree::Forest& forest);
 // What has waited for long, longest first; at most kMostWaits are told of, of a rank as of a job.
 inline constexpr size_t kMostWaits = 8;
 Json WaitsJson(Rank rank, const std::vector<fetch::Fetcher::LongWait>& waits);

@@ -43,7 +43,21 @@ struct TableUse {
   bool operator==(const TableUse&) const = default;
 };
 
-// What is said of each rank. Times are microseconds since its process began.
+// All tables of a rank, under their one budget.
+struct CacheUse {
+  uint64_t budget_bytes = 0;
+  uint64_t held_bytes = 0;
+  uint64_t evictions = 0;
+  std::array<TableUse, kTables> tables{};
+};
+
+// When a rank had come how far, in microseconds since its process began.
+struct StartTimings {
+  int64_t mpi_us = 0, fabric_us = 0, mount_us = 0, serving_us = 0;
+  bool operator==(const StartTimings&) const = default;
+};
+
+// What is said of each rank.
 struct RankUse {
   Rank rank = 0;
   std::string host;
@@ -51,9 +65,9 @@ struct RankUse {
   std::string address;
   int64_t parent = -1;  // in tree 0
   uint32_t depth = 0;   // likewise
-  int64_t mpi_us = 0, fabric_us = 0, mount_us = 0, serving_us = 0;
+  StartTimings start{};
   int64_t registration_us = 0;     // how long the provider took to be opened
-  uint64_t uptime_us = 0;          // at the time of this profile
+  uint64_t uptime_us = 0;          // of its process, at the time of this profile
   uint64_t memory_peak_bytes = 0;  // VmHWM
   uint64_t budget_bytes = 0;       // of all tables together
   uint64_t bytes_from_cache = 0, bytes_from_parent = 0, bytes_from_source = 0, bytes_to_children = 0;

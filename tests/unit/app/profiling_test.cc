@@ -7,87 +7,22 @@
 namespace copper::app {
 namespace {
 
-using profile::Event;
-using profile::Operation;
-using std::chrono::microseconds;
-
-class ProfilingTest : public testing::Test {
- protected:
-  profile::Profile Own(profile::Recorder* recorder) {
-    return OwnProfile({.tag = "final",
-                       .target = "/soft",
-                       .who = who_,
-                       .timings = timings_,
-                       .registration = microseconds(77),
-                       .uptime = microseconds(5000),
-                       .forest = forest_,
-                       .counters = counters_,
-                       .cache = cache_,
-                       .recorder = recorder});
-  }
-
-  fakes::FakeClock clock_;
-  const job::RankIdentity who_ = {.rank = 3, .host = "node3", .pid = 4242, .address = "tcp://10.0.0.3:5"};
-  const bootstrap::StartTimings timings_ = {.mpi_us = 1, .fabric_us = 2, .mount_us = 3, .serving_us = 4};
-  const tree::Forest forest_{7, 2, 1};
-  profile::Counters counters_;
-  cache::Cache cache_{1 << 20};
-};
-
-TEST_F(ProfilingTest, ARankSaysWhoItIsAndWhatItHolds) {
-  counters_.Count(Event::kBytesFromCache, 10);
-  counters_.Count(Event::kBytesFromParent, 20);
-  counters_.Count(Event::kBytesFromSource, 30);
-  counters_.Count(Event::kBytesToChildren, 40);
-  cache_.metadata().Put({"/a"}, {}, 100);
-  const profile::Profile own = Own(nullptr);
-  EXPECT_EQ(own.tag, "final");
-  EXPECT_EQ(own.target, "/soft");
-  EXPECT_EQ(own.job_ranks, 7U);
-  EXPECT_FALSE(own.IsOn());
-  EXPECT_EQ(own.events[static_cast<size_t>(Event::kBytesFromSource)], 30U) << "events are counted in any case";
-  ASSERT_EQ(own.ranks.size(), 1U);
-  const profile::RankUse& row = own.ranks[0];
-  EXPECT_EQ(row.rank, 3U);
-  EXPECT_EQ(row.host, "node3");
-  EXPECT_EQ(row.pid, 4242U);
-  EXPECT_EQ(row.address, "tcp://10.0.0.3:5");
-  EXPECT_EQ(row.parent, 1);
-  EXPECT_EQ(row.depth, 2U);
-  EXPECT_EQ(row.mpi_us + row.fabric_us * 10 + row.mount_us * 100 + row.serving_us * 1000, 4321);
-  EXPECT_EQ(row.registration_us, 77);
-  EXPECT_EQ(row.uptime_us, 5000U);
-  EXPECT_GT(row.memory_peak_bytes, uint64_t{1} << 20);
-  EXPECT_EQ(row.budget_bytes, uint64_t{1} << 20);
-  EXPECT_EQ(row.bytes_from_cache + row.bytes_from_parent + row.bytes_from_source + row.bytes_to_children, 100U);
-  const profile::TableUse& metadata = row.tables[static_cast<size_t>(profile::Table::kMetadata)];
-  EXPECT_EQ(metadata.entries, 1U);
-  EXPECT_EQ(metadata.bytes, cache_.metadata().usage().bytes);
+profile::Profile Recorded(const Options& options) {
+  const fakes::FakeClock clock;
+  profile::Profile profile;
+  if (const auto recorder = MakeRecorder(options, 1 << 20, clock)) recorder->Fill(profile);
+  return profile;
 }
 
-TEST_F(ProfilingTest, EachTableCountsItsOwnEvictions) {
-  for (int i = 0; i < 30; ++i) cache_.listings().Put({"/d" + std::to_string(i)}, {}, 100'000);
-  cache_.metadata().Put({"/a"}, {}, 100);
-  const profile::Profile own = Own(nullptr);
-  const auto& tables = own.ranks[0].tables;
-  const uint64_t from_tree = tables[static_cast<size_t>(profile::Table::kTree)].evictions;
-  EXPECT_GE(from_tree, 19U);
-  EXPECT_EQ(from_tree, cache_.budget().evictions());
-  EXPECT_EQ(tables[static_cast<size_t>(profile::Table::kMetadata)].evictions, 0U);
-}
-
-TEST_F(ProfilingTest, WhatWasRecordedIsInIt) {
+TEST(MakeRecorder, RecordsWhatTheOptionsSay) {
   Options options;
-  EXPECT_EQ(MakeRecorder(options, 1 << 20, clock_), nullptr);
+  EXPECT_FALSE(Recorded(options).IsOn());
   options.profile_top_n = 5;
-  const auto recorder = MakeRecorder(options, 1 << 20, clock_);
-  ASSERT_NE(recorder, nullptr);
-  recorder->Begin(Operation::kLookup)->End(0);
-  const profile::Profile own = Own(recorder.get());
-  EXPECT_TRUE(own.metrics);
-  EXPECT_EQ(own.top_n, 5U);
-  EXPECT_FALSE(own.paths_full);
-  EXPECT_EQ(own.operations[static_cast<size_t>(Operation::kLookup)].calls, 1U);
+  EXPECT_TRUE(Recorded(options).metrics) << "operations are, with any of them";
+  EXPECT_EQ(Recorded(options).top_n, 5U);
+  EXPECT_FALSE(Recorded(options).paths_full);
+  options.profile_paths_full = true;
+  EXPECT_TRUE(Recorded(options).paths_full);
 }
 
 }  // namespace

@@ -18,12 +18,12 @@ Json StatusOf(Rank rank, uint64_t looks, bool mounted = true) {
   profile::Counters counters;
   for (uint64_t i = 0; i < looks; ++i) counters.Count(profile::Operation::kLookup);
   counters.Count(profile::Event::kBytesFromParent, 1000 * looks);
-  Json cache = {{"metadata", {{"entries", 1U}, {"bytes", 164U}}}, {"budget", {{"held_bytes", 164U}}}};
+  profile::CacheUse cache{.budget_bytes = 1 << 20, .held_bytes = 164, .evictions = 2};
+  cache.tables[static_cast<size_t>(profile::Table::kMetadata)] = {.entries = 1, .bytes = 164};
   rpc::ChannelCounters channel;
   channel.sent = 3;
   const tree::Forest forest(7, 2, 1);
-  return RankStatus(who, {std::chrono::milliseconds(1500), mounted, ResidentBytes()}, counters, std::move(cache),
-                    channel, forest);
+  return RankStatus(who, {std::chrono::milliseconds(1500), mounted, ResidentBytes()}, counters, cache, channel, forest);
 }
 
 TEST(RankStatus, TellsWhatIsCounted) {
@@ -36,6 +36,10 @@ TEST(RankStatus, TellsWhatIsCounted) {
   EXPECT_EQ(status["cache"]["metadata"]["entries"], 1);
   EXPECT_GE(status["cache"]["metadata"]["bytes"], 100);
   EXPECT_EQ(status["cache"]["budget"]["held_bytes"], status["cache"]["metadata"]["bytes"]);
+  EXPECT_EQ(status["cache"]["budget"]["limit_bytes"], 1 << 20);
+  EXPECT_EQ(status["cache"]["budget"]["evictions"], 2);
+  EXPECT_EQ(status["cache"]["tree"]["entries"], 0);
+  EXPECT_EQ(status["cache"]["data"]["bytes"], 0);
   EXPECT_EQ(status["channel"]["sent"], 3);
   EXPECT_EQ(status["tree"]["parent"], 0);
   EXPECT_EQ(status["tree"]["children"], Json::array({3, 4}));

@@ -13,6 +13,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
@@ -22,7 +23,7 @@
 #include "copper/jobdir/job_lock.h"
 #include "copper/profile/reducer.h"
 
-namespace copper::app {
+namespace copper::job {
 
 class JobProfile {
  public:
@@ -39,7 +40,8 @@ class JobProfile {
   struct Options {
     bool is_on = false;               // whether anything is recorded
     Duration interval = Duration(0);  // between snapshots; 0: none
-    std::string elsewhere;            // what the job directory does not take
+    std::string elsewhere;            // where what the job directory does not take lies,
+    std::string host;                 // and on which host
   };
 
   JobProfile(Options options, JobDirectory job, Parts parts, Own own);
@@ -54,21 +56,29 @@ class JobProfile {
   // Of the job's first rank, about once a second.
   void OnTick();
 
-  // The end, in the main thread: each in its turn.
+  // The end.
 
-  // The reduced profile, by the rank that has it. An error says what became of a profile that was asked for.
-  Status WriteFinal(profile::Profile whole) const;
-  // The same where that failed, or hangs: where it lies instead, for the user.
-  Result<std::string> SaveElsewhere(profile::Profile whole) const;
-  // The same two of what this rank has in its hands, where it could not be handed on.
-  Status WriteOwn(const profile::Profile& own) const;
-  Result<std::string> SaveOwnElsewhere(const profile::Profile& own) const;
+  // What became of a profile that was asked for, where the job directory did not take it.
+  struct Unwritten {
+    std::string what;         // for the user
+    std::string elsewhere{};  // where it lies instead; empty: it is lost
+  };
+  // Runs what may not come back; false: it has not, in its time. Then what it uses (this object, too) must stay.
+  using Aside = std::function<bool(std::string_view what, Task work)>;
+  // The reduced profile, by the rank that has it, and the tables' occupancy, profiling or not.
+  std::optional<Unwritten> KeepWhole(const profile::Profile& whole, const Aside& aside) const;
+  // What this rank has in its hands, where it could not be handed on.
+  std::optional<Unwritten> KeepOwn(const profile::Profile& own, const Aside& aside) const;
 
  private:
   void Start(const std::string& tag, Duration time, Done done);
   std::string NotOurs() const;
+  std::optional<Unwritten> Keep(const profile::Profile& profile, const Aside& aside,
+                                const std::function<Status()>& write, const std::string& elsewhere) const;
+  Status WriteWhole(const profile::Profile& whole) const;
+  Status WriteOwn(const profile::Profile& own) const;
   Result<std::string> Write(const std::string& tag, TimePoint deadline);
-  Result<std::string> Save(const std::string& file, const profile::Profile& profile) const;
+  Status Save(const std::string& file, const profile::Profile& profile) const;
 
   const Options options_;
   const JobDirectory job_;
@@ -79,4 +89,4 @@ class JobProfile {
   unsigned intervals_ = 0;
 };
 
-}  // namespace copper::app
+}  // namespace copper::job

@@ -1,15 +1,17 @@
-#include "app/job_profile.h"
+#include "copper/job/job_profile.h"
 
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <memory>
 
 #include "copper/base/files.h"
 #include "copper/jobdir/snapshot_tag.h"
 #include "copper/profile/profile_file.h"
 #include "copper/profile/table_occupancy.h"
 
-namespace copper::app {
+namespace copper::job {
 namespace {
 
 using profile::Profile;
@@ -26,6 +28,14 @@ std::string NameLost(const Profile& whole) {
 bool Exists(const std::string& path) {
   struct stat found{};
   return lstat(path.c_str(), &found) == 0;
+}
+
+// ETIMEDOUT where it does not come back.
+Status Try(const JobProfile::Aside& aside, std::string_view what, const std::function<Status()>& work,
+           const std::string& if_it_hangs) {
+  const auto done = std::make_shared<Status>();
+  if (!aside(what, [done, work] { *done = work(); })) return Fail(ETIMEDOUT, if_it_hangs);
+  return *done;
 }
 
 }  // namespace
@@ -93,9 +103,43 @@ Result<std::string> JobProfile::Write(const std::string& tag, TimePoint deadline
   return "wrote " + file + " from " + std::to_string(profile->ranks.size()) + " ranks" + NameLost(*profile);
 }
 
-Status JobProfile::WriteFinal(Profile whole) const {
+std::optional<JobProfile::Unwritten> JobProfile::KeepWhole(const Profile& whole, const Aside& aside) const {
+  const auto cut = std::make_shared<Profile>(whole);  // for work that may be left behind
+  CutTop(*cut);
+  return Keep(
+      *cut, aside, [this, cut] { return WriteWhole(*cut); }, JobDirectory(options_.elsewhere).profile_file(cut->tag));
+}
+
+std::optional<JobProfile::Unwritten> JobProfile::KeepOwn(const Profile& own, const Aside& aside) const {
+  if (own.ranks.empty()) return std::nullopt;
+  const auto copy = std::make_shared<const Profile>(own);
+  return Keep(
+      own, aside, [this, copy] { return WriteOwn(*copy); },
+      JobDirectory(options_.elsewhere).rank_profile_file(own.ranks.front().rank));
+}
+
+std::optional<JobProfile::Unwritten> JobProfile::Keep(const Profile& profile, const Aside& aside,
+                                                      const std::function<Status()>& write,
+                                                      const std::string& elsewhere) const {
+  // A rank that is none of the first has not loaded it yet.
+  const Status loaded = profile.IsOn() ? Try(aside, "what loads copper_hdf5.so", profile::LoadProfileFiles,
+                                             "copper_hdf5.so can't be loaded: the file system it lies on hangs")
+                                       : Status();
+  const Status written = loaded ? Try(aside, "what writes into the job directory", write,
+                                      job_.root() + " takes nothing: what is written hangs")
+                                : loaded;
+  if (written || !profile.IsOn() || profile.ranks.empty()) return std::nullopt;
+  const Status saved = loaded ? Save(elsewhere, profile) : loaded;
+  Unwritten unwritten{.what = "the profile could not be written (" + written.error().Describe() + ")"};
+  if (saved) unwritten.elsewhere = elsewhere + " on " + options_.host;
+  if (saved) unwritten.what += ", and lies in " + unwritten.elsewhere;
+  if (loaded && !saved) unwritten.what += ", nor elsewhere: " + saved.error().Describe();
+  parts_.log.Error("{}", unwritten.what);
+  return unwritten;
+}
+
+Status JobProfile::WriteWhole(const Profile& whole) const {
   if (!parts_.claim.IsOurs()) return whole.IsOn() ? Fail(ESTALE, NotOurs()) : Status();
-  CutTop(whole);
   Status written;
   if (whole.IsOn()) written = profile::WriteProfile(job_.profile_file(whole.tag), whole);
   if (written) written = profile::WriteOccupancy(job_.final_tables(), whole.ranks);
@@ -108,13 +152,8 @@ Status JobProfile::WriteFinal(Profile whole) const {
   return written;
 }
 
-Result<std::string> JobProfile::SaveElsewhere(Profile whole) const {
-  CutTop(whole);
-  return Save(JobDirectory(options_.elsewhere).profile_file(whole.tag), whole);
-}
-
 Status JobProfile::WriteOwn(const Profile& own) const {
-  if (!own.IsOn() || own.ranks.empty()) return {};
+  if (!own.IsOn()) return {};
   if (!parts_.claim.IsOurs()) return Fail(ESTALE, NotOurs());
   const std::string file = job_.rank_profile_file(own.ranks.front().rank);
   const Status written = profile::WriteProfile(file, own);
@@ -122,15 +161,9 @@ Status JobProfile::WriteOwn(const Profile& own) const {
   return written;
 }
 
-Result<std::string> JobProfile::SaveOwnElsewhere(const Profile& own) const {
-  return Save(JobDirectory(options_.elsewhere).rank_profile_file(own.ranks.front().rank), own);
+Status JobProfile::Save(const std::string& file, const Profile& profile) const {
+  const Status made = MakeDirectories(options_.elsewhere, 0700);
+  return made ? profile::WriteProfile(file, profile) : made;
 }
 
-Result<std::string> JobProfile::Save(const std::string& file, const Profile& profile) const {
-  Status saved = MakeDirectories(options_.elsewhere, 0700);
-  if (saved) saved = profile::WriteProfile(file, profile);
-  if (!saved) return std::unexpected(saved.error());
-  return file;
-}
-
-}  // namespace copper::app
+}  // namespace copper::job
