@@ -110,7 +110,6 @@ class Daemon {
   // Once serving; any thread. Takes as long as sorting the paths that were used.
   profile::Profile OwnProfile(const std::string& tag);
   job::JobProfile::Options ProfileOptions() const;
-  void Refresh(const std::string& given, job::Refresher::Done done);  // in the loop
 
   void OnSignal(int signal, pid_t sender);
   void OnMountTable();

@@ -1,7 +1,5 @@
 // What a daemon has to do with the others: who is lost, who speaks for the job, what all ranks say.
 
-#include <future>
-
 #include "app/daemon.h"
 #include "copper/bootstrap/lost_members.h"
 
@@ -10,8 +8,6 @@ namespace {
 
 // As many snapshots as may be led by different ranks at once without waiting for each other.
 constexpr size_t kReducingThreads = 4;
-// For a look at the source, which may hang; it has all the time of a refresh before.
-constexpr auto kNoteOnName = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -26,12 +22,17 @@ void Daemon::MeetOthers() {
       std::make_unique<job::RollCall>(rank, job::JobParts{*channel_, *forest_, *loop_, losses_, clock_, log_},
                                       job::RollCall::Hooks{.all_unmounted = [this](Rank last) { OnAllUnmounted(last); },
                                                            .status = [this] { return OwnStatus(); }});
+  std::vector<std::string> mounts;
+  for (const bootstrap::Member& member : members_) mounts.push_back(member.mount_point);
   refresher_ = std::make_unique<job::Refresher>(
-      rank, job::Refresher::Parts{*channel_, *forest_, *loop_, clock_, fuse::Server::kMostRechecking},
+      rank,
+      job::Refresher::Parts{*channel_, *forest_, *loop_, *detour_, *reducing_, clock_, log_,
+                            fuse::Server::kMostRechecking},
       job::Refresher::Hooks{.begin = [this](const fetch::RefreshId& id, const std::string& path,
                                             TimePoint until) { fetcher_->BeginRefresh(id, path, until); },
                             .end = [this](const fetch::RefreshId& id, const std::string& path,
-                                          fetch::Told told) { fetcher_->EndRefresh(id, path, std::move(told)); }});
+                                          fetch::Told told) { fetcher_->EndRefresh(id, path, std::move(told)); }},
+      job::Refresher::Tops{target_, std::move(mounts)});
   fetcher_->SetControlHandler([this](Rank from, const rpc::Request& request, rpc::Responder respond) {
     if (request.kind == rpc::Kind::kReduce) return rpc_reducer_->Handle(from, request, std::move(respond));
     if (request.kind == rpc::Kind::kRefresh) return refresher_->Handle(request, std::move(respond));
@@ -47,7 +48,8 @@ void Daemon::MeetOthers() {
       Control::Hooks{
           .stop = [this] { ending_->Conduct(job::StopReason::kRequest, world_->rank()); },
           .status = [this](Control::StatusDone done) { CollectStatus(std::move(done)); },
-          .refresh = [this](const std::string& path, Control::Done done) { Refresh(path, std::move(done)); },
+          .refresh = [this](const std::string& path,
+                            Control::Done done) { refresher_->Refresh(path, std::move(done)); },
           .snapshot = [this](const std::string& tag, Control::Done done) { profile_->Snapshot(tag, std::move(done)); }},
       log_);
 }
@@ -100,30 +102,6 @@ void Daemon::CollectStatus(Control::StatusDone done) {
 
 void Daemon::OnAllUnmounted(Rank last) {
   if (Acts()) ending_->Conduct(job::StopReason::kUnmounted, last);
-}
-
-void Daemon::Refresh(const std::string& given, job::Refresher::Done done) {
-  std::vector<std::string> mounts;
-  for (const bootstrap::Member& member : members_) mounts.push_back(member.mount_point);
-  const Result<std::string> path = job::PathInSource(given, target_, mounts);
-  if (!path) return done(std::unexpected(path.error()));
-  const auto note = std::make_shared<std::promise<std::string>>();
-  detour_->Submit([this, note, path = *path] { note->set_value(job::NoteOnName(path, target_)); });
-  refresher_->Refresh(*path, [this, note, done = std::move(done)](const Result<std::string>& outcome) mutable {
-    if (!outcome) {
-      log_.Warning("{}", outcome.error().Describe());
-      return done(outcome);
-    }
-    // Not in the loop, which may not wait.
-    reducing_->Submit([this, note, outcome = *outcome, done = std::move(done)]() mutable {
-      std::future<std::string> told = note->get_future();
-      if (told.wait_for(kNoteOnName) == std::future_status::ready) outcome += told.get();
-      loop_->Submit([this, outcome, done = std::move(done)]() mutable {
-        log_.Info("{}", outcome);
-        done(outcome);
-      });
-    });
-  });
 }
 
 }  // namespace copper::app

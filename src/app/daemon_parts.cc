@@ -86,7 +86,7 @@ fuse::Server::Options Daemon::ServerOptions() {
     loop_->Submit([this, tag, done = std::move(done)]() mutable { profile_->Snapshot(tag, std::move(done)); });
   };
   options.on_refresh_command = [this](const std::string& path, job::Refresher::Done done) {
-    loop_->Submit([this, path, done = std::move(done)]() mutable { Refresh(path, std::move(done)); });
+    loop_->Submit([this, path, done = std::move(done)]() mutable { refresher_->Refresh(path, std::move(done)); });
   };
   options.recorder = recorder_.get();
   options.on_unmounted = [this] { loop_->Submit([this] { OnUnmounted(); }); };

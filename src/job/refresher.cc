@@ -15,6 +15,8 @@ constexpr auto kBase = std::chrono::seconds(3);
 constexpr auto kPerLevel = std::chrono::milliseconds(250);
 // When a rank makes the second pass by itself.
 constexpr auto kUntil = std::chrono::seconds(60);
+// For a look at the source, which may hang; it has all the time of a refresh before.
+constexpr auto kNoteOnName = std::chrono::seconds(5);
 
 std::string TellLost(const std::set<Rank>& lost) {
   if (lost.empty()) return "";
@@ -32,8 +34,8 @@ std::string TellPartly(const std::set<Rank>& partly) {
       fmt::join(partly, ", "));
 }
 
-Result<std::string> Tell(const std::string& path, const std::set<Rank>& lost, const std::set<Rank>& partly,
-                         uint32_t ranks) {
+Result<std::string> TellOutcome(const std::string& path, const std::set<Rank>& lost, const std::set<Rank>& partly,
+                                uint32_t ranks) {
   if (lost.empty() && partly.empty())
     return fmt::format("refreshed {} on {} rank{}", path, ranks, ranks == 1 ? "" : "s");
   const std::string of = lost.empty() ? "" : fmt::format("{} of ", ranks - lost.size());
@@ -80,10 +82,11 @@ void Refresher::Answers::Add(const rpc::Reply& reply, uint32_t ranks) {
   std::ranges::copy(UnpackRanks(payload.subspan(split), ranks), std::back_inserter(partly));
 }
 
-Refresher::Refresher(Rank self, Parts parts, Hooks hooks)
+Refresher::Refresher(Rank self, Parts parts, Hooks hooks, Tops tops)
     : self_(self),
       parts_(parts),
       hooks_(std::move(hooks)),
+      tops_(std::move(tops)),
       everyone_(parts.forest.ranks(), parts.forest.fanout(), parts.forest.ranks()) {}
 
 Duration Refresher::Budget(const Pass& pass) const {
@@ -146,7 +149,33 @@ void Refresher::Arrived(Gathering& gathering) {
   if (--gathering.pending == 0) gathering.done(gathering.answers);
 }
 
-void Refresher::Refresh(const std::string& path, Done done) {
+void Refresher::Refresh(const std::string& given, Done done) {
+  const Result<std::string> path = PathInSource(given, tops_.target, tops_.mounts);
+  if (!path) return done(std::unexpected(path.error()));
+  const auto note = std::make_shared<std::promise<std::string>>();
+  parts_.source.Submit([note, path = *path, target = tops_.target] { note->set_value(NoteOnName(path, target)); });
+  Lead(*path, [this, note, done = std::move(done)](const Result<std::string>& outcome) mutable {
+    Tell(outcome, note, std::move(done));
+  });
+}
+
+void Refresher::Tell(const Result<std::string>& outcome, Note note, Done done) {
+  if (!outcome) {
+    parts_.log.Warning("{}", outcome.error().Describe());
+    return done(outcome);
+  }
+  // Not in the loop, which may not wait.
+  parts_.workers.Submit([this, note = std::move(note), outcome = *outcome, done = std::move(done)]() mutable {
+    std::future<std::string> noted = note->get_future();
+    if (noted.wait_for(kNoteOnName) == std::future_status::ready) outcome += noted.get();
+    parts_.loop.Submit([this, outcome, done = std::move(done)]() mutable {
+      parts_.log.Info("{}", outcome);
+      done(outcome);
+    });
+  });
+}
+
+void Refresher::Lead(const std::string& path, Done done) {
   parts_.loop.Submit([this, path, done = std::move(done)]() mutable {
     const auto leading = std::make_shared<Leading>();
     leading->pass = {{self_, ++last_}, false, path};
@@ -168,7 +197,7 @@ void Refresher::OnRound(const std::shared_ptr<Leading>& leading, const Answers& 
   }
   if (!below_lost.empty()) return Round(leading, below_lost, false);
   if (leading->pass.end)
-    return leading->done(Tell(leading->pass.path, leading->lost, leading->partly, everyone_.ranks()));
+    return leading->done(TellOutcome(leading->pass.path, leading->lost, leading->partly, everyone_.ranks()));
   leading->pass.end = true;
   Round(leading, Living(*leading), true);
 }

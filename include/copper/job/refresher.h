@@ -3,12 +3,14 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "copper/base/clock.h"
+#include "copper/base/log.h"
 #include "copper/base/result.h"
 #include "copper/base/worker_pool.h"
 #include "copper/fetch/fetcher.h"
@@ -32,8 +34,15 @@ class Refresher {
     rpc::Channel& channel;
     const tree::Forest& forest;  // of the job
     Executor& loop;              // where hooks are called
+    Executor& source;            // may block on the source
+    Executor& workers;           // may wait for that, for seconds
     const Clock& clock;
+    Logger& log;
     Duration telling{};  // how long a rank's kernel may take to be told
+  };
+  struct Tops {          // what a path that a user gives may lie below
+    std::string target;  // resolved
+    std::vector<std::string> mounts;
   };
   struct Hooks {  // of this rank; see fetch::Fetcher
     std::function<void(const fetch::RefreshId&, const std::string& path, TimePoint until)> begin;
@@ -41,13 +50,14 @@ class Refresher {
   };
   using Done = std::move_only_function<void(Result<std::string>)>;
 
-  Refresher(Rank self, Parts parts, Hooks hooks);
+  Refresher(Rank self, Parts parts, Hooks hooks, Tops tops);
 
   // kRefresh of other ranks. The progress thread; does not block.
   void Handle(const rpc::Request& request, rpc::Responder respond);
-  // Leads one, of a path in the source. `done` is called in the loop, with what to say to the user: an error names the
-  // ranks that were not reached, and those where not all could be. Any thread.
-  void Refresh(const std::string& path, Done done);
+  // Leads one, of what a user means by this path (PathInSource). `done` is called with what to say to the user, which
+  // the log has, too: an error names the ranks that were not reached, and those where not all could be; else with
+  // NoteOnName. In the loop, and `done`, too.
+  void Refresh(const std::string& given, Done done);
 
  private:
   struct Pass;
@@ -62,8 +72,11 @@ class Refresher {
     void Add(const rpc::Reply& reply, uint32_t ranks);
   };
   using Gathered = std::move_only_function<void(const Answers&)>;
+  using Note = std::shared_ptr<std::promise<std::string>>;  // kept by whoever waits: it is never broken
 
   // In the loop.
+  void Lead(const std::string& path, Done done);
+  void Tell(const Result<std::string>& outcome, Note note, Done done);
   void Ask(const Pass& pass, const std::vector<Rank>& ranks, bool here, Gathered done);
   void Call(const Pass& pass, Rank rank, const std::shared_ptr<Gathering>& gathering);
   void DoHere(const Pass& pass, const std::shared_ptr<Gathering>& gathering);
@@ -76,6 +89,7 @@ class Refresher {
   const Rank self_;
   const Parts parts_;
   const Hooks hooks_;
+  const Tops tops_;
   const tree::Forest everyone_;  // tree n has rank n as its root
   uint64_t last_ = 0;            // in the loop
 };

@@ -86,11 +86,12 @@ class Network {
   struct Node final : rpc::Channel {
     Node(Network& all, Rank rank)
         : network(all),
-          refresher(rank, {*this, all.forest_, loop, all.clock_},
+          refresher(rank, {*this, all.forest_, loop, loop, loop, all.clock_, all.log_},
                     {.begin = [&all, rank](const fetch::RefreshId&, const std::string& path,
                                            TimePoint) { all.OnBegin(rank, path); },
                      .end = [&all, rank](const fetch::RefreshId&, const std::string&,
-                                         fetch::Told told) { all.OnEnd(rank, std::move(told)); }}) {}
+                                         fetch::Told told) { all.OnEnd(rank, std::move(told)); }},
+                    {.target = "/no/source", .mounts = {"/no/mount"}}) {}
     void Call(Rank to, rpc::Request request, TimePoint, Done done) override {
       const bool second = request.argument % 2 != 0;
       if (network.lost_.contains(to) || (second && network.lost_in_the_second_pass_.contains(to))) {
@@ -125,6 +126,7 @@ class Network {
 
   tree::Forest forest_;
   fakes::FakeClock clock_;
+  Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   std::vector<std::unique_ptr<Node>> nodes_;
 };
 
@@ -142,6 +144,16 @@ TEST_P(RefresherTest, AnyRankLeadsAndEveryRankDoesBothPassesOnce) {
     EXPECT_EQ(std::set(network.begun_.begin(), network.begun_.end()).size(), GetParam());
     EXPECT_EQ(network.path_, "/pkg");
   }
+}
+
+TEST(Refresher, TakesAPathAsUsersWriteItAndNotesWhatTheyShouldKnowOfIt) {
+  Network network(3);
+  const auto outcome = network.Refresh(1, "/no/mount/pkg");
+  ASSERT_TRUE(outcome) << outcome.error().Describe();
+  EXPECT_EQ(network.path_, "/pkg");
+  EXPECT_EQ(*outcome, "refreshed /pkg on 3 ranks; there is no such name in the source now (/no/source/pkg)");
+  EXPECT_EQ(network.Refresh(1, "..").error().code, EINVAL);
+  EXPECT_EQ(network.begun_.size(), 3U) << "no second refresh";
 }
 
 TEST(Refresher, LostRanksAreNamedAndThoseBelowThemReached) {
@@ -207,7 +219,8 @@ TEST(Refresher, NobodyLeadsForAnother) {
     void GiveUp(Rank) override {}
     void WantTicks() override {}
   } channel;
-  Refresher refresher(1, {channel, forest, loop, clock}, {});
+  Logger log(LogLevel::kNone, LogType::kStdout, "");
+  Refresher refresher(1, {channel, forest, loop, loop, loop, clock, log}, {}, {});
   for (const uint32_t leader : {1U, 3U, UINT32_MAX}) {
     int error = 0;
     rpc::Request request;
