@@ -32,6 +32,9 @@ class Product(unittest.TestCase):
     def test_modules_link_what_the_table_allows(self):
         self.assert_clean(rules.check_link_graph(ROOT))
 
+    def test_no_module_outgrows_its_room(self):
+        self.assert_clean(rules.check_sizes(ROOT))
+
     def test_each_library_is_seen_by_one_module(self):
         self.assert_clean(rules.check_third_party(ROOT))
 
@@ -89,6 +92,17 @@ class Rules(unittest.TestCase):
     def test_a_link_that_is_not_in_the_table(self):
         self.put("src/cache/CMakeLists.txt", "copper_module(cache USES base storage PRIVATE_LIBRARIES fetch)\n")
         self.assertEqual(["src/cache/CMakeLists.txt: cache may not link storage"], rules.check_link_graph(self.root))
+
+    def test_a_module_that_has_outgrown_its_room(self):
+        self.put("src/app/daemon.cc", "int i;\n" * 2000 + "\n  // a comment\n")
+        self.put("src/fuse/session.cc", "int i;\n" * 2000)
+        self.put("include/copper/fuse/server.h", "int i;\n" * 1000)
+        self.assertEqual([], rules.check_sizes(self.root), "comments and blank lines don't count")
+        self.put("src/app/main.cc", "int i;\n")
+        self.put("include/copper/fuse/server.h", "int i;\n" * 1001)
+        self.assertEqual(["module app: 2001 lines of code, over 2000: what of it belongs elsewhere?",
+                          "module fuse: 3001 lines of code, over 3000: what of it belongs elsewhere?"],
+                         rules.check_sizes(self.root))
 
     def test_a_library_in_a_foreign_module(self):
         self.put("src/fetch/fetcher.cc", "#include <mpi.h>\n#include <vector>\n")

@@ -3,6 +3,7 @@
 Every check returns a list of complaints, each of one line that names the file and what to do.
 """
 
+import collections
 import pathlib
 import re
 import subprocess
@@ -76,6 +77,10 @@ OF_ITS_OWN = re.compile(r"(?:steady|system|high_resolution)_clock::now|\bSteadyC
                         r"|\b(?:sleep_for|sleep_until|usleep|nanosleep|clock_gettime|gettimeofday|getrandom)\b")
 COMMENT = re.compile(r"//.*")
 
+# Lines of code that a module may have, its shared headers among them: beyond that it is more than one thing.
+MOST_LINES = 3000
+MOST_LINES_OF = {"app": 2000}  # it puts together what the others are
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 USES = re.compile(r"copper_module\(\s*(\w+)([^)]*)\)")
 KEYWORDS = {"USES", "LIBRARIES", "PRIVATE_LIBRARIES"}
@@ -118,6 +123,19 @@ def check_include_graph(root):
             elif not header.startswith("copper/"):
                 complaints.append(f"{where}: {header} is internal to {used}; only headers in include/copper/ are shared")
     return complaints
+
+
+def lines_of_code(path):
+    """Lines that are neither blank nor a comment alone."""
+    return sum(1 for line in path.read_text().splitlines() if line.strip() and not line.lstrip().startswith("//"))
+
+
+def check_sizes(root):
+    lines = collections.Counter()
+    for module, path in sources(root):
+        lines[module] += lines_of_code(path)
+    return [f"module {module}: {lines[module]} lines of code, over {most}: what of it belongs elsewhere?"
+            for module in sorted(lines) if lines[module] > (most := MOST_LINES_OF.get(module, MOST_LINES))]
 
 
 def check_link_graph(root):
