@@ -5,7 +5,7 @@
 #include "copper/base/chunk_size.h"
 #include "copper/base/path.h"
 #include "copper/cache/vouched_comparison.h"
-#include "copper/rpc/payload.h"
+#include "copper/rpc/contents.h"
 
 namespace copper::fetch {
 namespace {

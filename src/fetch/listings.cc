@@ -5,7 +5,7 @@
 #include "copper/base/path.h"
 #include "copper/names/listing_changes.h"
 #include "copper/names/same_directory.h"
-#include "copper/rpc/payload.h"
+#include "copper/rpc/contents.h"
 #include "deadlines.h"
 
 namespace copper::fetch {

@@ -7,7 +7,7 @@
 
 #include "copper/base/attempt.h"
 #include "copper/base/path.h"
-#include "copper/rpc/payload.h"
+#include "copper/rpc/contents.h"
 #include "deadlines.h"
 
 namespace copper::fetch {

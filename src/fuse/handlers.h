@@ -8,8 +8,8 @@
 #include <span>
 #include <string>
 
-#include "absent_names.h"
 #include "copper/base/clock.h"
+#include "copper/cache/absent_names.h"
 #include "copper/fetch/fetcher.h"
 #include "copper/fuse/server.h"
 #include "copper/profile/counters.h"
@@ -23,7 +23,7 @@
 
 namespace copper::fuse {
 
-class Handlers {
+class Handlers final : public fetch::ChangeListener {
  public:
   struct Parts {  // all outlive the handlers, and every answer that is under way
     fetch::Fetcher& fetcher;
@@ -31,7 +31,7 @@ class Handlers {
     const Clock& clock;
     InodeTable& inodes;
     Pruner& pruner;
-    AbsentNames& absent;
+    cache::AbsentNames& absent;
     const LiveDirectory& live;
     StreamedListings& streamed;
     std::shared_ptr<Notifier> notifier;
@@ -55,10 +55,10 @@ class Handlers {
 
   // The kernel's greeting.
   void OnGreeting(const fuse_conn_info& connection);
-  // handlers_refresh.cc; see fetch::ChangeListener. Any thread.
-  void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added);
-  void OnDirectoryReplaced(const std::string& path, const Attributes& now);
-  void OnRefreshed(const std::string& path, fetch::Told told);
+  // handlers_refresh.cc
+  void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) override;
+  void OnDirectoryReplaced(const std::string& path, const Attributes& now) override;
+  void OnRefreshed(const std::string& path, fetch::Told told) override;
 
   // handlers_names.cc
   void Lookup(Reply reply, fuse_ino_t parent, const char* name);

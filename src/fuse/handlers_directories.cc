@@ -1,9 +1,9 @@
 // readdir and readdirplus: pages of a listing.
 #include <algorithm>
 
-#include "attributes.h"
 #include "copper/base/path.h"
 #include "handlers.h"
+#include "kernel_values.h"
 
 namespace copper::fuse {
 namespace {

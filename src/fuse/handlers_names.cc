@@ -1,9 +1,9 @@
 // lookup, getattr, readlink, forget: what names are.
 #include <cstring>
 
-#include "attributes.h"
 #include "copper/base/path.h"
 #include "handlers.h"
+#include "kernel_values.h"
 
 namespace copper::fuse {
 namespace {

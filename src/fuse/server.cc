@@ -21,7 +21,7 @@ int ThreadCount(int asked) {
 
 }  // namespace
 
-struct Server::State final : public fetch::ChangeListener {
+struct Server::State {
   State(Options given, UniqueFd fd, fetch::Fetcher& fetching, profile::Counters& counters, const Clock& clock,
         Logger& logger)
       : options(std::move(given)),
@@ -38,22 +38,12 @@ struct Server::State final : public fetch::ChangeListener {
                   options.on_stop_command, options.on_refresh_command, options.on_snapshot_command,
                   options.most_protocol_minor, options.recorder}) {}
 
-  void OnDirectoryChanged(const std::string& path, const std::vector<std::string>& added) override {
-    handlers.OnDirectoryChanged(path, added);
-  }
-
-  void OnDirectoryReplaced(const std::string& path, const Attributes& now) override {
-    handlers.OnDirectoryReplaced(path, now);
-  }
-
-  void OnRefreshed(const std::string& path, fetch::Told told) override { handlers.OnRefreshed(path, std::move(told)); }
-
   const Options options;
   UniqueFd connection;  // until Start
   fetch::Fetcher& fetcher;
   Logger& log;
   InodeTable inodes;
-  AbsentNames absent;
+  cache::AbsentNames absent;
   const LiveDirectory live;
   StreamedListings streamed;
   const std::shared_ptr<Notifier> notifier;
@@ -66,7 +56,7 @@ struct Server::State final : public fetch::ChangeListener {
 Server::Server(Options options, UniqueFd connection, fetch::Fetcher& fetcher, profile::Counters& counters,
                const Clock& clock, Logger& log)
     : state_(std::make_unique<State>(std::move(options), std::move(connection), fetcher, counters, clock, log)) {
-  fetcher.SetChangeListener(state_.get());
+  fetcher.SetChangeListener(&state_->handlers);
 }
 
 Server::~Server() {

@@ -3,10 +3,10 @@
 
 #include "hdf5/file_image.h"
 #include "hdf5/open.h"
-#include "hdf5/paths.h"
+#include "hdf5/path_columns.h"
 #include "hdf5/profile_file.h"
+#include "hdf5/rows.h"
 #include "hdf5/schema.h"
-#include "hdf5/table.h"
 
 namespace copper::hdf5 {
 namespace {

@@ -37,11 +37,11 @@ ChannelCounters AtomicCounters::Snapshot() const {
 FabricChannel::State::State(const Options& options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
     : options_(Sound(options)), endpoint_(endpoint), clock_(clock), log_(log), peers_(options_.credits) {}
 
-void FabricChannel::State::Start(Handler& handler, fabric::Receiver& receiver) {
+void FabricChannel::State::Start(Handler& handler) {
   handler_ = &handler;
   start_time_ = clock_.Now();
   started_ = true;
-  endpoint_.Start(receiver);
+  endpoint_.Start(*this);
 }
 
 void FabricChannel::State::Stop() {
@@ -68,8 +68,8 @@ void FabricChannel::State::WantTicks() {
   endpoint_.WantTicks();
 }
 
-bool FabricChannel::State::OnTick() {
-  const TimePoint now = clock_.Now();
+bool FabricChannel::State::OnTick(TimePoint /*now*/) {
+  const TimePoint now = clock_.Now();  // deadlines are on the channel's clock
   for (Peer* peer : peers_.All()) Expire(*peer, now);
   // Taken back first: a wish that comes during the handler's tick must not be lost.
   if (handler_wants_ticks_.exchange(false) && handler_->OnTick(now)) handler_wants_ticks_ = true;
@@ -87,7 +87,7 @@ void FabricChannel::State::Transmit(Rank to, wire::Header header, Bytes payload,
   endpoint_.Send(to, {std::move(head), std::move(payload)}, std::move(done));
 }
 
-void FabricChannel::State::OnArrival(const fabric::Arrival& arrival) {
+void FabricChannel::State::OnArrival(fabric::Arrival arrival) {
   const Result<wire::Header> header = wire::Decode(arrival.head, arrival.payload.span(), options_.keys);
   if (!header) return Reject(header.error().code);
   if (header->origin >= options_.ranks || header->to != options_.self) return Reject(EPERM);
@@ -95,7 +95,7 @@ void FabricChannel::State::OnArrival(const fabric::Arrival& arrival) {
   ++counters_.received;
   counters_.bytes_received += arrival.payload.size();
   if (header->IsReply()) {
-    OnReply(*header, arrival.payload);
+    OnReply(*header, std::move(arrival.payload));
   } else {
     OnRequest(*header, arrival.payload);
   }
@@ -134,7 +134,7 @@ FabricChannel::~FabricChannel() {
 }
 
 void FabricChannel::Start(Handler& handler) {
-  state_->Start(handler, *this);
+  state_->Start(handler);
 }
 
 void FabricChannel::Stop() {
@@ -168,14 +168,6 @@ const wire::Keys& FabricChannel::keys() const {
 
 ChannelCounters FabricChannel::counters() const {
   return state_->counters();
-}
-
-void FabricChannel::OnArrival(fabric::Arrival arrival) {
-  state_->OnArrival(arrival);
-}
-
-bool FabricChannel::OnTick(TimePoint /*now*/) {
-  return state_->OnTick();  // deadlines are on the channel's clock
 }
 
 }  // namespace copper::rpc

@@ -1,4 +1,4 @@
-// What a channel is made of. The client's side is in client.cc, the server's in server.cc.
+// What a channel is made of. The asking side is in asking.cc, the answering one in answering.cc.
 #pragma once
 
 #include <atomic>
@@ -18,19 +18,19 @@ struct AtomicCounters {
   ChannelCounters Snapshot() const;
 };
 
-class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::State> {
+class FabricChannel::State final : public fabric::Receiver, public std::enable_shared_from_this<FabricChannel::State> {
  public:
   State(const Options& options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log);
 
-  void Start(Handler& handler, fabric::Receiver& receiver);
+  void Start(Handler& handler);
   void Stop();
 
   void Call(Rank to, Request request, TimePoint deadline, Done done);
   void Inquire(Rank to, Duration age, TimePoint deadline, Done done);
   void GiveUp(Rank to);
   void WantTicks();
-  void OnArrival(const fabric::Arrival& arrival);
-  bool OnTick();
+  void OnArrival(fabric::Arrival arrival) override;
+  bool OnTick(TimePoint now) override;
 
   ChannelCounters counters();
   const wire::Keys& keys() const { return options_.keys; }
@@ -41,7 +41,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void Reject(int reason);
   bool IsReplay(const wire::Header& header);
 
-  // client.cc
+  // asking.cc
   Status CheckCall(Rank to, const Request& request, TimePoint deadline) const;
   void SendQueued(Rank to, Peer& peer);
   void SendRequest(Rank to, Outgoing outgoing);
@@ -52,7 +52,7 @@ class FabricChannel::State : public std::enable_shared_from_this<FabricChannel::
   void End(Pending pending, Result<Reply> outcome);
   void LogFirstSuccess(const Pending& pending);
 
-  // server.cc
+  // answering.cc
   void OnRequest(const wire::Header& header, const Bytes& payload);
   void AnswerPing(const wire::Header& header, const Bytes& payload);
   class Served;

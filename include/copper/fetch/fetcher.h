@@ -23,7 +23,7 @@
 #include "copper/profile/counters.h"
 #include "copper/profile/recorder.h"
 #include "copper/rpc/channel.h"
-#include "copper/rpc/payload.h"
+#include "copper/rpc/contents.h"
 #include "copper/storage/backing_store.h"
 #include "copper/storage/file_systems.h"
 #include "copper/tree/forest.h"

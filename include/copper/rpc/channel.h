@@ -119,7 +119,7 @@ struct ChannelCounters {
   uint64_t unfinished = 0;  // messages that began some 10 s ago or longer and have not ended: now, not in all
 };
 
-class FabricChannel final : public Channel, private fabric::Receiver {
+class FabricChannel final : public Channel {
  public:
   struct Options {
     Rank self = 0;
@@ -144,9 +144,6 @@ class FabricChannel final : public Channel, private fabric::Receiver {
   const wire::Keys& keys() const;  // of this job
 
  private:
-  void OnArrival(fabric::Arrival arrival) override;
-  bool OnTick(TimePoint now) override;
-
   class State;
   // Shared with responders and sends under way, which may outlive the channel.
   std::shared_ptr<State> state_;

@@ -6,7 +6,7 @@
 
 #include "copper/names/listing_builder.h"
 #include "copper/wire/payload.h"
-#include "fuse/attributes.h"  // private to their modules
+#include "fuse/kernel_values.h"  // private to their modules
 #include "storage/stat.h"
 #include "unit/storage/same_attributes.h"
 

@@ -1,4 +1,4 @@
-#include "hdf5/table.h"
+#include "hdf5/rows.h"
 
 namespace copper::hdf5 {
 

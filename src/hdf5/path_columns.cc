@@ -1,4 +1,4 @@
-#include "hdf5/paths.h"
+#include "hdf5/path_columns.h"
 
 #include <algorithm>
 #include <cstring>

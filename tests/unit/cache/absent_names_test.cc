@@ -1,9 +1,9 @@
-#include "fuse/absent_names.h"  // private to the module
+#include "copper/cache/absent_names.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace copper::fuse {
+namespace copper::cache {
 namespace {
 
 using std::chrono::seconds;
@@ -59,4 +59,4 @@ TEST(AbsentNames, BoundedForTheWholeJobToo) {
 }
 
 }  // namespace
-}  // namespace copper::fuse
+}  // namespace copper::cache

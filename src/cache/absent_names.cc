@@ -1,10 +1,10 @@
-#include "absent_names.h"
+#include "copper/cache/absent_names.h"
 
 #include <algorithm>
 
 #include "copper/base/path.h"
 
-namespace copper::fuse {
+namespace copper::cache {
 namespace {
 
 constexpr auto kDropPause = std::chrono::milliseconds(100);
@@ -57,4 +57,4 @@ size_t AbsentNames::size() const {
   return names_.size();
 }
 
-}  // namespace copper::fuse
+}  // namespace copper::cache

@@ -1,5 +1,5 @@
-// Absent names that the kernel remembers, so that they can be taken back by name: a directory that is in use keeps its
-// negative dentries, and the root of a mount can't be dropped at all.
+// Absent names that this node's kernel remembers, so that they can be taken back by name: a directory that is in use
+// keeps its negative dentries, and the root of a mount can't be dropped at all.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 #include "copper/base/clock.h"
 #include "copper/base/mutex.h"
 
-namespace copper::fuse {
+namespace copper::cache {
 
 // Any thread; the lock is a leaf.
 class AbsentNames {
@@ -38,4 +38,4 @@ class AbsentNames {
   TimePoint drop_next_ GUARDED_BY(mutex_){};  // no use in looking for old ones before
 };
 
-}  // namespace copper::fuse
+}  // namespace copper::cache

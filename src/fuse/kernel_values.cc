@@ -1,4 +1,4 @@
-#include "attributes.h"
+#include "kernel_values.h"
 
 #include <algorithm>
 
