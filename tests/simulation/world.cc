@@ -223,7 +223,7 @@ void World::RunRefresh() {
   const auto first = std::ranges::find_if(hosts_, &Host::runs);
   const TimePoint begun = queue_.Now();
   std::optional<Result<std::string>> outcome;
-  nodes_[first->rank()]->refresher().Refresh("/", [&](Result<std::string> said) {
+  nodes_[first->rank()]->refresher().Lead("/", [&](Result<std::string> said) {
     refreshed_in_ = queue_.Now() - begun;
     outcome = std::move(said);
   });

@@ -58,6 +58,8 @@ class Refresher {
   // the log has, too: an error names the ranks that were not reached, and those where not all could be; else with
   // NoteOnName. In the loop, and `done`, too.
   void Refresh(const std::string& given, Done done);
+  // The same of a path in the source, without a note or a line in the log. Any thread; `done` is called in the loop.
+  void Lead(const std::string& path, Done done);
 
  private:
   struct Pass;
@@ -75,7 +77,6 @@ class Refresher {
   using Note = std::shared_ptr<std::promise<std::string>>;  // kept by whoever waits: it is never broken
 
   // In the loop.
-  void Lead(const std::string& path, Done done);
   void Tell(const Result<std::string>& outcome, Note note, Done done);
   void Ask(const Pass& pass, const std::vector<Rank>& ranks, bool here, Gathered done);
   void Call(const Pass& pass, Rank rank, const std::shared_ptr<Gathering>& gathering);
