@@ -129,7 +129,7 @@ std::string Daemon::NameLeftMounts(const job::JobEnd& end) {
   const auto left = std::make_shared<bootstrap::LeftMounts>();
   if (end.conducted && !end.lost.empty()) {
     auto look = [this, left, lost = end.lost] {
-      *left = bootstrap::LookForMounts(lost, members_, members_[world_->rank()], job_, kMountersEnd);
+      *left = bootstrap::LookForMounts(lost, members_, members_[world_->rank()], job_, clock_, kMountersEnd);
     };
     const bool done = DoAside("a look at the job directory", kMountersEnd + kRecords, std::move(look));
     if (!done) return Describe(bootstrap::LeftMounts{.dead = end.still_mounted, .unknown = end.lost}, members_);

@@ -26,7 +26,7 @@ void Daemon::MeetOthers() {
   for (const bootstrap::Member& member : members_) mounts.push_back(member.mount_point);
   refresher_ = std::make_unique<job::Refresher>(
       rank,
-      job::Refresher::Parts{*channel_, *forest_, *loop_, *detour_, *reducing_, clock_, log_,
+      job::Refresher::Parts{*channel_, *forest_, *loop_, *detour_, *reducing_, wakeups_, clock_, log_,
                             fuse::Server::kMostRechecking},
       job::Refresher::Hooks{.begin = [this](const fetch::RefreshId& id, const std::string& path,
                                             TimePoint until) { fetcher_->BeginRefresh(id, path, until); },

@@ -62,12 +62,12 @@ std::string NameLost(const std::set<Rank>& lost, std::span<const Member> members
 }
 
 LeftMounts LookForMounts(const std::set<Rank>& lost, std::span<const Member> members, const Member& here,
-                         const JobDirectory& job, Duration patience) {
-  const TimePoint deadline = std::chrono::steady_clock::now() + patience;
+                         const JobDirectory& job, const Clock& clock, Duration patience) {
+  const TimePoint deadline = clock.Now() + patience;
   while (true) {
     LeftMounts left = LookOnce(lost, members, here, job);
     const bool may_go = !left.dead.empty() || !left.unknown.empty();
-    if (!may_go || std::chrono::steady_clock::now() >= deadline) return left;
+    if (!may_go || clock.Now() >= deadline) return left;
     PauseBetweenLooks();
   }
 }

@@ -152,8 +152,8 @@ void Refresher::Arrived(Gathering& gathering) {
 void Refresher::Refresh(const std::string& given, Done done) {
   const Result<std::string> path = PathInSource(given, tops_.target, tops_.mounts);
   if (!path) return done(std::unexpected(path.error()));
-  const auto note = std::make_shared<std::promise<std::string>>();
-  parts_.source.Submit([note, path = *path, target = tops_.target] { note->set_value(NoteOnName(path, target)); });
+  const auto note = std::make_shared<Awaited<std::string>>(parts_.wakeups);
+  parts_.source.Submit([note, path = *path, target = tops_.target] { note->Set(NoteOnName(path, target)); });
   Lead(*path, [this, note, done = std::move(done)](const Result<std::string>& outcome) mutable {
     Tell(outcome, note, std::move(done));
   });
@@ -166,8 +166,7 @@ void Refresher::Tell(const Result<std::string>& outcome, Note note, Done done) {
   }
   // Not in the loop, which may not wait.
   parts_.workers.Submit([this, note = std::move(note), outcome = *outcome, done = std::move(done)]() mutable {
-    std::future<std::string> noted = note->get_future();
-    if (noted.wait_for(kNoteOnName) == std::future_status::ready) outcome += noted.get();
+    if (note->WaitUntil(parts_.clock.Now() + kNoteOnName)) outcome += note->Take();
     parts_.loop.Submit([this, outcome, done = std::move(done)]() mutable {
       parts_.log.Info("{}", outcome);
       done(outcome);

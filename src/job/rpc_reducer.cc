@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "copper/base/attempt.h"
+#include "copper/base/awaited.h"
 
 namespace copper::job {
 namespace {
@@ -41,43 +42,21 @@ rpc::Request MessageOf(const ReductionId& id, uint32_t piece) {
 class Pending {
  public:
   Pending(const RpcReducer::Parts& parts, Rank to, rpc::Request request, TimePoint deadline)
-      : shared_(std::make_shared<Shared>(parts.wakeups.Make())) {
-    parts.channel.Call(to, std::move(request), deadline, [shared = shared_](Result<rpc::Reply> reply) {
-      {
-        const MutexLock lock(shared->mutex);
-        shared->reply = std::move(reply);
-      }
-      shared->answered->Wake();
-    });
+      : reply_(std::make_shared<Awaited<Result<rpc::Reply>>>(parts.wakeups)) {
+    parts.channel.Call(to, std::move(request), deadline,
+                       [reply = reply_](Result<rpc::Reply> answer) { reply->Set(std::move(answer)); });
   }
 
   // Whether it is there by then.
-  bool WaitUntil(TimePoint until) {
-    while (!IsThere()) {
-      if (!shared_->answered->WaitUntil(until)) return IsThere();
-    }
-    return true;
-  }
+  bool WaitUntil(TimePoint until) { return reply_->WaitUntil(until); }
   // Once.
   Result<rpc::Reply> Take() {
-    WaitUntil(kNever);  // the channel has its deadline
-    const MutexLock lock(shared_->mutex);
-    return *std::move(shared_->reply);
+    reply_->WaitUntil(kNever);  // the channel has its deadline
+    return reply_->Take();
   }
 
  private:
-  struct Shared {
-    explicit Shared(std::shared_ptr<Wakeup> wakeup) : answered(std::move(wakeup)) {}
-    const std::shared_ptr<Wakeup> answered;
-    Mutex mutex;
-    std::optional<Result<rpc::Reply>> reply GUARDED_BY(mutex);
-  };
-  bool IsThere() {
-    const MutexLock lock(shared_->mutex);
-    return shared_->reply.has_value();
-  }
-
-  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<Awaited<Result<rpc::Reply>>> reply_;
 };
 
 }  // namespace

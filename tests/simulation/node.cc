@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "copper/fetch/cache_use.h"
 #include "copper/job/status_report.h"
 #include "simulation/models.h"
 
@@ -115,7 +116,7 @@ void Node::LookAsDeputy() {
 
 Json Node::OwnStatus() {
   const job::RankIdentity who{.rank = host_.rank(), .host = fmt::format("node{}", host_.rank())};
-  return job::RankStatus(who, {queue_.SinceStart(), true, cache_.budget().held()}, counters_, Json::object(),
+  return job::RankStatus(who, {queue_.SinceStart(), true, cache_.budget().held()}, counters_, fetch::CacheUseOf(cache_),
                          channel_.counters(), forest_);
 }
 

@@ -29,7 +29,7 @@ struct LeftMounts {
 // Of ranks that are `lost`. `here`: this rank. Blocks on the job directory, and waits for that long at most where a
 // mounter may still be at it.
 LeftMounts LookForMounts(const std::set<Rank>& lost, std::span<const Member> members, const Member& here,
-                         const JobDirectory& job, Duration patience);
+                         const JobDirectory& job, const Clock& clock, Duration patience);
 
 // What to say of them behind the reason of the end, and what to do; empty where there is nothing.
 std::string Describe(const LeftMounts& left, std::span<const Member> members);

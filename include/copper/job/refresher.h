@@ -3,12 +3,12 @@
 #pragma once
 
 #include <functional>
-#include <future>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "copper/base/awaited.h"
 #include "copper/base/clock.h"
 #include "copper/base/log.h"
 #include "copper/base/result.h"
@@ -35,7 +35,8 @@ class Refresher {
     const tree::Forest& forest;  // of the job
     Executor& loop;              // where hooks are called
     Executor& source;            // may block on the source
-    Executor& workers;           // may wait for that, for seconds
+    Executor& workers;           // may wait for that, for seconds,
+    Wakeups& wakeups;            // in this way
     const Clock& clock;
     Logger& log;
     Duration telling{};  // how long a rank's kernel may take to be told
@@ -74,7 +75,7 @@ class Refresher {
     void Add(const rpc::Reply& reply, uint32_t ranks);
   };
   using Gathered = std::move_only_function<void(const Answers&)>;
-  using Note = std::shared_ptr<std::promise<std::string>>;  // kept by whoever waits: it is never broken
+  using Note = std::shared_ptr<Awaited<std::string>>;
 
   // In the loop.
   void Tell(const Result<std::string>& outcome, Note note, Done done);

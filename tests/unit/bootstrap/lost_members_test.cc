@@ -26,7 +26,7 @@ class LeftMountsTest : public testing::Test {
             .network = {}};
   }
   LeftMounts Look(const std::set<Rank>& lost) const {
-    return LookForMounts(lost, members_, members_[0], job_, Duration(0));
+    return LookForMounts(lost, members_, members_[0], job_, SteadyClock(), Duration(0));
   }
 
   fakes::TemporaryDirectory directory_;

@@ -86,7 +86,7 @@ class Network {
   struct Node final : rpc::Channel {
     Node(Network& all, Rank rank)
         : network(all),
-          refresher(rank, {*this, all.forest_, loop, loop, loop, all.clock_, all.log_},
+          refresher(rank, {*this, all.forest_, loop, loop, loop, all.wakeups_, all.clock_, all.log_},
                     {.begin = [&all, rank](const fetch::RefreshId&, const std::string& path,
                                            TimePoint) { all.OnBegin(rank, path); },
                      .end = [&all, rank](const fetch::RefreshId&, const std::string&,
@@ -126,6 +126,7 @@ class Network {
 
   tree::Forest forest_;
   fakes::FakeClock clock_;
+  ThreadWakeups wakeups_;
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
   std::vector<std::unique_ptr<Node>> nodes_;
 };
@@ -219,8 +220,9 @@ TEST(Refresher, NobodyLeadsForAnother) {
     void GiveUp(Rank) override {}
     void WantTicks() override {}
   } channel;
+  ThreadWakeups wakeups;
   Logger log(LogLevel::kNone, LogType::kStdout, "");
-  Refresher refresher(1, {channel, forest, loop, loop, loop, clock, log}, {}, {});
+  Refresher refresher(1, {channel, forest, loop, loop, loop, wakeups, clock, log}, {}, {});
   for (const uint32_t leader : {1U, 3U, UINT32_MAX}) {
     int error = 0;
     rpc::Request request;
