@@ -245,9 +245,11 @@ std::vector<Rank> RpcReducer::Below(Rank rank, Rank leader) const {
 }
 
 void RpcReducer::Taken(Rank by, const ReductionId& id) {
+  std::map<Rank, Session::Taker>::node_type taken;  // goes when the lock is gone: one that waits is answered then
   const MutexLock lock(mutex_);
   const auto held = sessions_.find(id);
-  if (held == sessions_.end() || held->second->takers.erase(by) == 0) return;
+  if (held != sessions_.end()) taken = held->second->takers.extract(by);
+  if (taken.empty()) return;
   if (held->second->takers.empty()) sessions_.erase(held);
   taken_tags_.push_back(id.tag);
   if (taken_tags_.size() > kMostTags) taken_tags_.pop_front();

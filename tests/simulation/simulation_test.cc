@@ -12,6 +12,7 @@
 #include "simulation/options.h"
 #include "simulation/svg.h"
 #include "simulation/table.h"
+#include "simulation/wakeups.h"
 #include "simulation/world.h"
 
 namespace copper::simulation {
@@ -120,6 +121,27 @@ TEST(Executor, RunsAsManyAtOnceAsItHasThreadsAndMoreWhereTheyAreStuck) {
   while (queue.RunOne()) {
   }
   EXPECT_EQ(3, begun);
+}
+
+TEST(Wakeups, WaitInSimulatedTime) {
+  EventQueue queue;
+  Fibers fibers;
+  Host host(0);
+  SimulatedWakeups wakeups(queue, fibers, host);
+  const std::shared_ptr<Wakeup> wakeup = wakeups.Make();
+  std::string order;
+  fibers.Run([&] {
+    order += wakeup->WaitUntil(queue.Now() + seconds(5)) ? "woken " : "late ";
+    order += wakeup->WaitUntil(queue.Now() + seconds(5)) ? "woken " : "late ";
+    order += wakeup->WaitUntil(kNever) ? "woken " : "ended ";
+  });
+  queue.After(seconds(1), What::kTask, host, [&] { wakeup->Wake(); });
+  while (queue.RunOne()) {
+  }
+  EXPECT_EQ("woken late ", order);
+  EXPECT_EQ(Duration(seconds(6)), queue.SinceStart());
+  wakeups.EndAll();
+  EXPECT_EQ("woken late ended ", order);
 }
 
 TEST(FileTree, KnowsItsBytes) {

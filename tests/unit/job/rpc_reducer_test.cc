@@ -55,6 +55,11 @@ class Ranks {
   RpcReducer& operator[](Rank rank) { return nodes_[rank]->reducer; }
 
   void Lose(Rank rank) { nodes_[rank]->lost = true; }
+  // What ranks have counted is not told meanwhile.
+  void HoldOwn(bool hold) {
+    held_ = hold;
+    held_.notify_all();
+  }
   // Answers so many pieces, and then nothing.
   void LoseAfter(Rank rank, int answers) { nodes_[rank]->answers_left = answers; }
   static TimePoint Deadline() { return SteadyClock().Now() + std::chrono::seconds(20); }
@@ -84,7 +89,10 @@ class Ranks {
     Node(Ranks& ranks, Rank rank)
         : channel(ranks, rank),
           reducer(rank, {channel, ranks.forest_, losses, workers, ranks.wakeups_, ranks.clock_, ranks.log_},
-                  [&ranks, rank](const std::string& tag) { return ranks.OwnOf(rank, tag); }) {}
+                  [&ranks, rank](const std::string& tag) {
+                    ranks.held_.wait(true);
+                    return ranks.OwnOf(rank, tag);
+                  }) {}
     DirectChannel channel;
     Losses losses;
     WorkerPool workers{"test-reduce", 2};
@@ -94,6 +102,7 @@ class Ranks {
   };
 
   tree::Forest forest_;
+  std::atomic<bool> held_{false};
   ThreadWakeups wakeups_;
   SteadyClock clock_;
   Logger log_{LogLevel::kNone, LogType::kStdout, ""};
@@ -185,6 +194,24 @@ TEST(RpcReducer, TwoThatAskForOneProfileBothHaveAllOfIt) {
   EXPECT_EQ(ranks[2].sessions(), 1U) << "the other has not said that it has all of it";
   EXPECT_EQ(ask(1, UINT32_MAX).error, 0);
   EXPECT_EQ(ranks[2].sessions(), 0U);
+}
+
+TEST(RpcReducer, WhoSaysThatItHasAllOfWhatItWaitsForIsAnswered) {
+  Ranks ranks(3);
+  ranks.HoldOwn(true);
+  const auto send = [&](uint32_t piece, std::promise<rpc::Reply>& got) {
+    rpc::Request request{.kind = rpc::Kind::kReduce, .path = "/noon", .argument = uint64_t{1} << 32 | piece};
+    ranks[2].Handle(0, request, rpc::Responder([&](rpc::Reply reply) {
+                      EXPECT_LE(ranks[2].sessions(), 1U) << "answered without a lock";
+                      got.set_value(std::move(reply));
+                    }));
+  };
+  std::promise<rpc::Reply> first, all;
+  send(0, first);
+  send(UINT32_MAX, all);
+  EXPECT_EQ(all.get_future().get().error, 0);
+  EXPECT_NE(first.get_future().get().error, 0);
+  ranks.HoldOwn(false);
 }
 
 TEST(RpcReducer, WhoIsNotAskedKeepsItsOwn) {
