@@ -78,7 +78,7 @@ size_t LongestRunOf(char wanted, std::string_view text) {
 }
 
 std::string CsvField(std::string_view field) {
-  const std::string text = Escape(field);
+  std::string text = Escape(field);
   if (text.find_first_of(",\"") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);

@@ -132,7 +132,8 @@ class Walker {
 
 // Makes the directories on the way to the roots, which are not seen themselves. `roots` are relative to `directory`,
 // sorted, none below another.
-void Plant(WalkedDirectory& directory, const std::string& path, std::vector<std::string_view> roots, Walker& walker) {
+void Plant(WalkedDirectory& directory, const std::string& path, const std::vector<std::string_view>& roots,
+           Walker& walker) {
   std::vector<std::pair<std::string_view, std::vector<std::string_view>>> names;
   for (const std::string_view root : roots) {
     const size_t slash = root.find('/');
@@ -152,7 +153,7 @@ void Plant(WalkedDirectory& directory, const std::string& path, std::vector<std:
     if (entry.visible) {
       walker.Add({&child, Below(path, name)});
     } else {
-      Plant(child, Below(path, name), std::move(found->second), walker);
+      Plant(child, Below(path, name), found->second, walker);
     }
   }
 }
@@ -170,7 +171,7 @@ WalkedTree Walk(const std::vector<std::string>& roots, const WalkOptions& option
     std::vector<std::string_view> relative;
     for (const std::string& root : roots) relative.push_back(std::string_view(root).substr(1));
     std::ranges::sort(relative);
-    Plant(tree.top, "/", std::move(relative), walker);
+    Plant(tree.top, "/", relative, walker);
   }
   walker.Run();
   walker.Finish(tree);

@@ -56,7 +56,7 @@ bool IsUsed(const profile::PathUse& use) {
 }
 
 Result<std::string> GivenRoot(const std::string& given) {
-  const std::string root = WithoutLinks(given);
+  std::string root = WithoutLinks(given);
   if (root.empty()) return FailErrno("cannot use the usage root " + given);
   if (!IsDirectory(root)) return Fail(ENOTDIR, "cannot use the usage root " + given + ": it is no directory");
   if (access(root.c_str(), R_OK | X_OK) != 0) return FailErrno("cannot use the usage root " + given);

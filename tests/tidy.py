@@ -41,7 +41,7 @@ def compiler_options():
     """As the build has them, and what is defined for some files alone."""
     packages = ("fuse3", "libfabric", "libxxhash", "libsodium", "libcrypto")
     found = subprocess.run(["pkg-config", "--cflags", *packages, "hdf5", "mpich"], capture_output=True, text=True, check=True)
-    return ["-xc++", "-std=c++23", "-Wall", "-Wextra", f"-I{ROOT}/include", f"-I{ROOT}/src", *found.stdout.split(),
+    return ["-xc++", "-std=c++23", "-Wall", "-Wextra", "-Wno-missing-field-initializers", f"-I{ROOT}/include", f"-I{ROOT}/src", f"-I{ROOT}/postproc", *found.stdout.split(),
             "-DSPDLOG_COMPILED_LIB", "-DSPDLOG_FMT_EXTERNAL", "-DSPDLOG_SHARED_LIB", "-DFMT_SHARED",
             '-DCOPPER_VERSION="0"', '-DCOPPER_LIBRARIES_FROM_PROGRAM="lib"']
 

@@ -71,7 +71,7 @@ Status Daemon::Start(const std::function<void()>& serving) {
 }
 
 Status Daemon::CheckHost() {
-  const Status enough = CheckOpenFiles(options_, world_->size(), OpenFilesLimit(), /*at_once=*/false);
+  Status enough = CheckOpenFiles(options_, world_->size(), OpenFilesLimit(), /*at_once=*/false);
   if (!enough) return enough;
   Result<std::vector<storage::Mount>> mounts = storage::ReadMountTable();
   if (!mounts) return std::unexpected(mounts.error());

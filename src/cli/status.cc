@@ -115,8 +115,8 @@ void PrintSummary(const Json& ranks, const Json& totals) {
   fmt::print("hit rate: {}\n", HitRate(totals));
 }
 
-void PrintJob(Json status) {
-  Json& ranks = status["ranks"];
+void PrintJob(const Json& status) {
+  Json ranks = status["ranks"];
   const Json& totals = status["totals"];
   std::sort(ranks.begin(), ranks.end(), [](const Json& a, const Json& b) { return a["rank"] < b["rank"]; });
   PrintHeader();

@@ -30,8 +30,8 @@ size_t SizeOfChunk(const ChunkKey& key) {
 // Collects the pieces of one read that lies in several chunks; they come in any order, from any thread.
 class Gather {
  public:
-  Gather(const Context& context, Ask ask, size_t pieces, Chunks::RangeDone done)
-      : context_(context), ask_(std::move(ask)), pieces_(pieces), missing_(pieces), done_(std::move(done)) {}
+  Gather(const Context& context, const Ask& ask, size_t pieces, Chunks::RangeDone done)
+      : context_(context), ask_(ask), pieces_(pieces), missing_(pieces), done_(std::move(done)) {}
 
   void Add(size_t index, const Result<Bytes>& bytes, Way way) {
     if (bytes && way == Way::kHit) context_.parts.counters.Count(Event::kBytesFromCache, bytes->size());
@@ -114,7 +114,7 @@ void Chunks::ShowOwn(const File& file, const Asked& asked, const Chunk& found, C
   if (verdict == cache::Shown::Verdict::kSettled) return done(found, asked.way);
   auto compared = [this, path = file.path, found, way = asked.way,
                    done = std::move(done)](const Status& status) mutable {
-    if (status) return done(std::move(found), way);
+    if (status) return done(found, way);
     NoteFailure(path, status.error());
     done(std::unexpected(status.error()), way);
   };
@@ -164,7 +164,7 @@ uint32_t Chunks::DepthOf(const ChunkKey& key, const Ask& ask) const {
   return ask.as_root ? 0 : context_.parts.forest.Depth(context_.options.self, TreeOf(key));
 }
 
-void Chunks::Fetch(const FlightPtr& flight, Ask ask) {
+void Chunks::Fetch(const FlightPtr& flight, const Ask& ask) {
   const ChunkKey& key = flight->key;
   rpc::Request request;
   request.kind = rpc::Kind::kRead;
@@ -271,7 +271,7 @@ void Chunks::NoteServed(const ChunkKey& key) {
   });
 }
 
-void Chunks::ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
+void Chunks::ReadRange(const File& file, uint64_t offset, size_t size, const Ask& ask, RangeDone done) {
   if (offset >= file.version.size) return done(std::vector<Bytes>{});
   size = std::min<uint64_t>(size, file.version.size - offset);
   if (size == 0) return done(std::vector<Bytes>{});
@@ -279,7 +279,7 @@ void Chunks::ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, 
   ReadPieces(file, offset, size, ask, std::move(done));
 }
 
-void Chunks::ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
+void Chunks::ReadPieces(const File& file, uint64_t offset, size_t size, const Ask& ask, RangeDone done) {
   const uint64_t first = offset / kChunkSize;
   const uint64_t last = (offset + size - 1) / kChunkSize;
   const auto gather = std::make_shared<Gather>(context_, ask, last - first + 1, std::move(done));
@@ -294,7 +294,7 @@ void Chunks::ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask,
 }
 
 // Local files and those above --max-cacheable-byte-size: the kernel's page cache is the only cache.
-void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done) {
+void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, const Ask& ask, RangeDone done) {
   context_.parts.channel.WantTicks();
   auto read = [this, file, offset, size]() -> Result<std::vector<Bytes>> {
     context_.parts.counters.Count(Event::kReadsAtSource);
@@ -310,7 +310,7 @@ void Chunks::ReadDirectly(const File& file, uint64_t offset, size_t size, Ask as
               context_.Counting(ask, std::move(done)));
 }
 
-void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
+void Chunks::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond) {
   const FileVersion& version = request.version;
   if (version.size == 0 || request.argument > (version.size - 1) / kChunkSize)
     return respond(rpc::ErrorReply({EINVAL, {}}));
@@ -337,7 +337,7 @@ void Chunks::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond)
 }
 
 // Where data and holes are is rarely asked: the root is asked each time, nothing is kept.
-void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
+void Chunks::Seek(const File& file, uint64_t offset, int whence, const Ask& ask,
                   std::move_only_function<void(Result<uint64_t>)> answer) {
   context_.parts.channel.WantTicks();
   auto done = context_.Counting(ask, std::move(answer));
@@ -365,7 +365,7 @@ void Chunks::Seek(const File& file, uint64_t offset, int whence, Ask ask,
                    .is_wanted = [this, ticket] { return seeks_.IsWanted(ticket); }});
 }
 
-void Chunks::ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder respond) {
+void Chunks::ServeSeek(const rpc::Request& request, const Ask& ask, rpc::Responder respond) {
   Seek({request.path, request.version}, request.argument, static_cast<int>(request.argument2), ask,
        [respond = std::move(respond)](const Result<uint64_t>& found) mutable {
          if (!found) return respond(rpc::ErrorReply(found.error()));

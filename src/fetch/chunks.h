@@ -29,14 +29,14 @@ class Chunks {
   // Whether all that was shown of an opened file is what it is now; reads it again. ESTALE if not.
   void CompareShown(const File& file, const Ask& ask, std::move_only_function<void(Status)> done);
   // [offset, offset+size), of any file, for this node's own kernel.
-  void ReadRange(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
+  void ReadRange(const File& file, uint64_t offset, size_t size, const Ask& ask, RangeDone done);
   // This node's kernel has [offset, offset+size) of a file now, or its page cache was given it.
   void NoteDelivered(const File& file, uint64_t offset, uint64_t size);
-  void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
+  void Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond);
 
-  void Seek(const File& file, uint64_t offset, int whence, Ask ask,
+  void Seek(const File& file, uint64_t offset, int whence, const Ask& ask,
             std::move_only_function<void(Result<uint64_t>)> done);
-  void ServeSeek(const rpc::Request& request, Ask ask, rpc::Responder respond);
+  void ServeSeek(const rpc::Request& request, const Ask& ask, rpc::Responder respond);
 
   // Was refreshed: what changes from now on is logged again.
   void Forget(const std::string& path);
@@ -60,7 +60,7 @@ class Chunks {
   void ShowOwn(const File& file, const Asked& asked, const cache::Chunk& found, ChunkDone done);
   // Whether all that was shown of the file is what roots vouch for in this epoch. ESTALE if not.
   void CompareInJob(const File& file, cache::Epoch epoch, const Ask& ask, std::move_only_function<void(Status)> done);
-  void Fetch(const FlightPtr& flight, Ask ask);
+  void Fetch(const FlightPtr& flight, const Ask& ask);
   void OnReply(const FlightPtr& flight, const rpc::Reply& reply);
   bool IsWhole(const cache::ChunkKey& key, const rpc::Reply& reply) const;
   void ReadSource(const FlightPtr& flight);
@@ -80,8 +80,8 @@ class Chunks {
   uint32_t DepthOf(const cache::ChunkKey& key, const Ask& ask) const;
   bool HasEveryone(const cache::ChunkKey& key, const cache::ChunkEntry& entry) const;
   void NoteServed(const cache::ChunkKey& key);
-  void ReadPieces(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
-  void ReadDirectly(const File& file, uint64_t offset, size_t size, Ask ask, RangeDone done);
+  void ReadPieces(const File& file, uint64_t offset, size_t size, const Ask& ask, RangeDone done);
+  void ReadDirectly(const File& file, uint64_t offset, size_t size, const Ask& ask, RangeDone done);
   void NoteFailure(const std::string& path, const Error& error);
 
   const Context& context_;

@@ -43,8 +43,8 @@ void ChangeListener::OnRefreshed(const std::string&, Told told) {
 }
 
 struct Fetcher::State {
-  State(const Options& options, const Parts& parts)
-      : watch(parts.channel, parts.clock, kPatience), context{options, parts, epochs, watch} {}
+  State(Options options, const Parts& parts)
+      : watch(parts.channel, parts.clock, kPatience), context{std::move(options), parts, epochs, watch} {}
 
   cache::Epochs epochs;
   rpc::Watch watch;
@@ -59,7 +59,7 @@ struct Fetcher::State {
   ChangeListener* listener = nullptr;
 };
 
-Fetcher::Fetcher(Options options, Parts parts) : state_(std::make_unique<State>(options, parts)) {}
+Fetcher::Fetcher(Options options, Parts parts) : state_(std::make_unique<State>(std::move(options), parts)) {}
 
 Fetcher::~Fetcher() = default;
 

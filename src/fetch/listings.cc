@@ -307,7 +307,7 @@ void Listings::TellChanges(const std::string& path, const Listing& known, const 
   listener_->OnDirectoryChanged(path, AddedNames(known, listing, all ? SIZE_MAX : kMostTold));
 }
 
-void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done) {
+void Listings::GetLocally(const std::string& path, const Ask& ask, std::move_only_function<void(Result<Listed>)> done) {
   context_.parts.channel.WantTicks();
   auto list = [this, path]() -> Result<Listed> {
     context_.parts.counters.Count(Event::kListsAtSource);
@@ -321,7 +321,7 @@ void Listings::GetLocally(const std::string& path, Ask ask, std::move_only_funct
 
 // For children.
 
-void Listings::Serve(const rpc::Request& request, Ask ask, rpc::Responder respond) {
+void Listings::Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond) {
   const auto is_of_request = [request](const ListingEntry& entry) {
     return request.argument == 0 || entry.listing->directory().version() == request.version;
   };

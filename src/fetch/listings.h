@@ -39,8 +39,8 @@ class Listings {
   // Whether the listing of this directory is being fetched.
   bool IsComing(const cache::PathKey& directory);
   // Of a directory of this node's own.
-  void GetLocally(const std::string& path, Ask ask, std::move_only_function<void(Result<Listed>)> done);
-  void Serve(const rpc::Request& request, Ask ask, rpc::Responder respond);
+  void GetLocally(const std::string& path, const Ask& ask, std::move_only_function<void(Result<Listed>)> done);
+  void Serve(const rpc::Request& request, const Ask& ask, rpc::Responder respond);
   // What the table has, whether or not its time is over.
   std::optional<cache::ListingEntry> Find(const cache::PathKey& directory) const;
   // The names beside a path that is being refreshed keep their versions: the listing of its directory goes over into

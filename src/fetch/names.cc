@@ -156,7 +156,7 @@ void Names::AskByName(const cache::PathKey& key, const Ask& ask, Way waited, Fou
   Fetch(key, ask);
 }
 
-void Names::Fetch(const cache::PathKey& key, Ask ask) {
+void Names::Fetch(const cache::PathKey& key, const Ask& ask) {
   rpc::Request request;
   request.kind = rpc::Kind::kLook;
   request.path = key.path;
@@ -167,7 +167,7 @@ void Names::Fetch(const cache::PathKey& key, Ask ask) {
                    .is_wanted = [this, key] { return flights_.IsWanted(key); }});
 }
 
-void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask) {
+void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply, const Ask& ask) {
   const TimePoint absent_until = rpc::DecodeValidity(reply.argument2, context_.Now());
   Result<Attributes> seen = reply.error != 0 ? Fail(reply.error) : rpc::DecodeAttributes(reply.payload.span());
   const Result<Found> found = Keep(key, std::move(seen), absent_until);
@@ -175,7 +175,7 @@ void Names::OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask)
   Finish(key, found, ask);
 }
 
-void Names::ReadSource(const cache::PathKey& key, Ask ask) {
+void Names::ReadSource(const cache::PathKey& key, const Ask& ask) {
   context_.parts.counters.Count(Event::kLooksAtSource);
   Result<Attributes> seen = context_.parts.store.Look(key.path);
   if (!seen && !IsAbsence(seen.error())) context_.LogSourceError("look at", key.path, seen.error());
@@ -281,7 +281,7 @@ void Names::HearOfListing(const std::string& path, const Ask& ask) {
   listings_.Get(directory.key, Purpose::kLookup, context_.Nobodys(ask), kForNobody);
 }
 
-void Names::Finish(const cache::PathKey& key, const Result<Found>& found, Ask ask) {
+void Names::Finish(const cache::PathKey& key, const Result<Found>& found, const Ask& ask) {
   // First, so that the next absent name waits for the listing instead of being asked for.
   if (found && !found->attributes) ListLate(key.path, ask);
   flights_.Complete(key, found);

@@ -50,10 +50,10 @@ class Names {
   void AskListing(const std::string& path, const cache::PathKey& directory, const Ask& ask, FoundDone done);
   // `waited`: how its listing was come by, which did not answer.
   void AskByName(const cache::PathKey& key, const Ask& ask, Way waited, FoundDone done);
-  void Fetch(const cache::PathKey& key, Ask ask);
-  void OnReply(const cache::PathKey& key, const rpc::Reply& reply, Ask ask);
-  void ReadSource(const cache::PathKey& key, Ask ask);
-  void Finish(const cache::PathKey& key, const Result<Found>& found, Ask ask);
+  void Fetch(const cache::PathKey& key, const Ask& ask);
+  void OnReply(const cache::PathKey& key, const rpc::Reply& reply, const Ask& ask);
+  void ReadSource(const cache::PathKey& key, const Ask& ask);
+  void Finish(const cache::PathKey& key, const Result<Found>& found, const Ask& ask);
   bool IsListedLate(std::string_view directory) const;
   // After a name was found absent: lists its directory, if that waited for it.
   void ListLate(const std::string& path, const Ask& ask);

@@ -107,8 +107,8 @@ class Handlers final : public fetch::ChangeListener {
   void InDirectory(Reply reply, NodePtr directory, std::move_only_function<void(Reply)> then);
   // Whether its path, where this was found, still means this directory: names are told of one directory only.
   bool IsStill(Node& directory, const Attributes& found) const;
-  void LookIn(Reply reply, NodePtr parent, std::string path);
-  void ListNames(Reply reply, PageRequest page);
+  void LookIn(Reply reply, const NodePtr& parent, const std::string& path);
+  void ListNames(Reply reply, const PageRequest& page);
   void LookupLive(Reply reply, const Node& parent, std::string_view name);
   // What was found of a path, once it is sure which node that is.
   struct Looked {

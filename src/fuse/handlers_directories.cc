@@ -79,7 +79,7 @@ void Handlers::ReadDirectory(Reply reply, PageRequest page) {
   InDirectory(std::move(reply), page.directory, [this, page](Reply open) { ListNames(std::move(open), page); });
 }
 
-void Handlers::ListNames(Reply reply, PageRequest page) {
+void Handlers::ListNames(Reply reply, const PageRequest& page) {
   const Node& node = *page.directory;
   Ask<fetch::Listed>(
       std::move(reply), [&](auto done, auto use) { parts_.fetcher.List(node.path(), std::move(done), std::move(use)); },

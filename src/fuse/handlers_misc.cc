@@ -62,7 +62,7 @@ void Handlers::Obey(Reply reply, const Server::TextCommandHook& hook, std::span<
   std::memcpy(&command, in.data(), sizeof command);
   command.text[sizeof command.text - 1] = '\0';
   Ask<std::string>(
-      std::move(reply), [&](auto done, auto) { hook(command.text, std::move(done)); },
+      std::move(reply), [&](auto done, auto&&) { hook(command.text, std::move(done)); },
       [](Reply& open, const Result<std::string>& outcome) {
         TextCommand answer;
         answer.failed = outcome ? 0 : 1;

@@ -48,9 +48,8 @@ void Handlers::Lookup(Reply reply, fuse_ino_t parent_id, const char* name) {
   }
   std::string path = JoinPath(parent->path(), name);
   if (reply.use()) reply.use()->NotePath(path, profile::PathKind::kUnknown);
-  InDirectory(std::move(reply), parent, [this, parent, path = std::move(path)](Reply open) mutable {
-    LookIn(std::move(open), parent, std::move(path));
-  });
+  InDirectory(std::move(reply), parent,
+              [this, parent, path = std::move(path)](Reply open) mutable { LookIn(std::move(open), parent, path); });
 }
 
 void Handlers::InDirectory(Reply reply, NodePtr directory, std::move_only_function<void(Reply)> then) {
@@ -81,7 +80,7 @@ bool Handlers::IsStill(Node& directory, const Attributes& found) const {
   return true;
 }
 
-void Handlers::LookIn(Reply reply, NodePtr parent, std::string path) {
+void Handlers::LookIn(Reply reply, const NodePtr& parent, const std::string& path) {
   Ask<fetch::Found>(
       std::move(reply), [&](auto done, auto use) { parts_.fetcher.Look(path, std::move(done), std::move(use)); },
       [this, path, parent, before = parts_.inodes.refreshes()](Reply& open, Result<fetch::Found> found) {

@@ -438,7 +438,8 @@ void Ending::OnGoAnswer() {
   JobEnd end;
   {
     const MutexLock lock(mutex_);
-    if (going_ == 0 || --going_ != 0) return;
+    if (going_ == 0) return;
+    if (--going_ > 0) return;
     end = end_;
   }
   parts_.loop.Submit([this, end = std::move(end)] { hooks_.go(end); });

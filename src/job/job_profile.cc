@@ -41,11 +41,11 @@ Status Try(const JobProfile::Aside& aside, std::string_view what, const std::fun
 }  // namespace
 
 JobProfile::JobProfile(Options options, JobDirectory job, Parts parts, Own own)
-    : options_(options),
+    : options_(std::move(options)),
       job_(std::move(job)),
       parts_(parts),
       own_(std::move(own)),
-      next_(parts.clock.Now() + options.interval) {}
+      next_(parts.clock.Now() + options_.interval) {}
 
 void JobProfile::Snapshot(std::string tag, Done done) {
   if (!options_.is_on) {

@@ -294,7 +294,7 @@ Status Answer(const JobDirectory& job, const std::string& id, const Json& answer
   const std::string base = job.control() + "/" + id;
   // Names and paths need not be UTF-8.
   const std::string text = answer.dump(-1, ' ', false, Json::error_handler_t::replace);
-  const Status written = WriteWholeFile(base + ".answer", text, 0600);
+  Status written = WriteWholeFile(base + ".answer", text, 0600);
   if (written || !IsFull(written.error())) return written;
   const std::string elsewhere = TextOf(answer, "elsewhere");
   if (!elsewhere.empty()) [[maybe_unused]]

@@ -34,8 +34,8 @@ ChannelCounters AtomicCounters::Snapshot() const {
           .given_up = given_up};
 }
 
-FabricChannel::State::State(const Options& options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
-    : options_(Sound(options)), endpoint_(endpoint), clock_(clock), log_(log), peers_(options_.credits) {}
+FabricChannel::State::State(Options options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
+    : options_(Sound(std::move(options))), endpoint_(endpoint), clock_(clock), log_(log), peers_(options_.credits) {}
 
 void FabricChannel::State::Start(Handler& handler) {
   handler_ = &handler;
@@ -127,7 +127,7 @@ void FabricChannel::State::Reject(int reason) {
 }
 
 FabricChannel::FabricChannel(Options options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log)
-    : state_(std::make_shared<State>(options, endpoint, clock, log)) {}
+    : state_(std::make_shared<State>(std::move(options), endpoint, clock, log)) {}
 
 FabricChannel::~FabricChannel() {
   Stop();

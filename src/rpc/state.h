@@ -20,7 +20,7 @@ struct AtomicCounters {
 
 class FabricChannel::State final : public fabric::Receiver, public std::enable_shared_from_this<FabricChannel::State> {
  public:
-  State(const Options& options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log);
+  State(Options options, fabric::Endpoint& endpoint, const Clock& clock, Logger& log);
 
   void Start(Handler& handler);
   void Stop();
