@@ -193,12 +193,12 @@ class Daemon {
   std::set<Rank> named_lost_;  // in the log
   std::unique_ptr<job::Ending> ending_;
   std::unique_ptr<job::RollCall> roll_call_;
-  std::unique_ptr<job::Refresher> refresher_;
+  std::unique_ptr<JobClaim> claim_;
   std::unique_ptr<WorkerPool> reducing_;
+  std::unique_ptr<job::Refresher> refresher_;
   std::unique_ptr<job::RpcReducer> rpc_reducer_;
   std::unique_ptr<job::JobProfile> profile_;
   std::unique_ptr<job::Deputy> deputy_;  // the first ranks, as the next two
-  std::unique_ptr<JobClaim> claim_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<fuse::Server> server_;
 

@@ -21,6 +21,9 @@ constexpr size_t kHandOverFrom = kChunkSize / 4 * 3;
 // What may stay touched of buffers that wait.
 constexpr size_t kMayStayUsed = Receives::kSpare * kChunkSize;
 
+// 170 bytes each.
+constexpr size_t kMostFailed = 4096;
+
 constexpr Duration kPostRetry = std::chrono::milliseconds(1);
 constexpr Duration kFailedRetry = std::chrono::milliseconds(100);
 constexpr Duration kBetweenLooks = std::chrono::milliseconds(100);
@@ -167,7 +170,7 @@ void Receives::Complete(ReceiveOperation& operation, size_t size, Receiver& rece
 }
 
 // ofi_rxm 1.17 reports a receive again, at any time, whose sender has gone away while it was read from: what has failed
-// is never posted again, but kept, without its memory, so that later reports can be told.
+// is not posted again, but kept for long, without its memory, so that later reports can be told.
 void Receives::Fail(ReceiveOperation& operation, int error) {
   if (operation.number == 0) return;
   log_.Debug("a receive ended with: {}", fi_strerror(error));
@@ -177,6 +180,7 @@ void Receives::Fail(ReceiveOperation& operation, int error) {
   NoteEnd(operation);
   const auto own = std::ranges::find(operations_, &operation, &std::unique_ptr<ReceiveOperation>::get);
   failed_.push_back(std::move(*own));
+  if (failed_.size() > kMostFailed) failed_.pop_front();
   operations_.erase(own);
   Fill();
 }

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -76,7 +77,7 @@ class Receives {
   ChunkAllocator chunks_;
   std::vector<std::unique_ptr<ReceiveOperation>> operations_;
   std::vector<ReceiveOperation*> unposted_;
-  std::vector<std::unique_ptr<ReceiveOperation>> failed_;
+  std::deque<std::unique_ptr<ReceiveOperation>> failed_;  // the last ones
   size_t target_ = kSpare;
   size_t most_ = kMost;   // less where the provider takes fewer
   size_t used_ = 0;       // bytes, over all operations

@@ -27,7 +27,8 @@ class Listings {
   // Where the table has what is asked for now of this directory.
   cache::PathKey KeyOf(std::string_view path) const;
   // A listing whose time is not over. One that is over is renewed by a look at the directory's own times at the root.
-  // kLookup: EFBIG for a directory of more than lookup_list_limit names. One fetch at a time, whatever it is for.
+  // kLookup: EFBIG for a directory of more than lookup_list_limit names. One fetch at a time, whatever it is for:
+  // beside one for all names a lookup waits for these.
   void Get(const cache::PathKey& directory, Purpose purpose, const Ask& ask, ListingDone done);
   // Gets the parent's listing again, in the background: it has more attributes by now than the one that is held.
   void GetAnew(const cache::PathKey& directory, const Ask& ask);

@@ -1,9 +1,8 @@
 // The asking side: from Call to its outcome.
 #include <algorithm>
 
-#include "copper/base/cursor.h"
-
 #include "copper/base/chunk_size.h"
+#include "copper/base/cursor.h"
 #include "rpc/state.h"
 
 namespace copper::rpc {

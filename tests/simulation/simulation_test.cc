@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <ostream>
 #include <sstream>
 
+#include "copper/base/files.h"
 #include "simulation/cores.h"
 #include "simulation/hasher.h"
 #include "simulation/options.h"
@@ -445,8 +444,7 @@ TEST(Command, SaysHowToRunItAgain) {
 }
 
 std::string TextOf(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  return ReadWholeFile(file).value_or("");
 }
 
 TEST(Table, HasALineForEachSizeAndLeavesOutWhatIsTooMuch) {

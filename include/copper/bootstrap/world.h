@@ -1,7 +1,8 @@
 // All ranks of a job, as they meet at its two ends, before and after they talk over the fabric: MPI (mpi_world.h), or
 // ranks in one process, for tests.
 //
-// All but Send and Receive are collectives: called by every rank, in the same order. One thread. All of them block.
+// All but Send, Receive and Abandon are collectives: called by every rank, in the same order. One thread. All but
+// Abandon block.
 #pragma once
 
 #include <string>

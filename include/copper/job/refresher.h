@@ -56,8 +56,8 @@ class Refresher {
   // kRefresh of other ranks. The progress thread; does not block.
   void Handle(const rpc::Request& request, rpc::Responder respond);
   // Leads one, of what a user means by this path (PathInSource). `done` is called with what to say to the user, which
-  // the log has, too: an error names the ranks that were not reached, and those where not all could be; else with
-  // NoteOnName. In the loop, and `done`, too.
+  // the log has, too, unless the path is refused: an error names the ranks that were not reached, and those where not
+  // all could be; else with NoteOnName. In the loop, and `done`, too.
   void Refresh(const std::string& given, Done done);
   // The same of a path in the source, without a note or a line in the log. Any thread; `done` is called in the loop.
   void Lead(const std::string& path, Done done);

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 
 #include "copper/base/ids.h"
 #include "copper/base/log.h"
