@@ -95,6 +95,7 @@ def look_at(module, options, checks, directory):
 
 def main():
     arguments = parse_arguments()
+    subprocess.run([ROOT / "jobscripts/install_dependencies.sh", "--test"], check=True)
     options = compiler_options()
     checks = "" if arguments.analyze else ANALYZER
     modules = arguments.modules or list(all_modules())

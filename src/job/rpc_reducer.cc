@@ -173,11 +173,10 @@ void RpcReducer::Handle(Rank from, const rpc::Request& request, rpc::Responder r
   // Where it has asked before, that is forgotten, and its answer would be lost.
   const auto before = std::exchange(taker.waiting, std::make_unique<rpc::Responder>(std::move(respond)));
   taker.wanted = piece;
-  if (is_new) {
-    parts_.workers.Submit([this, id, session] { Collect(id, session); });
-    changed_->Wake();
-  }
   lock.Unlock();
+  if (!is_new) return;
+  parts_.workers.Submit([this, id, session] { Collect(id, session); });
+  changed_->Wake();
 }
 
 std::shared_ptr<RpcReducer::Session> RpcReducer::Begin(const ReductionId& id) {
@@ -246,13 +245,15 @@ std::vector<Rank> RpcReducer::Below(Rank rank, Rank leader) const {
 
 void RpcReducer::Taken(Rank by, const ReductionId& id) {
   std::map<Rank, Session::Taker>::node_type taken;  // goes when the lock is gone: one that waits is answered then
-  const MutexLock lock(mutex_);
-  const auto held = sessions_.find(id);
-  if (held != sessions_.end()) taken = held->second->takers.extract(by);
-  if (taken.empty()) return;
-  if (held->second->takers.empty()) sessions_.erase(held);
-  taken_tags_.push_back(id.tag);
-  if (taken_tags_.size() > kMostTags) taken_tags_.pop_front();
+  {
+    const MutexLock lock(mutex_);
+    const auto held = sessions_.find(id);
+    if (held != sessions_.end()) taken = held->second->takers.extract(by);
+    if (taken.empty()) return;
+    if (held->second->takers.empty()) sessions_.erase(held);
+    taken_tags_.push_back(id.tag);
+    if (taken_tags_.size() > kMostTags) taken_tags_.pop_front();
+  }
   changed_->Wake();
 }
 
